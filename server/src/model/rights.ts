@@ -1,0 +1,69 @@
+import { z } from 'zod'
+
+/** What an entitlement lets a principal do: `use` a tool, `approve` calls of it, or `administer` the gateway. */
+export const rights = ['use', 'approve', 'administer'] as const
+export type Right = (typeof rights)[number]
+
+/** A right that an administrator gave a principal. `administer` has `*` for upstream and tool. */
+export interface Entitlement {
+  id: string
+  principalId: string
+  right: Right
+  upstream: string
+  tool: string
+  grantedBy: string | undefined
+  reason: string
+  createdAt: number
+  endsAt: number | undefined
+  revokedAt: number | undefined
+}
+
+/** A right that a principal gave a client on the consent page: exactly these tools, by these definitions, of one upstream. */
+export interface Grant {
+  id: string
+  principalId: string
+  clientId: string
+  upstream: string
+  createdAt: number
+  endsAt: number
+  revokedAt: number | undefined
+  revokedBecause: string | undefined
+  /** Tool name → digest of the definition that the person saw. */
+  tools: ReadonlyMap<string, string>
+}
+
+/** The agent's software, which holds grants. */
+export interface Client {
+  id: string
+  source: 'metadata-document' | 'registration' | 'configuration'
+  name: string
+  metadata: Record<string, unknown>
+  state: 'active' | 'revoked'
+  createdAt: number
+  usedAt: number | undefined
+}
+
+export const approvalStates = ['pending', 'approved', 'denied', 'spent', 'expired', 'cancelled'] as const
+export type ApprovalState = (typeof approvalStates)[number]
+
+/** A right for one call: these exact bytes, once. */
+export interface Approval {
+  id: string
+  principalId: string
+  clientId: string
+  grantId: string
+  upstream: string
+  tool: string
+  toolDigest: string
+  argumentsDigest: string
+  state: ApprovalState
+  requestedAt: number
+  expiresAt: number
+  answeredBy: string | undefined
+  answeredAt: number | undefined
+  reason: string | undefined
+  spentAt: number | undefined
+}
+
+/** A reason that a person gives for a step with consequences. */
+export const reasonText = z.string().trim().min(3, 'must say why, in 3 characters or more').max(500)

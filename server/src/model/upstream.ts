@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import type { Effect } from './effect.ts'
+
+/** The lifecycle of an upstream; only `approved` serves, `retired` is final. */
+export const upstreamStates = ['proposed', 'in_review', 'approved', 'suspended', 'retired'] as const
+export type UpstreamState = (typeof upstreamStates)[number]
+
+/** The steps that the lifecycle knows; every other is refused. */
+export const upstreamSteps: Record<UpstreamState, readonly UpstreamState[]> = {
+  proposed: ['in_review', 'retired'],
+  in_review: ['approved', 'proposed', 'retired'],
+  approved: ['suspended', 'retired'],
+  suspended: ['approved', 'in_review', 'retired'],
+  retired: [],
+}
+
+export const upstreamKinds = ['stdio', 'http'] as const
+export type UpstreamKind = (typeof upstreamKinds)[number]
+
+/** Names stand in addresses and in the ledger, and are never used twice. */
+export const upstreamName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/, 'must be 2 to 40 lower-case letters, digits and hyphens, beginning with a letter')
+
+/** How to reach it. `stdio` names a launch specification of the configuration, never a command line from a form. */
+export const launchSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('stdio'), command: z.string().min(1).max(64) }),
+  z.strictObject({ kind: z.literal('http'), url: z.url({ protocol: /^https?$/ }).max(2_048) }),
+])
+export type Launch = z.infer<typeof launchSchema>
+
+/** An MCP server behind us: a governed non-human identity. */
+export interface Upstream {
+  name: string
+  launch: Launch
+  purpose: string
+  ownerId: string | undefined
+  state: UpstreamState
+  proposedBy: string | undefined
+  /** Tools of a graver effect than this have no path to being called. */
+  ceiling: Effect
+  createdAt: number
+  changedAt: number
+  learnt: Learnt | undefined
+  probedAt: number | undefined
+  probeError: string | undefined
+}
+
+/** What a probe learnt of an upstream. Self-reported: never a ground for a decision. */
+export interface Learnt {
+  era: 'legacy' | 'modern'
+  protocolVersion: string
+  serverName: string
+  serverVersion: string
+  instructions: string | undefined
+}

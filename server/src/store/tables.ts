@@ -1,0 +1,184 @@
+/**
+ * The tables, column by column: text ids, epoch milliseconds (`…_at`), JSON as text that we read and write, 0/1 integers.
+ * Never bind a `Date`: node:sqlite stores NULL for it without a word.
+ */
+export interface Tables {
+  settings: { name: string; value: string }
+  counters: { name: string; value: number }
+  revisions: { revision: number; at: number; about: string }
+  instances: { id: string; started_at: number; seen_at: number }
+
+  principals: {
+    id: string
+    issuer: string
+    subject: string
+    kind: string
+    name: string
+    email: string | null
+    state: string
+    created_at: number
+    disabled_at: number | null
+  }
+  passwords: { principal_id: string; login: string; hash: string; changed_at: number }
+  sign_ins: {
+    id: string
+    principal_id: string
+    provider: string
+    created_at: number
+    expires_at: number
+  }
+  login_attempts: {
+    id: string
+    provider: string
+    browser: string
+    payload: string
+    return_to: string
+    expires_at: number
+  }
+  one_time_links: {
+    id: string
+    purpose: string
+    payload: string
+    created_by: string | null
+    created_at: number
+    expires_at: number
+    used_at: number | null
+  }
+  operator_keys: {
+    id: string
+    principal_id: string
+    label: string
+    created_at: number
+    expires_at: number
+    revoked_at: number | null
+  }
+
+  upstreams: {
+    name: string
+    kind: string
+    launch: string
+    purpose: string
+    owner_id: string | null
+    state: string
+    proposed_by: string | null
+    ceiling: string
+    created_at: number
+    changed_at: number
+    learnt: string | null
+    probed_at: number | null
+    probe_error: string | null
+  }
+  tools: {
+    upstream: string
+    name: string
+    position: number
+    live_definition: string | null
+    live_digest: string | null
+    seen_at: number
+    pinned_definition: string | null
+    pinned_digest: string | null
+    pinned_by: string | null
+    pinned_at: number | null
+    effect: string
+    traits: string
+    because: string
+    effect_set_by: string | null
+    effect_reason: string | null
+    owner_id: string | null
+    allowed_arguments: string
+    withdrawn_at: number | null
+  }
+  connections: {
+    id: string
+    upstream: string
+    principal_id: string | null
+    placement: string
+    names: string
+    sealed: string
+    created_by: string
+    created_at: number
+    revoked_at: number | null
+  }
+  entitlements: {
+    id: string
+    principal_id: string
+    right: string
+    upstream: string
+    tool: string
+    granted_by: string | null
+    reason: string
+    created_at: number
+    ends_at: number | null
+    revoked_at: number | null
+  }
+
+  clients: {
+    id: string
+    source: string
+    name: string
+    metadata: string
+    state: string
+    created_at: number
+    used_at: number | null
+    checked_at: number | null
+  }
+  grants: {
+    id: string
+    principal_id: string
+    client_id: string
+    upstream: string
+    created_at: number
+    ends_at: number
+    revoked_at: number | null
+    revoked_because: string | null
+  }
+  grant_tools: { grant_id: string; tool: string; digest: string }
+  protocol_records: {
+    key: string
+    model: string
+    payload: string
+    grant_id: string | null
+    uid: string | null
+    user_code: string | null
+    consumed_at: number | null
+    expires_at: number | null
+  }
+
+  approvals: {
+    id: string
+    principal_id: string
+    client_id: string
+    grant_id: string
+    upstream: string
+    tool: string
+    tool_digest: string
+    arguments_digest: string
+    arguments_sealed: string
+    state: string
+    requested_at: number
+    expires_at: number
+    answered_by: string | null
+    answered_at: number | null
+    reason: string | null
+    spent_at: number | null
+  }
+
+  signing_keys: {
+    id: string
+    purpose: string
+    algorithm: string
+    public_key: string
+    sealed: string
+    created_at: number
+    retired_at: number | null
+  }
+  entries: {
+    seq: number
+    id: string
+    kind: string
+    at: number
+    call_id: string | null
+    leaf: string
+  }
+  checkpoints: { size: number; at: number; root: string; note: string }
+}
