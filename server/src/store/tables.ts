@@ -161,6 +161,8 @@ export interface Tables {
     answered_at: number | null
     reason: string | null
     spent_at: number | null
+    /** Digest of the bound call while the approval is pending, else null; unique. */
+    pending_key: string | null
   }
 
   signing_keys: {

@@ -56,7 +56,9 @@ const tables: Record<string, { columns: string; key?: string[]; unique?: string[
   },
   approvals: {
     columns:
-      'id:t! principal_id:t client_id:t grant_id:t upstream:t tool:t tool_digest:t arguments_digest:t arguments_sealed:t state:t requested_at:n expires_at:n answered_by:t? answered_at:n? reason:t? spent_at:n?',
+      'id:t! principal_id:t client_id:t grant_id:t upstream:t tool:t tool_digest:t arguments_digest:t arguments_sealed:t state:t requested_at:n expires_at:n answered_by:t? answered_at:n? reason:t? spent_at:n? pending_key:t?',
+    // At most one pending approval of the same call: the key is set while it is pending and null afterwards.
+    unique: [['pending_key']],
   },
   signing_keys: { columns: 'id:t! purpose:t algorithm:t public_key:t sealed:t created_at:n retired_at:n?' },
   entries: { columns: 'seq:n! id:t kind:t at:n call_id:t? leaf:t' },
@@ -69,7 +71,8 @@ const indexes: [table: string, columns: string[]][] = [
   ['grants', ['principal_id']],
   ['grants', ['client_id']],
   ['approvals', ['grant_id', 'tool', 'arguments_digest']],
-  ['approvals', ['state']],
+  ['approvals', ['state', 'expires_at']],
+  ['approvals', ['principal_id', 'requested_at']],
   ['protocol_records', ['grant_id']],
   ['protocol_records', ['uid']],
   ['protocol_records', ['expires_at']],
