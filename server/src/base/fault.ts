@@ -10,11 +10,34 @@ export const faultStatus = {
   'base.busy': 503,
   'base.too_large': 413,
   'config.invalid': 500,
+  'gateway.argument_refused': 400,
+  'gateway.bad_envelope': 400,
+  'gateway.bad_params': 400,
+  'gateway.header_mismatch': 400,
+  'gateway.method_unknown': 404,
+  'gateway.unsupported_version': 400,
+  'gateway.upstream_failed': 502,
+  'identity.disabled': 403,
+  'identity.form_refused': 403,
+  'identity.input_invalid': 400,
+  'identity.last_administrator': 409,
+  'identity.link_invalid': 404,
+  'identity.login_taken': 409,
+  'identity.not_allowed': 403,
+  'identity.not_found': 404,
+  'identity.password_refused': 400,
+  'identity.provider_failed': 502,
+  'identity.sign_in_failed': 401,
+  'identity.too_many': 429,
   'ledger.invalid': 500,
   'ledger.unavailable': 503,
   'model.invalid': 400,
   'store.locked': 500,
   'store.unavailable': 503,
+  'vault.cannot_open': 500,
+  'vault.connection_invalid': 400,
+  'vault.key_invalid': 500,
+  'vault.wrong_key': 500,
 } as const satisfies Record<string, number>
 
 /** A code of the closed set. */
@@ -29,11 +52,18 @@ export class Fault extends Error {
   readonly code: FaultCode
   readonly detail: string | undefined
   readonly status: number
+  /** Structured fields for the caller, where the wire has a place for them. */
+  readonly data: Record<string, unknown> | undefined
 
-  constructor(code: FaultCode, message: string, more: { detail?: string; status?: number; cause?: unknown } = {}) {
+  constructor(
+    code: FaultCode,
+    message: string,
+    more: { detail?: string; status?: number; data?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.code = code
     this.detail = more.detail
     this.status = more.status ?? faultStatus[code]
+    this.data = more.data
   }
 }
