@@ -1,0 +1,197 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Fault } from '../base/fault.ts'
+import { readJson } from '../base/json.ts'
+
+/** The two families of protocol revisions: with a handshake, and with everything on each request. */
+export type Era = 'legacy' | 'modern'
+
+/** Revisions towards clients, newest first within each era. */
+export const revisions: Record<Era, readonly string[]> = {
+  modern: ['2026-07-28'],
+  legacy: ['2025-11-25', '2025-06-18', '2025-03-26'],
+}
+
+const meta = {
+  version: 'io.modelcontextprotocol/protocolVersion',
+  capabilities: 'io.modelcontextprotocol/clientCapabilities',
+}
+
+// An envelope has these members and no other, so that no second reader of it can see something that was not judged.
+const members = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
+
+/** One JSON-RPC message as it was judged: nothing of it comes from anywhere but the parsed body. */
+export interface Envelope {
+  era: Era
+  /** The revision that the client speaks on this request. */
+  protocolVersion: string
+  shape: 'request' | 'notification' | 'response'
+  /** Absent on notifications. */
+  id: string | number | undefined
+  method: string
+  params: Record<string, unknown>
+  /** What the client declared it can do: on each request in the modern era, `{}` in the legacy one. */
+  clientCapabilities: Record<string, unknown>
+}
+
+/**
+ * Reads one MCP message. The body decides; headers that mirror it must agree with it.
+ *
+ * @param headers of the request, as `node:http` gives them.
+ * @param body of at most `bodyBytesMax` bytes; duplicate keys, depth over 64 and malformed text are refused.
+ * @throws {Fault} `base.bad_json`, `gateway.bad_envelope`, `gateway.header_mismatch` (-32020),
+ *   `gateway.unsupported_version` (-32022), `gateway.bad_params`; nothing has been done then.
+ * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
+ */
+export function readEnvelope(headers: IncomingHttpHeaders, body: Uint8Array): Envelope {
+  const message = readMessage(readJson(body))
+  const params = readParams(message)
+  const claimed = metaOf(params)[meta.version]
+  const versionHeader = single(headers, 'mcp-protocol-version')
+  const era: Era =
+    claimed !== undefined || (versionHeader !== undefined && revisions.modern.includes(versionHeader))
+      ? 'modern'
+      : 'legacy'
+  const shape = message.method === undefined ? 'response' : message.id === undefined ? 'notification' : 'request'
+  // Only requests must repeat the version in their body: of a notification the header is enough.
+  const version = claimed === undefined && shape !== 'request' ? versionHeader : claimed
+  const envelope: Envelope = {
+    era,
+    protocolVersion: era === 'modern' ? readModern(version, versionHeader) : readLegacy(versionHeader),
+    shape,
+    id: message.id,
+    method: message.method ?? '',
+    params,
+    clientCapabilities: {},
+  }
+  if (era === 'modern' && envelope.shape === 'request') envelope.clientCapabilities = readCapabilities(params)
+  compareHeaders(headers, envelope)
+  return envelope
+}
+
+interface Message {
+  id: string | number | undefined
+  method: string | undefined
+  params: unknown
+}
+
+function readMessage(value: unknown): Message {
+  if (Array.isArray(value)) {
+    throw new Fault(
+      'gateway.bad_envelope',
+      'cannot read the message: batches are not part of this protocol, send one message a request',
+    )
+  }
+  if (!isObject(value) || value['jsonrpc'] !== '2.0') {
+    throw new Fault('gateway.bad_envelope', 'cannot read the message: it must be a JSON-RPC 2.0 object')
+  }
+  for (const key of Object.keys(value)) {
+    if (!members.has(key)) {
+      throw new Fault('gateway.bad_envelope', `cannot read the message: unknown member \`${key.slice(0, 64)}\``)
+    }
+  }
+  const { id, method, params } = value
+  const idFits = id === undefined || (typeof id === 'string' ? id.length <= 256 : Number.isSafeInteger(id))
+  if (!idFits)
+    throw new Fault(
+      'gateway.bad_envelope',
+      'cannot read the message: `id` must be a string of at most 256 characters or an integer',
+    )
+  if (method !== undefined && (typeof method !== 'string' || method === '' || method.length > 128)) {
+    throw new Fault('gateway.bad_envelope', 'cannot read the message: `method` must be a string')
+  }
+  const answers = 'result' in value || 'error' in value
+  if ((method === undefined) !== answers) {
+    throw new Fault('gateway.bad_envelope', 'cannot read the message: it is neither a request nor a response')
+  }
+  return { id: id as string | number | undefined, method, params }
+}
+
+function readParams(message: Message): Record<string, unknown> {
+  if (message.params === undefined) return {}
+  if (!isObject(message.params))
+    throw new Fault('gateway.bad_params', 'cannot read the message: `params` must be an object')
+  return message.params
+}
+
+function readModern(claimed: unknown, header: string | undefined): string {
+  if (typeof claimed !== 'string') {
+    throw new Fault('gateway.bad_params', `cannot read the request: \`_meta\` must carry \`${meta.version}\``)
+  }
+  if (!revisions.modern.includes(claimed)) {
+    const supported = [...revisions.modern, ...revisions.legacy]
+    throw new Fault('gateway.unsupported_version', `cannot speak revision \`${claimed.slice(0, 32)}\``, {
+      data: { supported, requested: claimed.slice(0, 32) },
+    })
+  }
+  if (header !== claimed) {
+    throw new Fault('gateway.header_mismatch', 'the header `MCP-Protocol-Version` must equal the version in `_meta`')
+  }
+  return claimed
+}
+
+function readLegacy(header: string | undefined): string {
+  if (header === undefined) return '2025-03-26'
+  if (revisions.legacy.includes(header)) return header
+  const supported = [...revisions.modern, ...revisions.legacy]
+  throw new Fault('gateway.unsupported_version', `cannot speak revision \`${header.slice(0, 32)}\``, {
+    data: { supported, requested: header.slice(0, 32) },
+  })
+}
+
+function readCapabilities(params: Record<string, unknown>): Record<string, unknown> {
+  const capabilities = metaOf(params)[meta.capabilities]
+  if (!isObject(capabilities)) {
+    throw new Fault('gateway.bad_params', `cannot read the request: \`_meta\` must carry \`${meta.capabilities}\``)
+  }
+  return capabilities
+}
+
+// In the modern era the mirrors are demanded; in the legacy one they mean nothing, but a liar is refused all the same.
+function compareHeaders(headers: IncomingHttpHeaders, envelope: Envelope): void {
+  if (envelope.shape === 'response') return
+  const demanded = envelope.era === 'modern' && envelope.shape === 'request'
+  compare('Mcp-Method', single(headers, 'mcp-method'), envelope.method, demanded)
+  const name = mirroredName(envelope)
+  const nameHeader = single(headers, 'mcp-name')
+  if (name !== undefined)
+    compare('Mcp-Name', nameHeader === undefined ? undefined : decodeHeader(nameHeader), name, demanded)
+}
+
+function mirroredName(envelope: Envelope): string | undefined {
+  const field = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri' }[envelope.method]
+  const value = field === undefined ? undefined : envelope.params[field]
+  return typeof value === 'string' ? value : undefined
+}
+
+function compare(header: string, value: string | undefined, body: string, demanded: boolean): void {
+  if (value === body || (value === undefined && !demanded)) return
+  throw new Fault(
+    'gateway.header_mismatch',
+    `the header \`${header}\` ${value === undefined ? 'is missing' : 'disagrees with the body'}`,
+  )
+}
+
+/** A value outside visible ASCII travels as `=?base64?…?=`; what it decodes to is not decoded again. */
+export function decodeHeader(value: string): string | undefined {
+  const match = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value)
+  if (match === null) return value
+  const bytes = Buffer.from(match[1]!, 'base64')
+  const text = bytes.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : undefined
+}
+
+function single(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name]
+  // node joins repeated headers of this kind with a comma, which then equals no body.
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+function metaOf(params: Record<string, unknown>): Record<string, unknown> {
+  const value = params['_meta']
+  return isObject(value) ? value : {}
+}
+
+/** Whether a parsed JSON value is an object and no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

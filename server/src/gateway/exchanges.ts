@@ -1,0 +1,75 @@
+import type { Caller } from '../oauth/access-token.ts'
+import type { Feed } from '../store/feed.ts'
+
+/** What is open between a client and us: a call that waits for its answer, or a stream. */
+export interface Exchange {
+  readonly caller: Caller
+  /** The JSON-RPC id of the request, so that the client can cancel it. */
+  readonly requestId: string | number | undefined
+  /** Aborted when the exchange must end: the client went away, or the right behind it was withdrawn. */
+  readonly signal: AbortSignal
+  end(why: string): void
+  /** Whether the right behind it still holds; asked whenever the policy state has moved. */
+  stillHolds(): Promise<boolean>
+  /** Told whenever the policy state has moved and the right still holds. */
+  onNews?(): void
+}
+
+/** All open exchanges of this process: the list that a withdrawal goes through. */
+export class Exchanges {
+  readonly #open = new Set<Exchange>()
+  readonly #unsubscribe: () => void
+  #checking: Promise<void> | undefined
+  #again = false
+
+  constructor(feed: Feed) {
+    this.#unsubscribe = feed.subscribe(() => void this.checkAll())
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** Enters an exchange; the returned function takes it out again. */
+  enter(exchange: Exchange): () => void {
+    this.#open.add(exchange)
+    return () => this.#open.delete(exchange)
+  }
+
+  countOf(principalId: string): number {
+    let count = 0
+    for (const exchange of this.#open) if (exchange.caller.principalId === principalId) count++
+    return count
+  }
+
+  /** Cancels the one open request of this grant with this id; does nothing where that is not exactly one. */
+  cancel(caller: Caller, requestId: string | number): void {
+    const meant = [...this.#open].filter((one) => one.caller.grantId === caller.grantId && one.requestId === requestId)
+    if (meant.length === 1) meant[0]!.end('cancelled by the client')
+  }
+
+  /** Asks every open exchange whether its right still holds, and ends those whose does not. Doubt ends them. */
+  checkAll(): Promise<void> {
+    this.#again = true
+    this.#checking ??= this.#run().finally(() => (this.#checking = undefined))
+    return this.#checking
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again) {
+      this.#again = false
+      await Promise.all([...this.#open].map((exchange) => check(exchange)))
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    for (const exchange of this.#open) exchange.end('the gateway stops')
+  }
+}
+
+async function check(exchange: Exchange): Promise<void> {
+  const holds = await exchange.stillHolds().catch(() => false)
+  if (holds) exchange.onNews?.()
+  else exchange.end('the right behind it was withdrawn')
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { CatalogueTool, PinnedCatalogue } from '../inventory/catalogue.ts'
+import type { Principal } from '../model/principal.ts'
+import type { Approval, Client, Entitlement, Grant } from '../model/rights.ts'
+import type { Caller } from '../oauth/access-token.ts'
+import type { Facts } from '../policy/facts.ts'
+import type { Feed } from '../store/feed.ts'
+import { compileRules, type Rule } from './arguments/rules.ts'
+
+/** Where the facts come from: one question each, asked of the rooms that know. */
+export interface Sources {
+  findPrincipal(id: string): Promise<Principal | undefined>
+  findClient(id: string): Promise<Client | undefined>
+  findGrant(id: string): Promise<Grant | undefined>
+  readPinned(upstream: string): Promise<PinnedCatalogue | undefined>
+  listEntitlements(of: { principalId: string; upstream: string }): Promise<Entitlement[]>
+}
+
+/** All that one grant may look at on its upstream, read at one revision. */
+export interface View {
+  readonly revision: number
+  readonly principal: Principal | undefined
+  readonly client: Client | undefined
+  readonly grant: Grant | undefined
+  readonly catalogue: PinnedCatalogue | undefined
+  readonly entitlements: ReadonlyMap<string, Entitlement[]>
+  rulesOf(tool: CatalogueTool): Rule
+}
+
+// A view of a hundred tools is some hundred kilobytes at the most; the shared catalogue is counted once.
+const viewsMax = 10_000
+
+/** The facts of the moment. What is remembered of them is forgotten whole with every new revision. */
+export class FactSource {
+  readonly #feed: Feed
+  readonly #sources: Sources
+  readonly #clock: Clock
+  #revision = -1
+  readonly #views = new Map<string, Promise<View>>()
+  readonly #catalogues = new Map<string, Promise<Shared | undefined>>()
+
+  constructor(rooms: { feed: Feed; sources: Sources; clock: Clock }) {
+    this.#feed = rooms.feed
+    this.#sources = rooms.sources
+    this.#clock = rooms.clock
+  }
+
+  get revision(): number {
+    return this.#feed.revision
+  }
+
+  /**
+   * The view of a caller, read at one revision.
+   *
+   * @throws {Fault} `base.busy` when this process has not heard the revision feed within its lease: what it remembers may
+   *   be stale, so it refuses to serve.
+   */
+  view(caller: Caller): Promise<View> {
+    if (!this.#feed.isFresh()) {
+      throw new Fault('base.busy', 'cannot decide now: the news of withdrawn rights is late; try again in a moment')
+    }
+    if (this.#revision !== this.#feed.revision || this.#views.size > viewsMax) this.#forget()
+    const key = `${caller.grantId}\n${caller.upstream}\n${caller.principalId}\n${caller.clientId}`
+    let view = this.#views.get(key)
+    if (view === undefined) {
+      view = this.#read(caller)
+      this.#views.set(key, view)
+      view.catch(() => this.#views.delete(key))
+    }
+    return view
+  }
+
+  /**
+   * The facts of one question, from the view.
+   *
+   * @param question `argumentsDigest` is absent when only the list is asked for.
+   */
+  gather(view: View, question: { tool: string; argumentsDigest?: string; approval?: Approval | undefined }): Facts {
+    const { principal, client, grant, catalogue } = view
+    const now = this.#clock.now()
+    const known = catalogue?.tools.get(question.tool)?.tool
+    const entitlement = view.entitlements
+      .get(question.tool)
+      ?.find((one) => one.revokedAt === undefined && (one.endsAt === undefined || one.endsAt > now))
+    return {
+      now,
+      revision: view.revision,
+      principal,
+      client,
+      upstream: catalogue?.upstream,
+      tool: known,
+      entitlement,
+      grant: grant && { ...grant, toolDigest: grant.tools.get(question.tool) },
+      call: question.argumentsDigest === undefined ? undefined : { argumentsDigest: question.argumentsDigest },
+      approval: question.approval,
+    }
+  }
+
+  #forget(): void {
+    this.#revision = this.#feed.revision
+    this.#views.clear()
+    this.#catalogues.clear()
+  }
+
+  // If the policy state moves while we read, the reading is repeated, so that a view is of one revision and no mixture.
+  async #read(caller: Caller): Promise<View> {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const revision = this.#feed.revision
+      const [principal, client, grant, shared, entitlements] = await Promise.all([
+        this.#sources.findPrincipal(caller.principalId),
+        this.#sources.findClient(caller.clientId),
+        this.#sources.findGrant(caller.grantId),
+        this.#catalogue(caller.upstream),
+        this.#sources.listEntitlements({ principalId: caller.principalId, upstream: caller.upstream }),
+      ])
+      if (this.#feed.revision !== revision) {
+        this.#catalogues.delete(caller.upstream)
+        continue
+      }
+      const rules = shared?.rules ?? new Map<CatalogueTool, Rule>()
+      return {
+        revision,
+        principal,
+        client,
+        grant,
+        catalogue: shared?.catalogue,
+        entitlements: Map.groupBy(
+          entitlements.filter((one) => one.right === 'use'),
+          (one) => one.tool,
+        ),
+        rulesOf: (tool) => remember(rules, tool),
+      }
+    }
+    throw new Fault('base.busy', 'cannot decide now: the rights are changing; try again in a moment')
+  }
+
+  #catalogue(upstream: string): Promise<Shared | undefined> {
+    let shared = this.#catalogues.get(upstream)
+    if (shared === undefined) {
+      shared = this.#sources
+        .readPinned(upstream)
+        .then((catalogue) => catalogue && { catalogue, rules: new Map<CatalogueTool, Rule>() })
+      this.#catalogues.set(upstream, shared)
+      shared.catch(() => this.#catalogues.delete(upstream))
+    }
+    return shared
+  }
+}
+
+interface Shared {
+  catalogue: PinnedCatalogue
+  rules: Map<CatalogueTool, Rule>
+}
+
+function remember(rules: Map<CatalogueTool, Rule>, tool: CatalogueTool): Rule {
+  let rule = rules.get(tool)
+  if (rule === undefined) {
+    rule = compileRules(tool.definition?.['inputSchema'], tool.tool.allowedArguments)
+    rules.set(tool, rule)
+  }
+  return rule
+}
