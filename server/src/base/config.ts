@@ -1,0 +1,222 @@
+import { dirname, resolve } from 'node:path'
+import { isLoopbackHost, originProblem } from './config/address.ts'
+import { describeIssues, readSource } from './config/problems.ts'
+import { fileSchema, listenText, splitListen } from './config/schema.ts'
+import type { ConfigFile } from './config/schema.ts'
+import { Fault } from './fault.ts'
+
+/** An identity provider that people sign in through. */
+export interface OidcProviderConfig {
+  /** Its short name in addresses and records; never changes. */
+  id: string
+  /** What the sign-in page calls it. */
+  name: string
+  issuer: string
+  clientId: string
+  /** Absent: a public client, with PKCE alone. */
+  clientSecret: string | undefined
+  scopes: string[]
+}
+
+/** A client that is known without registering. */
+export interface PreregisteredClient {
+  id: string
+  name: string
+  redirectUris: string[]
+  /** Absent: a public client. */
+  secret: string | undefined
+}
+
+/** A program that an upstream of kind `stdio` may be. It never sees our environment, only `env`. */
+export interface LaunchConfig {
+  command: string
+  args: string[]
+  env: Record<string, string>
+}
+
+/** Everything that can be set, checked and with all defaults. Secrets are in it: never log it. */
+export interface Config {
+  /** The public origin, as `URL.origin` writes it. Issuer of tokens and base of every link. */
+  origin: string
+  listen: { host: string; port: number }
+  /** The `Host` values that are answered: the public origin, and loopback with the port that we listen on. */
+  hosts: string[]
+  tls: { certFile: string; keyFile: string } | undefined
+  /** Addresses and networks whose `X-Forwarded-*` is believed. */
+  trustedProxies: string[]
+  /** Absolute path of the data folder. */
+  dataDir: string
+  /** A PostgreSQL URL; absent: SQLite in the data folder. */
+  databaseUrl: string | undefined
+  /** 32 bytes from the environment; wins over the file. */
+  masterKey: Uint8Array | undefined
+  /** Absolute path of the file with the master key; absent: the vault keeps its own in the data folder. */
+  masterKeyFile: string | undefined
+  login: { local: { enabled: boolean }; oidc: OidcProviderConfig[] }
+  clients: {
+    registration: { enabled: boolean; perHourMax: number }
+    metadataDocuments: { enabled: boolean; hosts: string[] }
+    preregistered: PreregisteredClient[]
+  }
+  /** What the dialler may reach although it is private: `host:port`, `network/bits:port`. */
+  egress: { allowPrivate: string[] }
+  /** Launch specifications by name, beside the built-in ones. */
+  stdio: Record<string, LaunchConfig>
+  log: { level: 'debug' | 'info' | 'warn' | 'error' }
+}
+
+/** What configuration is made of. Nothing else is read. */
+export interface ConfigSource {
+  /** The file, when there is one. Relative paths in it start at its folder. */
+  file?: { path: string; text: string } | undefined
+  env: Readonly<Record<string, string | undefined>>
+  /** Where relative paths from the environment, and the default data folder, start. */
+  cwd: string
+}
+
+/**
+ * Reads the configuration: the file, then the environment over it, then the defaults.
+ *
+ * Pure: opens no file and changes nothing. Either everything is right or nothing is returned.
+ *
+ * @returns The configuration, paths absolute and secrets resolved from the environment.
+ * @throws {Fault} `config.invalid`, whose message lists every problem with `file:line` or the variable, and what to do.
+ * @see docs/operate/configuration.md
+ */
+export function readConfig(source: ConfigSource): Config {
+  const problems: string[] = []
+  const file = readFileText(source, problems)
+  stop(problems)
+  const env = readEnvironment(source.env, problems)
+  const secretOf = (name: string | undefined, place: string) => {
+    if (name === undefined) return undefined
+    const secret = source.env[name]
+    if (!secret) problems.push(`${place}: the environment variable \`${name}\` is not set`)
+    return secret || undefined
+  }
+  const base = source.file ? dirname(resolve(source.cwd, source.file.path)) : source.cwd
+  const origin = env.origin ?? file.origin ?? 'http://127.0.0.1:8700'
+  const listen = readListen(origin, env.listen ?? file.listen)
+  const databaseUrl = readDatabaseUrl(source.env, secretOf(file.database?.urlEnv, '`database.urlEnv`'), problems)
+  const config: Config = {
+    origin,
+    listen,
+    hosts: hostsOf(origin, listen.port),
+    tls: file.tls && { certFile: resolve(base, file.tls.certFile), keyFile: resolve(base, file.tls.keyFile) },
+    trustedProxies: file.trustedProxies,
+    dataDir: env.data
+      ? resolve(source.cwd, env.data)
+      : file.data
+        ? resolve(base, file.data)
+        : resolve(source.cwd, '.sallyport'),
+    databaseUrl,
+    masterKey: env.masterKey,
+    masterKeyFile: file.masterKeyFile && resolve(base, file.masterKeyFile),
+    login: {
+      local: file.login.local,
+      oidc: file.login.oidc.map(({ clientSecretEnv, ...provider }) => ({
+        ...provider,
+        clientSecret: secretOf(clientSecretEnv, `\`login.oidc\`, provider \`${provider.id}\``),
+      })),
+    },
+    clients: {
+      ...file.clients,
+      preregistered: file.clients.preregistered.map(({ secretEnv, ...client }) => ({
+        ...client,
+        secret: secretOf(secretEnv, `\`clients.preregistered\`, client \`${client.id}\``),
+      })),
+    },
+    egress: file.egress,
+    stdio: file.stdio,
+    log: { level: env.logLevel ?? file.log.level },
+  }
+  checkTogether(config, problems)
+  stop(problems)
+  return config
+}
+
+function readFileText(source: ConfigSource, problems: string[]): ConfigFile {
+  const parsed = source.file ? readSource(source.file.path, source.file.text) : { value: {}, placeOf: () => 'defaults' }
+  if (Array.isArray(parsed)) {
+    problems.push(...parsed)
+    return fileSchema.parse({})
+  }
+  const result = fileSchema.safeParse(parsed.value)
+  if (result.success) return result.data
+  problems.push(...describeIssues(result.error.issues, parsed, fileSchema))
+  return fileSchema.parse({})
+}
+
+interface Environment {
+  origin: string | undefined
+  listen: string | undefined
+  data: string | undefined
+  masterKey: Uint8Array | undefined
+  logLevel: Config['log']['level'] | undefined
+}
+
+function readEnvironment(env: ConfigSource['env'], problems: string[]): Environment {
+  const read = (name: string, problem: (text: string) => string | undefined) => {
+    const text = env[name] || undefined
+    const found = text === undefined ? undefined : problem(text)
+    if (found) problems.push(`environment variable \`${name}\` ${found}`)
+    return found ? undefined : text
+  }
+  const key = read('SALLYPORT_MASTER_KEY', (text) =>
+    /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? undefined : 'must be 32 random bytes in base64: `openssl rand -base64 32`',
+  )
+  const level = read('SALLYPORT_LOG_LEVEL', (text) =>
+    ['debug', 'info', 'warn', 'error'].includes(text) ? undefined : 'must be one of debug, info, warn, error',
+  )
+  return {
+    origin: read('SALLYPORT_ORIGIN', originProblem),
+    listen: read('SALLYPORT_LISTEN', (text) => listenText.safeParse(text).error?.issues[0]?.message),
+    data: env['SALLYPORT_DATA'] || undefined,
+    masterKey: key === undefined ? undefined : new Uint8Array(Buffer.from(key, 'base64')),
+    logLevel: level as Config['log']['level'] | undefined,
+  }
+}
+
+function readListen(origin: string, text: string | undefined): { host: string; port: number } {
+  if (text !== undefined) return splitListen(text)
+  const url = new URL(origin)
+  if (!isLoopbackHost(url.hostname)) return { host: '127.0.0.1', port: 8700 }
+  const host = url.hostname === 'localhost' ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, '')
+  return { host, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
+}
+
+function hostsOf(origin: string, port: number): string[] {
+  const loopback = ['127.0.0.1', 'localhost', '[::1]'].map((name) => new URL(`http://${name}:${port}`).host)
+  return [...new Set([new URL(origin).host, ...loopback])]
+}
+
+function readDatabaseUrl(env: ConfigSource['env'], named: string | undefined, problems: string[]): string | undefined {
+  const url = named ?? (env['DATABASE_URL'] || undefined)
+  if (url !== undefined && !/^postgres(?:ql)?:\/\/\S+$/.test(url)) {
+    problems.push(
+      'the database URL must start with `postgres://`: only PostgreSQL is supported (leave it out for SQLite)',
+    )
+  }
+  return url
+}
+
+/** Settings that are right alone and wrong together. */
+function checkTogether(config: Config, problems: string[]): void {
+  const secure = config.origin.startsWith('https:')
+  if (config.tls && !secure)
+    problems.push(`\`tls\` is set, so \`origin\` must start with https (it is \`${config.origin}\`)`)
+  if (!isLoopbackHost(config.listen.host) && !config.tls && config.trustedProxies.length === 0) {
+    problems.push(
+      `\`listen\` is \`${config.listen.host}\`, which others can reach over plain http: ` +
+        'set `tls`, or name the proxy in front in `trustedProxies`, or listen on 127.0.0.1',
+    )
+  }
+  if (!config.login.local.enabled && config.login.oidc.length === 0) {
+    problems.push('`login.local.enabled` is false and `login.oidc` is empty: nobody could sign in')
+  }
+}
+
+function stop(problems: string[]): void {
+  if (problems.length === 0) return
+  throw new Fault('config.invalid', `cannot use the configuration:\n  ${problems.slice(0, 10).join('\n  ')}`)
+}

@@ -1,0 +1,136 @@
+import ipaddr from 'ipaddr.js'
+import { z } from 'zod'
+import { readAllowed } from '../dial/allowed.ts'
+import { isLoopbackHost, originProblem, redirectProblem } from './address.ts'
+
+const check = (problem: (text: string) => string | undefined) =>
+  z.string().superRefine((text, context) => {
+    const found = problem(text)
+    if (found) context.addIssue({ code: 'custom', message: found })
+  })
+
+const envName = check((text) =>
+  /^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? undefined : 'must be the name of an environment variable, not a value',
+)
+const slug = check((text) =>
+  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? undefined : 'must be 1 to 63 of a-z, 0-9 and `-`',
+)
+const label = z.string().trim().min(1).max(100)
+
+/** `host:port` with an IP address or `localhost`; IPv6 in brackets. */
+export const listenText = check((text) => {
+  const { host, port } = splitListen(text)
+  const known = host === 'localhost' || ipaddr.IPv4.isValidFourPartDecimal(host) || ipaddr.IPv6.isValid(host)
+  if (!known || port > 65_535) return 'must be `address:port`, such as `127.0.0.1:8700` or `[::1]:8700`'
+  return undefined
+})
+
+/** Splits what `listenText` accepted. */
+export function splitListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  return { host: match?.[1] ?? match?.[2] ?? '', port: Number(match?.[3] ?? 65_536) }
+}
+
+const network = check((text) => {
+  const valid = ipaddr.isValidCIDR(text) || ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
+  return valid ? undefined : 'must be an IP address or a network such as `10.0.0.0/8`'
+})
+
+const issuer = check((text) => {
+  if (!URL.canParse(text)) return 'must be the address of the issuer, such as `https://login.example.com`'
+  const url = new URL(text)
+  if (url.username || url.password || url.search || url.hash) return 'must have no user, query or fragment'
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return undefined
+  return 'must start with https: plain http is for loopback only'
+})
+
+const oidcProvider = z.strictObject({
+  id: slug.refine((id) => id !== 'local', 'must not be `local`: that is the name of the passwords kept here'),
+  name: label,
+  issuer,
+  clientId: z.string().min(1).max(500),
+  clientSecretEnv: envName.optional(),
+  scopes: z
+    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be a scope without spaces'))
+    .refine((scopes) => scopes.includes('openid'), 'must contain `openid`')
+    .default(['openid', 'profile', 'email']),
+})
+
+const preregistered = z.strictObject({
+  id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces'),
+  name: label,
+  redirectUris: z.array(check(redirectProblem)).min(1),
+  secretEnv: envName.optional(),
+})
+
+const hostPattern = check((text) =>
+  text === '*' || /^(?:\*\.)?(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(text)
+    ? undefined
+    : 'must be `*`, a host such as `example.com`, or `*.example.com`, in lower case',
+)
+
+const looksSecret = /token|secret|password|passwd|credential|api_?key|private_?key|_key$/i
+const launch = z.strictObject({
+  command: z.string().min(1),
+  args: z.array(z.string()).default([]),
+  env: z
+    .record(envName, z.string())
+    .superRefine((env, context) => {
+      for (const name of Object.keys(env).filter((name) => looksSecret.test(name))) {
+        const message = 'looks like a secret: connect it to the upstream instead, where it is sealed'
+        context.addIssue({ code: 'custom', path: [name], message })
+      }
+    })
+    .default({}),
+})
+
+function uniqueIds(items: { id: string }[]): boolean {
+  return new Set(items.map((item) => item.id)).size === items.length
+}
+
+/** The whole file. Every default is here; the reasons are in `docs/operate/configuration.md`. */
+export const fileSchema = z.strictObject({
+  origin: check(originProblem).optional(),
+  listen: listenText.optional(),
+  tls: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  trustedProxies: z.array(network).default([]),
+  data: z.string().min(1).optional(),
+  database: z.strictObject({ urlEnv: envName }).optional(),
+  masterKeyFile: z.string().min(1).optional(),
+  login: z
+    .strictObject({
+      local: z.strictObject({ enabled: z.boolean().default(true) }).prefault({}),
+      oidc: z.array(oidcProvider).refine(uniqueIds, 'must not have the same `id` twice').default([]),
+    })
+    .prefault({}),
+  clients: z
+    .strictObject({
+      registration: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          perHourMax: z.number().int().min(1).max(100_000).default(30),
+        })
+        .prefault({}),
+      metadataDocuments: z
+        .strictObject({ enabled: z.boolean().default(true), hosts: z.array(hostPattern).default(['*']) })
+        .prefault({}),
+      preregistered: z.array(preregistered).refine(uniqueIds, 'must not have the same `id` twice').default([]),
+    })
+    .prefault({}),
+  egress: z
+    .strictObject({
+      allowPrivate: z
+        .array(
+          check((text) => {
+            const allowed = readAllowed(text)
+            return typeof allowed === 'string' ? allowed : undefined
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+  stdio: z.record(slug, launch).default({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+})
+
+export type ConfigFile = z.infer<typeof fileSchema>
