@@ -1,0 +1,124 @@
+import type { Selectable } from 'kysely'
+import type { Principal } from '../model/principal.ts'
+import { open } from './engine/handle.ts'
+import type { Handle } from './store.ts'
+import type { Tables } from './tables.ts'
+
+function toPrincipal(row: Selectable<Tables['principals']>): Principal {
+  return {
+    id: row.id,
+    issuer: row.issuer,
+    subject: row.subject,
+    kind: row.kind as Principal['kind'],
+    name: row.name,
+    email: row.email ?? undefined,
+    state: row.state as Principal['state'],
+    createdAt: row.created_at,
+  }
+}
+
+/**
+ * Stores a principal unless one of this issuer and subject exists.
+ *
+ * @returns whether this one was stored.
+ */
+export async function insertPrincipal(handle: Handle, principal: Principal): Promise<boolean> {
+  const stored = await open(handle)
+    .insertInto('principals')
+    .values({
+      id: principal.id,
+      issuer: principal.issuer,
+      subject: principal.subject,
+      kind: principal.kind,
+      name: principal.name,
+      email: principal.email ?? null,
+      state: principal.state,
+      created_at: principal.createdAt,
+      disabled_at: null,
+    })
+    .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  return stored !== undefined
+}
+
+/** The principal with this id, disabled ones too. */
+export async function findPrincipal(handle: Handle, id: string): Promise<Principal | undefined> {
+  const row = await open(handle).selectFrom('principals').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && toPrincipal(row)
+}
+
+/** The principal whom an identity provider calls `subject`, disabled ones too. Both are compared byte by byte. */
+export async function findPrincipalBySubject(
+  handle: Handle,
+  issuer: string,
+  subject: string,
+): Promise<Principal | undefined> {
+  const row = await open(handle)
+    .selectFrom('principals')
+    .selectAll()
+    .where('issuer', '=', issuer)
+    .where('subject', '=', subject)
+    .executeTakeFirst()
+  return row && toPrincipal(row)
+}
+
+/** The principals in the order in which they came, those after the id `after`, at most `limit`. */
+export async function listPrincipals(
+  handle: Handle,
+  page: { after?: string | undefined; limit: number },
+): Promise<Principal[]> {
+  let query = open(handle).selectFrom('principals').selectAll().orderBy('id').limit(page.limit)
+  if (page.after !== undefined) query = query.where('id', '>', page.after)
+  return (await query.execute()).map(toPrincipal)
+}
+
+/** Renews what is for display only. */
+export async function updatePrincipalDisplay(
+  handle: Handle,
+  id: string,
+  display: { name: string; email: string | undefined },
+): Promise<void> {
+  await open(handle)
+    .updateTable('principals')
+    .set({ name: display.name, email: display.email ?? null })
+    .where('id', '=', id)
+    .execute()
+}
+
+/**
+ * Disables or enables a principal.
+ *
+ * @returns whether that changed anything.
+ */
+export async function updatePrincipalState(
+  handle: Handle,
+  id: string,
+  state: Principal['state'],
+  at: number,
+): Promise<boolean> {
+  const row = await open(handle)
+    .updateTable('principals')
+    .set({ state, disabled_at: state === 'disabled' ? at : null })
+    .where('id', '=', id)
+    .where('state', '!=', state)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** The ids of the active principals who may administer at this time. */
+export async function listAdministratorIds(handle: Handle, now: number): Promise<string[]> {
+  const rows = await open(handle)
+    .selectFrom('entitlements')
+    .innerJoin('principals', 'principals.id', 'entitlements.principal_id')
+    .select('principals.id')
+    .distinct()
+    .where('entitlements.right', '=', 'administer')
+    .where('entitlements.revoked_at', 'is', null)
+    .where((eb) => eb.or([eb('entitlements.ends_at', 'is', null), eb('entitlements.ends_at', '>', now)]))
+    .where('principals.state', '=', 'active')
+    .orderBy('principals.id')
+    .execute()
+  return rows.map((row) => row.id)
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import type { Principal } from '../../../src/model/principal.ts'
+import { open } from '../../../src/store/engine/handle.ts'
+import {
+  findPrincipal,
+  findPrincipalBySubject,
+  insertPrincipal,
+  listAdministratorIds,
+  listPrincipals,
+  updatePrincipalDisplay,
+  updatePrincipalState,
+} from '../../../src/store/principals.ts'
+import type { Store } from '../../../src/store/store.ts'
+
+const principal = (id: string, more: Partial<Principal> = {}): Principal => ({
+  id,
+  issuer: 'local',
+  subject: id,
+  kind: 'person',
+  name: `The person ${id}`,
+  email: undefined,
+  state: 'active',
+  createdAt: 1,
+  ...more,
+})
+
+async function entitle(store: Store, principalId: string, more: { ends_at?: number; revoked_at?: number } = {}) {
+  await open(store)
+    .insertInto('entitlements')
+    .values({
+      id: `entitlement of ${principalId}`,
+      principal_id: principalId,
+      right: 'administer',
+      upstream: '*',
+      tool: '*',
+      granted_by: null,
+      reason: 'a test',
+      created_at: 1,
+      ends_at: null,
+      revoked_at: null,
+      ...more,
+    })
+    .execute()
+}
+
+export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
+  [
+    'a principal comes back as it went in',
+    async (store) => {
+      const ana = principal('a', { email: 'ana@example.org', issuer: 'https://idp.example', subject: '42' })
+      assert.equal(await insertPrincipal(store, ana), true)
+      assert.deepEqual(await findPrincipal(store, 'a'), ana)
+      assert.deepEqual(await findPrincipalBySubject(store, 'https://idp.example', '42'), ana)
+      assert.equal(await findPrincipal(store, 'b'), undefined)
+    },
+  ],
+  [
+    'issuer and subject make one principal, whatever else is alike',
+    async (store) => {
+      const email = 'ana@example.org'
+      await insertPrincipal(store, principal('a', { issuer: 'one', subject: 's', email }))
+      assert.equal(await insertPrincipal(store, principal('b', { issuer: 'one', subject: 's' })), false)
+      assert.equal(await insertPrincipal(store, principal('c', { issuer: 'two', subject: 's', email })), true)
+      assert.equal(await insertPrincipal(store, principal('d', { issuer: 'one', subject: 'S', email })), true)
+      assert.equal((await findPrincipalBySubject(store, 'one', 's'))?.id, 'a')
+      assert.equal((await findPrincipalBySubject(store, 'one', 'S'))?.id, 'd')
+      assert.equal(await findPrincipalBySubject(store, 'ONE', 's'), undefined)
+    },
+  ],
+  [
+    'principals are listed in pages',
+    async (store) => {
+      for (const id of ['c', 'a', 'b']) await insertPrincipal(store, principal(id))
+      assert.deepEqual(
+        (await listPrincipals(store, { limit: 2 })).map(({ id }) => id),
+        ['a', 'b'],
+      )
+      assert.deepEqual(
+        (await listPrincipals(store, { after: 'b', limit: 2 })).map(({ id }) => id),
+        ['c'],
+      )
+    },
+  ],
+  [
+    'disabling and enabling say whether they changed anything; names for display are renewed',
+    async (store) => {
+      await insertPrincipal(store, principal('a'))
+      assert.equal(await updatePrincipalState(store, 'a', 'disabled', 5), true)
+      assert.equal(await updatePrincipalState(store, 'a', 'disabled', 6), false)
+      assert.equal((await findPrincipal(store, 'a'))?.state, 'disabled')
+      assert.equal(await updatePrincipalState(store, 'a', 'active', 7), true)
+      assert.equal(await updatePrincipalState(store, 'nobody', 'active', 7), false)
+      await updatePrincipalDisplay(store, 'a', { name: 'Ana', email: 'a@example.org' })
+      assert.deepEqual(await findPrincipal(store, 'a'), principal('a', { name: 'Ana', email: 'a@example.org' }))
+    },
+  ],
+  [
+    'administrators are the active principals with a right that neither ended nor was revoked',
+    async (store) => {
+      for (const id of ['a', 'disabled', 'ended', 'revoked', 'lasting', 'plain']) {
+        await insertPrincipal(store, principal(id))
+      }
+      await updatePrincipalState(store, 'disabled', 'disabled', 5)
+      assert.deepEqual(await listAdministratorIds(store, 100), [])
+      await entitle(store, 'a')
+      await entitle(store, 'disabled')
+      await entitle(store, 'ended', { ends_at: 100 })
+      await entitle(store, 'lasting', { ends_at: 101 })
+      await entitle(store, 'revoked', { revoked_at: 50 })
+      assert.deepEqual(await listAdministratorIds(store, 100), ['a', 'lasting'])
+    },
+  ],
+]
