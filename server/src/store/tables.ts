@@ -117,10 +117,12 @@ export interface Tables {
     source: string
     name: string
     metadata: string
+    sealed_secret: string | null
     state: string
     created_at: number
     used_at: number | null
     checked_at: number | null
+    fresh_until: number | null
   }
   grants: {
     id: string

@@ -39,14 +39,16 @@ const tables: Record<string, { columns: string; key?: string[]; unique?: string[
     key: ['upstream', 'name'],
   },
   connections: {
-    columns:
-      'id:t! upstream:t principal_id:t? placement:t names:t sealed:t created_by:t created_at:n revoked_at:n?',
+    columns: 'id:t! upstream:t principal_id:t? placement:t names:t sealed:t created_by:t created_at:n revoked_at:n?',
   },
   entitlements: {
     columns:
       'id:t! principal_id:t right:t upstream:t tool:t granted_by:t? reason:t created_at:n ends_at:n? revoked_at:n?',
   },
-  clients: { columns: 'id:t! source:t name:t metadata:t state:t created_at:n used_at:n? checked_at:n?' },
+  clients: {
+    columns:
+      'id:t! source:t name:t metadata:t sealed_secret:t? state:t created_at:n used_at:n? checked_at:n? fresh_until:n?',
+  },
   grants: {
     columns: 'id:t! principal_id:t client_id:t upstream:t created_at:n ends_at:n revoked_at:n? revoked_because:t?',
   },
@@ -70,6 +72,7 @@ const indexes: [table: string, columns: string[]][] = [
   ['entitlements', ['principal_id']],
   ['grants', ['principal_id']],
   ['grants', ['client_id']],
+  ['grants', ['upstream']],
   ['approvals', ['grant_id', 'tool', 'arguments_digest']],
   ['approvals', ['state', 'expires_at']],
   ['approvals', ['principal_id', 'requested_at']],
@@ -90,7 +93,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     await builder.execute()
   }
   for (const [table, list] of indexes) {
-    await db.schema.createIndex(`${table}_${list.join('_')}`).on(table).columns(list).execute()
+    await db.schema
+      .createIndex(`${table}_${list.join('_')}`)
+      .on(table)
+      .columns(list)
+      .execute()
   }
   await sql`insert into counters (name, value) values ('revision', 0), ('entries', 0)`.execute(db)
 }

@@ -1,0 +1,115 @@
+import type { Selectable } from 'kysely'
+import type { Grant } from '../model/rights.ts'
+import { open } from './engine/handle.ts'
+import type { Handle } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** Which grants are meant: all that match every field that is given. */
+export interface GrantFilter {
+  principalId?: string | undefined
+  clientId?: string | undefined
+  upstream?: string | undefined
+  /** Only those that are neither revoked nor past their end at this instant. */
+  activeAt?: number | undefined
+}
+
+type GrantRow = Selectable<Tables['grants']>
+
+function toGrant(row: GrantRow, tools: ReadonlyMap<string, string>): Grant {
+  return {
+    id: row.id,
+    principalId: row.principal_id,
+    clientId: row.client_id,
+    upstream: row.upstream,
+    createdAt: row.created_at,
+    endsAt: row.ends_at,
+    revokedAt: row.revoked_at ?? undefined,
+    revokedBecause: row.revoked_because ?? undefined,
+    tools,
+  }
+}
+
+async function withTools(handle: Handle, rows: GrantRow[]): Promise<Grant[]> {
+  if (rows.length === 0) return []
+  const ids = rows.map((row) => row.id)
+  const chosen = await open(handle)
+    .selectFrom('grant_tools')
+    .selectAll()
+    .where('grant_id', 'in', ids)
+    .orderBy('tool')
+    .execute()
+  const byGrant = new Map<string, Map<string, string>>(ids.map((id) => [id, new Map()]))
+  for (const row of chosen) byGrant.get(row.grant_id)?.set(row.tool, row.digest)
+  return rows.map((row) => toGrant(row, byGrant.get(row.id) ?? new Map()))
+}
+
+/** Stores a grant with its tools. Use a transaction: it is more than one statement. */
+export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
+  await open(tx)
+    .insertInto('grants')
+    .values({
+      id: grant.id,
+      principal_id: grant.principalId,
+      client_id: grant.clientId,
+      upstream: grant.upstream,
+      created_at: grant.createdAt,
+      ends_at: grant.endsAt,
+      revoked_at: grant.revokedAt ?? null,
+      revoked_because: grant.revokedBecause ?? null,
+    })
+    .execute()
+  const tools = [...grant.tools].map(([tool, digest]) => ({ grant_id: grant.id, tool, digest }))
+  // SQLite and PostgreSQL bound the parameters of one statement; 500 rows of 3 are far below either bound.
+  for (let at = 0; at < tools.length; at += 500) {
+    await open(tx)
+      .insertInto('grant_tools')
+      .values(tools.slice(at, at + 500))
+      .execute()
+  }
+}
+
+/** The grant of this id, whatever its state. */
+export async function findStoredGrant(handle: Handle, id: string): Promise<Grant | undefined> {
+  const row = await open(handle).selectFrom('grants').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) return undefined
+  const [grant] = await withTools(handle, [row])
+  return grant
+}
+
+/** The grants that match, newest first, at most `limit`. */
+export async function listStoredGrants(handle: Handle, filter: GrantFilter, limit: number): Promise<Grant[]> {
+  let query = open(handle).selectFrom('grants').selectAll()
+  if (filter.principalId !== undefined) query = query.where('principal_id', '=', filter.principalId)
+  if (filter.clientId !== undefined) query = query.where('client_id', '=', filter.clientId)
+  if (filter.upstream !== undefined) query = query.where('upstream', '=', filter.upstream)
+  if (filter.activeAt !== undefined) {
+    query = query.where('revoked_at', 'is', null).where('ends_at', '>', filter.activeAt)
+  }
+  const rows = await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+  return await withTools(handle, rows)
+}
+
+/**
+ * Revokes the grants that match and are not revoked yet, ended ones included: what a late answer could still find must
+ * say so.
+ *
+ * @returns the ids of those that this call revoked.
+ */
+export async function revokeStoredGrants(
+  tx: Handle,
+  which: { id?: string; principalId?: string; clientId?: string; upstream?: string },
+  revocation: { at: number; because: string },
+): Promise<string[]> {
+  if (Object.values(which).every((value) => value === undefined))
+    throw new TypeError('cannot revoke every grant at once')
+  let query = open(tx)
+    .updateTable('grants')
+    .set({ revoked_at: revocation.at, revoked_because: revocation.because })
+    .where('revoked_at', 'is', null)
+  if (which.id !== undefined) query = query.where('id', '=', which.id)
+  if (which.principalId !== undefined) query = query.where('principal_id', '=', which.principalId)
+  if (which.clientId !== undefined) query = query.where('client_id', '=', which.clientId)
+  if (which.upstream !== undefined) query = query.where('upstream', '=', which.upstream)
+  const rows = await query.returning('id').execute()
+  return rows.map((row) => row.id)
+}
