@@ -1,0 +1,139 @@
+import type { Learnt } from '../../model/upstream.ts'
+import { editObject, textOfMember } from './members.ts'
+import { isObject, type RpcId, type RpcRequest, type RpcResponse } from './message.ts'
+
+// Between client and upstream of different eras the gateway translates; between equals it changes nothing. Everything
+// here is a function of its arguments.
+//
+// What cannot be translated is not promised: requests of the server to the client (elicitation, sampling, roots) and
+// rounds of input have no bridge, so no client capability is declared across eras.
+
+export type Era = Learnt['era']
+
+export const modernVersion = '2026-07-28'
+export const legacyVersion = '2025-11-25'
+
+const metaPrefix = 'io.modelcontextprotocol/'
+const cachedMethods = new Set([
+  'prompts/list',
+  'resources/list',
+  'resources/read',
+  'resources/templates/list',
+  'server/discover',
+  'tools/list',
+])
+
+/** Revisions are dates, and the era began with one. */
+export function eraOf(protocolVersion: string): Era {
+  return protocolVersion >= modernVersion ? 'modern' : 'legacy'
+}
+
+/** What the gateway calls itself when it speaks on its own account. */
+export const ourselves = { name: 'sallyport', version: '0.1.0' }
+
+/** A modern request as a legacy upstream expects it: without the envelope and the marks of a retry. */
+export function requestToLegacy(message: RpcRequest): RpcRequest {
+  if (message.params === undefined) return message
+  const { _meta: meta, inputResponses: _responses, requestState: _state, ...params } = message.params
+  const kept = isObject(meta) ? Object.entries(meta).filter(([name]) => !name.startsWith(metaPrefix)) : []
+  if (kept.length > 0) params['_meta'] = Object.fromEntries(kept)
+  return { ...message, params }
+}
+
+/** A legacy request as a modern upstream expects it: in the envelope that each request carries there. */
+export function requestToModern(message: RpcRequest, clientInfo: { name: string; version: string }): RpcRequest {
+  const given = message.params?.['_meta']
+  const meta = {
+    ...(isObject(given) ? given : {}),
+    [`${metaPrefix}protocolVersion`]: modernVersion,
+    [`${metaPrefix}clientInfo`]: clientInfo,
+    [`${metaPrefix}clientCapabilities`]: {},
+  }
+  return { ...message, params: { ...message.params, _meta: meta } }
+}
+
+/** Who the client of a modern request says it is. */
+export function clientInfoOf(message: RpcRequest): { name: string; version: string } | undefined {
+  const meta = message.params?.['_meta']
+  const info = isObject(meta) ? meta[`${metaPrefix}clientInfo`] : undefined
+  if (!isObject(info) || typeof info['name'] !== 'string' || typeof info['version'] !== 'string') return undefined
+  return { name: info['name'], version: info['version'] }
+}
+
+export interface Translation {
+  /** The method that was asked. */
+  method: string
+  from: Era
+  to: Era
+  /** The upstream's name, for the message to people. */
+  upstream: string
+  /** The id that the client gave. */
+  id: RpcId
+}
+
+/**
+ * A response as the client expects it, or `undefined` when the upstream's own text already is: then the bytes pass.
+ */
+export function translateResponse(text: string, message: RpcResponse, way: Translation): string | undefined {
+  const id = message.id === way.id ? undefined : JSON.stringify(way.id)
+  if ('error' in message || way.from === way.to) return id === undefined ? undefined : editObject(text, { id })
+  const more = id === undefined ? {} : { id }
+  if (way.to === 'modern') {
+    return editObject(text, { ...more, result: resultToModern(textOfMember(text, 'result')!, way.method) })
+  }
+  const type = message.result['resultType'] ?? 'complete'
+  if (type !== 'complete') return cannotTranslate(way, String(type))
+  const result = editObject(textOfMember(text, 'result')!, {
+    resultType: undefined,
+    ttlMs: undefined,
+    cacheScope: undefined,
+  })
+  return editObject(text, { ...more, result })
+}
+
+function resultToModern(result: string, method: string): string {
+  // A legacy upstream says nothing about caching, and what it answers may depend on the caller: never to be shared.
+  const caching = cachedMethods.has(method) ? { ttlMs: '0', cacheScope: '"private"' } : {}
+  return editObject(result, { resultType: '"complete"', ...caching })
+}
+
+function cannotTranslate(way: Translation, type: string): string {
+  const why =
+    type === 'input_required'
+      ? `\`${way.upstream}\` asks for input, which this client's protocol version cannot give: nothing was completed; use a client that speaks MCP ${modernVersion}`
+      : `\`${way.upstream}\` answered in a form that this client's protocol version does not know: use a client that speaks MCP ${modernVersion}`
+  const body =
+    way.method === 'tools/call'
+      ? { result: { content: [{ type: 'text', text: why }], isError: true } }
+      : { error: { code: -32603, message: why } }
+  return JSON.stringify({ jsonrpc: '2.0', id: way.id, ...body })
+}
+
+/** What a `server/discover` result tells, or `undefined` if it offers no modern revision that we speak. */
+export function learntFromDiscover(result: Record<string, unknown>): Learnt | undefined {
+  const versions = result['supportedVersions']
+  if (!Array.isArray(versions) || !versions.includes(modernVersion)) return undefined
+  const meta = result['_meta']
+  const info = isObject(meta) ? meta[`${metaPrefix}serverInfo`] : undefined
+  return { era: 'modern', protocolVersion: modernVersion, ...identityOf(info ?? result['serverInfo'], result) }
+}
+
+/** What an `initialize` result tells. */
+export function learntFromInitialize(result: Record<string, unknown>): Learnt {
+  const version = result['protocolVersion']
+  const protocolVersion = typeof version === 'string' ? version.slice(0, 40) : legacyVersion
+  return { era: 'legacy', protocolVersion, ...identityOf(result['serverInfo'], result) }
+}
+
+function identityOf(
+  info: unknown,
+  result: Record<string, unknown>,
+): Pick<Learnt, 'serverName' | 'serverVersion' | 'instructions'> {
+  const { name, version } = isObject(info) ? info : {}
+  const instructions = result['instructions']
+  return {
+    serverName: typeof name === 'string' ? name.slice(0, 200) : '',
+    serverVersion: typeof version === 'string' ? version.slice(0, 200) : '',
+    instructions: typeof instructions === 'string' ? instructions.slice(0, 65_536) : undefined,
+  }
+}

@@ -1,0 +1,62 @@
+import { isObject, type RpcRequest } from './message.ts'
+
+// A modern upstream compares these headers with the body and refuses a difference, so they are computed from the body
+// that was judged. Only `Mcp-Param-*` headers that the accepted schema does not declare pass as the client sent them:
+// the upstream may know more than we do, and it decides.
+
+const namedBy: Record<string, string> = { 'prompts/get': 'name', 'resources/read': 'uri', 'tools/call': 'name' }
+const parameterName = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/
+const visible = /^[\t\x20-\x7e]+$/
+
+export function routingHeaders(
+  message: RpcRequest,
+  inputSchema: unknown,
+  given: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const headers: Record<string, string> = { 'mcp-method': message.method }
+  const source = namedBy[message.method]
+  const name = source === undefined ? undefined : message.params?.[source]
+  if (typeof name === 'string') headers['mcp-name'] = encodeHeaderValue(name)
+  if (message.method !== 'tools/call') return headers
+  for (const [header, value] of Object.entries(given)) {
+    if (parameterName.test(header) && visible.test(value)) headers[header] = value
+  }
+  for (const { header, path } of listDeclared(inputSchema)) {
+    const text = textOf(
+      path.reduce<unknown>((node, key) => (isObject(node) ? node[key] : undefined), message.params?.['arguments']),
+    )
+    if (text === undefined) delete headers[header]
+    else headers[header] = encodeHeaderValue(text)
+  }
+  return headers
+}
+
+/** @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http value encoding */
+export function encodeHeaderValue(value: string): string {
+  const plain =
+    visible.test(value) && value === value.trim() && !(value.startsWith('=?base64?') && value.endsWith('?='))
+  return plain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
+}
+
+interface Declared {
+  header: string
+  path: string[]
+}
+
+// Parameters may be mirrored only where `properties` lead to them; everything else in a schema is not looked at.
+function listDeclared(schema: unknown, path: string[] = []): Declared[] {
+  if (path.length > 16 || !isObject(schema) || !isObject(schema['properties'])) return []
+  return Object.entries(schema['properties']).flatMap(([key, property]) => {
+    const name = isObject(property) ? property['x-mcp-header'] : undefined
+    const header = typeof name === 'string' ? `mcp-param-${name.toLowerCase()}` : ''
+    const own = parameterName.test(header) ? [{ header, path: [...path, key] }] : []
+    return [...own, ...listDeclared(property, [...path, key])]
+  })
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (typeof value === 'boolean') return String(value)
+  if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : String(value)
+}

@@ -1,0 +1,164 @@
+import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Receipt } from '../../ledger/intent.ts'
+import type { Learnt } from '../../model/upstream.ts'
+import type { RpcMessage, RpcRequest, RpcResponse } from './message.ts'
+
+/** How an upstream is reached, after the configuration had its say. */
+export type ResolvedLaunch = StdioLaunch | { kind: 'http'; url: string }
+
+export interface StdioLaunch {
+  kind: 'stdio'
+  command: string
+  args: readonly string[]
+  /** The whole environment beside `PATH`, `HOME` and the credential. */
+  env: Readonly<Record<string, string>>
+  /** The process's working and home folder; made when it is missing. */
+  folder: string
+}
+
+export interface UpstreamSpec {
+  name: string
+  launch: ResolvedLaunch
+  /** What an earlier probe learnt; spares the first call a round of getting to know each other. */
+  learnt?: Pick<Learnt, 'era' | 'protocolVersion'> | undefined
+}
+
+export interface UpstreamNeeds {
+  clock: Clock
+  log: UpstreamLog
+  /** Opens the sealed credential. `stdio` asks at each start of the process, `http` at each request. */
+  credential(): Promise<{ placement: 'env' | 'headers'; values: Readonly<Record<string, string>> } | undefined>
+  /** The guarded way out, for `http`. */
+  dispatcher?: MessageDispatcher | undefined
+  /** Told when the upstream says that its tools changed. */
+  onListChanged?(): void
+}
+
+export interface UpstreamLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+/** A kind of upstream: one file, one line in `gateway/upstreams.ts`, and the contract suite that it passes. */
+export interface UpstreamKind {
+  /** Opens nothing yet that could fail: processes and connections come with the first use. */
+  open(spec: UpstreamSpec, needs: UpstreamNeeds): UpstreamConnection
+}
+
+export interface UpstreamConnection {
+  /**
+   * Makes the call that the receipt proves to be recorded, once.
+   *
+   * Resolves with the whole answer, or with a stream as soon as the upstream says anything before its answer. Aborting
+   * `signal`, and leaving the stream early, cancels the call at the upstream.
+   *
+   * @throws {Fault} see `mayHaveHappened`, which tells whether the upstream may have acted.
+   */
+  send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply>
+  /**
+   * Asks what needs no decision: one of `controlMethods`, in the upstream's own era, on the gateway's own account.
+   *
+   * @returns The result.
+   * @throws {Fault} `gateway.upstream_error` when it answers with an error, and what `send` throws.
+   * @throws {TypeError} for any other method: that would be a call past both doors.
+   */
+  ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>>
+  /** Contacts the upstream and learns its era and its name. Self-reported: never a ground for a decision. */
+  learn(signal: AbortSignal): Promise<Learnt>
+  /** Ends processes, sessions and calls in flight. */
+  close(): Promise<void>
+}
+
+export const controlMethods = ['tools/list', 'server/discover', 'initialize', 'ping'] as const
+export type ControlMethod = (typeof controlMethods)[number]
+
+export interface ControlRequest {
+  method: ControlMethod
+  params?: Record<string, unknown> | undefined
+}
+
+export interface UpstreamRequest {
+  /** The request as it was judged. */
+  message: RpcRequest
+  /** The canonical JSON of `message`: what passes to the byte where client and upstream speak the same era. */
+  text: string
+  /** The revision that the client speaks on this request. */
+  protocolVersion: string
+  /** Whose sessions with the upstream these are (the grant's id): callers with different keys never share one. */
+  callerKey: string
+  /** Who a legacy client said it is; a modern one says so in `params._meta`. */
+  clientInfo?: { name: string; version: string } | undefined
+  /** The client's `Mcp-Param-*` headers, names in lower case; nothing else of its headers is ever sent. */
+  parameterHeaders?: Readonly<Record<string, string>> | undefined
+  /** The accepted input schema, from which `Mcp-Param-*` headers are computed. */
+  inputSchema?: unknown
+}
+
+/**
+ * What the upstream answered, with the client's id. A JSON answer comes whole (bounded by `replyBytesMax`): it means
+ * nothing before its last byte, and its outcome, success or failure, stands in it. A stream comes event by event.
+ */
+export type UpstreamReply = WholeReply | { kind: 'stream'; status: 200; events: AsyncIterable<ReplyEvent> }
+
+export interface WholeReply {
+  kind: 'json'
+  status: number
+  bytes: Uint8Array
+  message: RpcResponse
+}
+
+/** One message of a stream; the last one is the response. `text` is what passes, `message` what it means. */
+export interface ReplyEvent {
+  text: string
+  message: RpcMessage
+}
+
+/** Largest answer, event or line of an upstream: 16 MiB, four times the largest request. */
+export const replyBytesMax = 16 * 1024 * 1024
+
+/** The part of undici's dispatcher that the data path uses. */
+export interface MessageDispatcher {
+  dispatch(options: DispatchOptions, handler: DispatchHandler): boolean
+}
+
+export interface DispatchOptions {
+  origin: string
+  path: string
+  method: 'POST' | 'DELETE'
+  headers: Record<string, string>
+  body: string | null
+}
+
+export interface DispatchController {
+  abort(reason: Error): void
+  pause(): void
+  resume(): void
+}
+
+export interface DispatchHandler {
+  onRequestStart(controller: DispatchController): void
+  onResponseStart(
+    controller: DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void
+  onResponseData(controller: DispatchController, chunk: Buffer): void
+  onResponseEnd(): void
+  onResponseError(controller: DispatchController, error: Error): void
+}
+
+const certainlyNotDone = new Set<string>([
+  'base.address_refused',
+  'gateway.upstream_busy',
+  'gateway.upstream_refused',
+  'gateway.upstream_unreachable',
+  'vault.cannot_open',
+])
+
+/**
+ * Whether the upstream may have acted although `send` threw: then the outcome is `unknown`, otherwise `failure`.
+ */
+export function mayHaveHappened(error: unknown): boolean {
+  return !(error instanceof Fault && certainlyNotDone.has(error.code))
+}
