@@ -1,48 +1,56 @@
-import type { Effect } from '../model/effect.ts'
-import type { ApprovalState } from '../model/rights.ts'
-import type { Pin } from '../model/tool.ts'
-import type { UpstreamState } from '../model/upstream.ts'
+import type { Principal } from '../model/principal.ts'
+import type { Approval, Client, Entitlement, Grant } from '../model/rights.ts'
+import type { Tool } from '../model/tool.ts'
+import type { Upstream } from '../model/upstream.ts'
 
 /**
- * Everything that a decision may look at, gathered at one revision. `call` is absent when only the list is asked for:
- * then an approval that would be needed is no reason to hide the tool.
+ * Everything that a decision may look at, gathered at one revision.
+ *
+ * Whole nouns of the model fit where parts of them are asked for. What is not there is `undefined` and denies. The
+ * checks compare every id themselves: a fact of another principal, client, upstream, tool or call counts as none.
+ *
+ * @see https://openid.net/specs/authorization-api-1_0.html subject, action, resource and context
  */
 export interface Facts {
+  /** Epoch milliseconds of the decision. */
   now: number
+  /** Number of the policy state that all the other facts were read at. */
   revision: number
-  principal: { id: string; state: 'active' | 'disabled' } | undefined
-  client: { id: string; state: 'active' | 'revoked' } | undefined
-  upstream: { name: string; state: UpstreamState; ceiling: Effect } | undefined
-  tool: { name: string; pin: Pin; digest: string | undefined; effect: Effect } | undefined
-  /** The entitlement to use this tool, if there is one that is neither revoked nor past its end at `now`. */
-  entitlement: { id: string; endsAt: number | undefined } | undefined
+  principal: Pick<Principal, 'id' | 'state'> | undefined
+  client: Pick<Client, 'id' | 'state'> | undefined
+  upstream: Pick<Upstream, 'name' | 'state' | 'ceiling'> | undefined
+  tool: Pick<Tool, 'upstream' | 'name' | 'pin' | 'digest' | 'effect'> | undefined
+  /** The principal's entitlement to use this tool, if any. */
+  entitlement:
+    | Pick<Entitlement, 'id' | 'principalId' | 'right' | 'upstream' | 'tool' | 'endsAt' | 'revokedAt'>
+    | undefined
   grant:
-    | {
-        id: string
-        endsAt: number
-        revokedAt: number | undefined
-        upstream: string
-        principalId: string
-        clientId: string
+    | (Pick<Grant, 'id' | 'principalId' | 'clientId' | 'upstream' | 'endsAt' | 'revokedAt'> & {
         /** Digest of the definition that was chosen on the consent page; absent when the tool was not chosen. */
         toolDigest: string | undefined
-      }
+      })
     | undefined
+  /** Absent when only the list is asked for: then an approval that would be needed is no reason to hide the tool. */
   call: { argumentsDigest: string } | undefined
   /** The newest approval of this grant for this tool and these argument bytes, if any. */
-  approval:
-    | {
-        id: string
-        state: ApprovalState
-        expiresAt: number
-        principalId: string
-        clientId: string
-        grantId: string
-        upstream: string
-        tool: string
-        toolDigest: string
-        argumentsDigest: string
-        answeredBy: string | undefined
-      }
-    | undefined
+  approval: ApprovalFact | undefined
+}
+
+/** An approval as a decision sees it. */
+export type ApprovalFact = Pick<
+  Approval,
+  | 'id'
+  | 'state'
+  | 'expiresAt'
+  | 'principalId'
+  | 'clientId'
+  | 'grantId'
+  | 'upstream'
+  | 'tool'
+  | 'toolDigest'
+  | 'argumentsDigest'
+  | 'answeredBy'
+> & {
+  /** Whether who answered may still approve calls of this tool, asked when the facts were gathered. */
+  approverMay: boolean
 }
