@@ -97,20 +97,21 @@ export function readSource(root: string, path: string): Source {
     lines: text.endsWith('\n') ? starts.length - 1 : starts.length,
     body: parsed.program.body as unknown as SyntaxNode[],
     comments: parsed.comments,
-    imports: readImports(path, text, parsed.module, lineAt),
+    imports: readImports({ path, text, lineAt }, parsed.module),
     lineAt,
   }
 }
 
 type Module = ReturnType<typeof parseSync>['module']
 
-function readImports(path: string, text: string, module: Module, lineAt: (offset: number) => number): Import[] {
+function readImports(file: Pick<Source, 'path' | 'text' | 'lineAt'>, module: Module): Import[] {
+  const { path, text, lineAt } = file
   const imports: Import[] = []
   const add = (specifier: string, start: number, entries: readonly { name: string; isType: boolean }[]): void => {
     const kept = entries.filter((entry) => !entry.isType).map((entry) => entry.name)
-    const file = specifier.startsWith('.') ? posix.normalize(posix.join(dirname(path), specifier)) : undefined
+    const target = specifier.startsWith('.') ? posix.normalize(posix.join(dirname(path), specifier)) : undefined
     const typeOnly = entries.length > 0 && kept.length === 0
-    imports.push({ specifier, file, names: kept, typeOnly, line: lineAt(start) })
+    imports.push({ specifier, file: target, names: kept, typeOnly, line: lineAt(start) })
   }
   const nameOf = (name: { kind: string; name?: string | null | undefined }): string =>
     name.kind === 'Default' ? 'default' : (name.name ?? '*')
