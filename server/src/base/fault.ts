@@ -3,7 +3,13 @@
  * Every code has a page `docs/faults/<code>.md`.
  */
 export const faultStatus = {
+  'approval.already_answered': 409,
+  'approval.digest_mismatch': 409,
   'approval.not_found': 404,
+  'approval.own_request': 403,
+  'approval.spent': 409,
+  'approval.too_large': 413,
+  'approval.too_many': 429,
   'base.address_refused': 502,
   'base.bad_json': 400,
   'base.bad_request': 400,
