@@ -281,6 +281,7 @@ test('words that the model does not know deny', () => {
     { ...facts, approval: { ...facts.approval, state: 'granted' as 'approved' } },
   ]
   for (const each of unknown) assert.equal(decide(each).allow, false)
+  for (const each of unknown.slice(0, -1)) assert.equal(decide({ ...each, call: undefined }).allow, false)
 })
 
 test('who is not entitled cannot tell a withheld tool from one that does not exist', () => {

@@ -9,8 +9,8 @@ export const approval: Check<Reason> = {
   name: 'approval',
   reasons: ['approval.required', 'approval.pending', 'approval.denied'],
   find(facts) {
-    if (facts.call === undefined || facts.tool === undefined || !needsApproval(facts.tool.effect)) return undefined
-    const approval = facts.approval
+    const { tool, call, approval } = facts
+    if (tool === undefined || !needsApproval(tool.effect) || call === undefined) return undefined
     if (approval === undefined || !isOfThisCall(approval, facts) || !(facts.now < approval.expiresAt)) return required
     return stateFinding(approval)
   },

@@ -1,0 +1,261 @@
+import type { Selectable } from 'kysely'
+import type { Approval, ApprovalState } from '../model/rights.ts'
+import { open } from './engine/handle.ts'
+import type { Handle } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** What makes a new approval, with the arguments as the vault sealed them. */
+export interface NewApproval extends Pick<
+  Approval,
+  | 'id'
+  | 'principalId'
+  | 'clientId'
+  | 'grantId'
+  | 'upstream'
+  | 'tool'
+  | 'toolDigest'
+  | 'argumentsDigest'
+  | 'requestedAt'
+  | 'expiresAt'
+> {
+  argumentsSealed: string
+  /** Digest of the bound call: of two pending approvals with the same key there is only one. */
+  pendingKey: string
+}
+
+/** What an answer writes. */
+export interface ApprovalAnswer {
+  state: Extract<ApprovalState, 'approved' | 'denied'>
+  answeredBy: string
+  answeredAt: number
+  /** Until when the answer stands. */
+  expiresAt: number
+  reason: string
+}
+
+/** What to cancel: all approvals that match every member. */
+export type ApprovalScope = Partial<Pick<Approval, 'grantId' | 'principalId' | 'clientId' | 'upstream' | 'tool'>>
+
+/** Which approvals to list, newest first. */
+export interface ApprovalQuery {
+  principalId?: string
+  /** Whose approvals to leave out. */
+  notPrincipalId?: string
+  /** Pending and not past their end at `now`. */
+  pendingAt?: number
+  limit: number
+}
+
+/**
+ * Makes a pending approval.
+ *
+ * @returns false if one with the same key is pending already; nothing was written then.
+ */
+export async function insertApproval(tx: Handle, made: NewApproval): Promise<boolean> {
+  const row = await open(tx)
+    .insertInto('approvals')
+    .values({
+      id: made.id,
+      principal_id: made.principalId,
+      client_id: made.clientId,
+      grant_id: made.grantId,
+      upstream: made.upstream,
+      tool: made.tool,
+      tool_digest: made.toolDigest,
+      arguments_digest: made.argumentsDigest,
+      arguments_sealed: made.argumentsSealed,
+      state: 'pending',
+      requested_at: made.requestedAt,
+      expires_at: made.expiresAt,
+      answered_by: null,
+      answered_at: null,
+      reason: null,
+      spent_at: null,
+      pending_key: made.pendingKey,
+    })
+    .onConflict((conflict) => conflict.column('pending_key').doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Ends the pending approval with this key if its time is over at `now`, to make room for the next. */
+export async function expireApproval(tx: Handle, pendingKey: string, now: number): Promise<void> {
+  await open(tx)
+    .updateTable('approvals')
+    .set({ state: 'expired', pending_key: null })
+    .where('pending_key', '=', pendingKey)
+    .where('expires_at', '<=', now)
+    .execute()
+}
+
+/**
+ * Answers an approval that is pending and not past its end.
+ *
+ * @returns false if it is not: of several answers at once, one wins.
+ */
+export async function answerApproval(tx: Handle, id: string, answer: ApprovalAnswer): Promise<boolean> {
+  const row = await open(tx)
+    .updateTable('approvals')
+    .set({
+      state: answer.state,
+      answered_by: answer.answeredBy,
+      answered_at: answer.answeredAt,
+      expires_at: answer.expiresAt,
+      reason: answer.reason,
+      pending_key: null,
+    })
+    .where('id', '=', id)
+    .where('state', '=', 'pending')
+    .where('expires_at', '>', answer.answeredAt)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/**
+ * Spends an approval that is approved, of these bytes, and not past its end at `now`.
+ *
+ * @returns false if it is not: of several uses at once, one wins.
+ */
+export async function spendApproval(tx: Handle, id: string, argumentsDigest: string, now: number): Promise<boolean> {
+  const row = await open(tx)
+    .updateTable('approvals')
+    .set({ state: 'spent', spent_at: now })
+    .where('id', '=', id)
+    .where('state', '=', 'approved')
+    .where('arguments_digest', '=', argumentsDigest)
+    .where('expires_at', '>', now)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/**
+ * Cancels the approvals in the scope that are pending or approved.
+ *
+ * @param scope At least one member: an empty scope is a mistake and throws.
+ * @returns the ids of those that were cancelled.
+ */
+export async function cancelApprovals(tx: Handle, scope: ApprovalScope): Promise<string[]> {
+  const db = open(tx)
+  let found = db.selectFrom('approvals').select('id').where('state', 'in', ['pending', 'approved'])
+  const limits = [
+    ['grant_id', scope.grantId],
+    ['principal_id', scope.principalId],
+    ['client_id', scope.clientId],
+    ['upstream', scope.upstream],
+    ['tool', scope.tool],
+  ] as const
+  if (limits.every(([, value]) => value === undefined)) throw new TypeError('cannot cancel approvals without a scope')
+  for (const [column, value] of limits) {
+    if (value !== undefined) found = found.where(column, '=', value)
+  }
+  // One by one in the order of their ids: two cancellations at once wait for each other and never for ever.
+  const cancelled: string[] = []
+  for (const { id } of await found.orderBy('id').execute()) {
+    const row = await db
+      .updateTable('approvals')
+      .set({ state: 'cancelled', pending_key: null })
+      .where('id', '=', id)
+      .where('state', 'in', ['pending', 'approved'])
+      .returning('id')
+      .executeTakeFirst()
+    if (row !== undefined) cancelled.push(row.id)
+  }
+  return cancelled
+}
+
+/** The approval with this id, if there is one. */
+export async function findApproval(handle: Handle, id: string): Promise<Approval | undefined> {
+  const row = await open(handle).selectFrom('approvals').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && approvalFrom(row)
+}
+
+/** The newest approval of a grant for a tool and these argument bytes, whatever its state. */
+export async function findNewestApproval(
+  handle: Handle,
+  call: Pick<Approval, 'grantId' | 'tool' | 'argumentsDigest'>,
+): Promise<Approval | undefined> {
+  const row = await open(handle)
+    .selectFrom('approvals')
+    .selectAll()
+    .where('grant_id', '=', call.grantId)
+    .where('tool', '=', call.tool)
+    .where('arguments_digest', '=', call.argumentsDigest)
+    .orderBy('requested_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row && approvalFrom(row)
+}
+
+/** The approval that is pending under this key, if there is one. */
+export async function findPendingApproval(handle: Handle, pendingKey: string): Promise<Approval | undefined> {
+  const row = await open(handle)
+    .selectFrom('approvals')
+    .selectAll()
+    .where('pending_key', '=', pendingKey)
+    .executeTakeFirst()
+  return row && approvalFrom(row)
+}
+
+/** The sealed arguments of an approval. */
+export async function findSealedArguments(handle: Handle, id: string): Promise<string | undefined> {
+  const row = await open(handle)
+    .selectFrom('approvals')
+    .select('arguments_sealed')
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row?.arguments_sealed
+}
+
+/** The approvals that match, newest first. */
+export async function listApprovals(handle: Handle, query: ApprovalQuery): Promise<Approval[]> {
+  let found = open(handle).selectFrom('approvals').selectAll()
+  if (query.principalId !== undefined) found = found.where('principal_id', '=', query.principalId)
+  if (query.notPrincipalId !== undefined) found = found.where('principal_id', '!=', query.notPrincipalId)
+  if (query.pendingAt !== undefined) {
+    found = found.where('state', '=', 'pending').where('expires_at', '>', query.pendingAt)
+  }
+  const rows = await found.orderBy('requested_at', 'desc').orderBy('id', 'desc').limit(query.limit).execute()
+  return rows.map(approvalFrom)
+}
+
+/** How many approvals of a principal are pending at `now`, and how many it has asked for since `since`. */
+export async function countApprovals(
+  handle: Handle,
+  principalId: string,
+  times: { now: number; since: number },
+): Promise<{ pending: number; recent: number }> {
+  const mine = open(handle)
+    .selectFrom('approvals')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('principal_id', '=', principalId)
+  const pending = await mine
+    .where('state', '=', 'pending')
+    .where('expires_at', '>', times.now)
+    .executeTakeFirstOrThrow()
+  const recent = await mine.where('requested_at', '>', times.since).executeTakeFirstOrThrow()
+  return { pending: Number(pending.count), recent: Number(recent.count) }
+}
+
+function approvalFrom(row: Selectable<Tables['approvals']>): Approval {
+  return {
+    id: row.id,
+    principalId: row.principal_id,
+    clientId: row.client_id,
+    grantId: row.grant_id,
+    upstream: row.upstream,
+    tool: row.tool,
+    toolDigest: row.tool_digest,
+    argumentsDigest: row.arguments_digest,
+    state: row.state as ApprovalState,
+    requestedAt: row.requested_at,
+    expiresAt: row.expires_at,
+    answeredBy: row.answered_by ?? undefined,
+    answeredAt: row.answered_at ?? undefined,
+    reason: row.reason ?? undefined,
+    spentAt: row.spent_at ?? undefined,
+  }
+}
