@@ -50,3 +50,6 @@ export const upstreamKeepAliveMs = 4_000
 
 /** Connections to one upstream: each carries one call, streams included. */
 export const upstreamConnectionsMax = 256
+
+/** Streams and calls that one principal may hold open at once: agents open one stream a server and some calls beside. */
+export const streamsPerPrincipalMax = 64

@@ -6,6 +6,7 @@ import { isObject } from './envelope.ts'
 
 /** Arguments as they were judged, and as they are sent: canonical bytes and their digest. */
 export interface ReadArguments {
+  value: Record<string, unknown>
   /** RFC 8785 text; `{}` when the client sent none. */
   text: string
   /** SHA-256 of `text`, lower-case hexadecimal. */
@@ -38,8 +39,9 @@ const looks: Record<StringKind, string> = {
 export function readArguments(rules: Rule, value: unknown): ReadArguments {
   if (value !== undefined && !isObject(value)) throw new Fault('gateway.bad_params', '`arguments` must be an object')
   if (value !== undefined) check(rules, value, '')
-  const text = value === undefined ? '{}' : canonicalJson(value)
-  return { text, digest: digestOf(text) }
+  const given = value ?? {}
+  const text = canonicalJson(given)
+  return { value: given, text, digest: digestOf(text) }
 }
 
 function check(rule: Rule | undefined, value: unknown, path: string): void {

@@ -2,7 +2,7 @@ import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
 
 /** What is open between a client and us: a call that waits for its answer, or a stream. */
-export interface Exchange {
+export interface Exchange extends Disposable {
   readonly caller: Caller
   /** The JSON-RPC id of the request, so that the client can cancel it. */
   readonly requestId: string | number | undefined
@@ -11,8 +11,6 @@ export interface Exchange {
   end(why: string): void
   /** Whether the right behind it still holds; asked whenever the policy state has moved. */
   stillHolds(): Promise<boolean>
-  /** Told whenever the policy state has moved and the right still holds. */
-  onNews?(): void
 }
 
 /** All open exchanges of this process: the list that a withdrawal goes through. */
@@ -30,10 +28,27 @@ export class Exchanges {
     return this.#open.size
   }
 
-  /** Enters an exchange; the returned function takes it out again. */
-  enter(exchange: Exchange): () => void {
+  /**
+   * Enters an exchange into the list; disposing of it takes it out.
+   *
+   * @param of whose it is. Its signal, that of the client, ends the exchange as well.
+   * @param stillHolds whether the right behind it still holds; a throw counts as no.
+   */
+  begin(
+    of: { caller: Caller; signal: AbortSignal; requestId?: string | number | undefined },
+    stillHolds: () => Promise<boolean>,
+  ): Exchange {
+    const ending = new AbortController()
+    const exchange: Exchange = {
+      caller: of.caller,
+      requestId: of.requestId,
+      signal: AbortSignal.any([of.signal, ending.signal]),
+      end: (why) => ending.abort(new Error(why)),
+      stillHolds,
+      [Symbol.dispose]: () => this.#open.delete(exchange),
+    }
     this.#open.add(exchange)
-    return () => this.#open.delete(exchange)
+    return exchange
   }
 
   countOf(principalId: string): number {
@@ -70,6 +85,5 @@ export class Exchanges {
 
 async function check(exchange: Exchange): Promise<void> {
   const holds = await exchange.stillHolds().catch(() => false)
-  if (holds) exchange.onNews?.()
-  else exchange.end('the right behind it was withdrawn')
+  if (!holds) exchange.end('the right behind it was withdrawn')
 }

@@ -2,9 +2,9 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { CatalogueTool, PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Principal } from '../model/principal.ts'
-import type { Approval, Client, Entitlement, Grant } from '../model/rights.ts'
+import type { Client, Entitlement, Grant } from '../model/rights.ts'
 import type { Caller } from '../oauth/access-token.ts'
-import type { Facts } from '../policy/facts.ts'
+import type { ApprovalFact, Facts } from '../policy/facts.ts'
 import type { Feed } from '../store/feed.ts'
 import { compileRules, type Rule } from './arguments/rules.ts'
 
@@ -76,7 +76,7 @@ export class FactSource {
    *
    * @param question `argumentsDigest` is absent when only the list is asked for.
    */
-  gather(view: View, question: { tool: string; argumentsDigest?: string; approval?: Approval | undefined }): Facts {
+  gather(view: View, question: { tool: string; argumentsDigest?: string; approval?: ApprovalFact | undefined }): Facts {
     const { principal, client, grant, catalogue } = view
     const now = this.#clock.now()
     const known = catalogue?.tools.get(question.tool)?.tool

@@ -1,0 +1,27 @@
+import type { CatalogueTool } from '../inventory/catalogue.ts'
+import type { Caller } from '../oauth/access-token.ts'
+import type { ReadArguments } from './arguments.ts'
+import type { Envelope } from './envelope.ts'
+import type { View } from './facts.ts'
+import type { Reply } from './reply.ts'
+
+/** One call on its way: who, what, and where the answer goes. */
+export interface Call {
+  id: string
+  caller: Caller
+  envelope: Envelope
+  /** The JSON-RPC id, by which the client may cancel. */
+  requestId: string | number | undefined
+  /** The client's `Mcp-Param-*` headers; nothing else of its headers goes any further. */
+  parameterHeaders: Readonly<Record<string, string>>
+  reply: Reply
+  /** Aborted when the client has gone. */
+  signal: AbortSignal
+}
+
+/** What is known of a call once its tool is. */
+export interface Judged {
+  view: View
+  tool: CatalogueTool
+  args: ReadArguments
+}

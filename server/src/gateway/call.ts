@@ -1,0 +1,149 @@
+import type { Approvals } from '../approval/approvals.ts'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { Log } from '../base/log.ts'
+import type { CatalogueTool } from '../inventory/catalogue.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { decide } from '../policy/decide.ts'
+import type { Allow, Deny } from '../policy/decision.ts'
+import type { ApprovalFact } from '../policy/facts.ts'
+import type { Handle } from '../store/store.ts'
+import { replyHeld } from './approval-reply.ts'
+import { readArguments, type ReadArguments } from './arguments.ts'
+import type { Call, Judged } from './call-state.ts'
+import type { Exchanges } from './exchanges.ts'
+import type { FactSource, View } from './facts.ts'
+import type { Pool } from './pool.ts'
+import { denialOf, intentOf } from './record.ts'
+import { relay } from './relay.ts'
+import { readCallParams, requestOf } from './request.ts'
+import { faultOf } from './standing.ts'
+
+/** The rooms that one call passes through. */
+export interface CallRooms {
+  clock: Clock
+  log: Log
+  ledger: Ledger
+  approvals: Approvals
+  facts: FactSource
+  exchanges: Exchanges
+  pool: Pool
+  /** Whether this principal may still approve calls of this tool. */
+  mayApprove(principalId: string, upstream: string, tool: string): Promise<boolean>
+}
+
+/**
+ * One tool call, from the judged body to the recorded outcome: this is the whole path.
+ *
+ * The upstream is contacted only with the receipt of a durable intent. If the policy state moved while the intent was
+ * being recorded, the call is decided once more before it is sent: a right that was withdrawn before then carries nothing.
+ *
+ * @throws {Fault} what the door turns into an answer. Nothing was sent then, unless the outcome in the ledger says so.
+ */
+export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
+  const params = readCallParams(call.envelope)
+  const view = await rooms.facts.view(call.caller)
+  const tool = view.catalogue?.tools.get(params.name)
+
+  // May this caller see the tool at all? Only then is there anything to say about its arguments.
+  const seen = decide(rooms.facts.gather(view, { tool: params.name }))
+  if (!seen.allow || tool === undefined) return refuse(rooms, call, { view, name: params.name, decision: seen as Deny })
+
+  const args = await judgeArguments(rooms, call, { view, tool, value: params.arguments })
+  const judged = { view, tool, args }
+  const approval = tool.tool.effect === 'destructive' ? await findApproval(rooms, call, judged) : undefined
+  const question = { tool: params.name, argumentsDigest: args.digest, approval }
+  const decision = decide(rooms.facts.gather(view, question))
+  if (!decision.allow)
+    return decision.requestable || decision.approvalId
+      ? hold(rooms, call, { ...judged, decision })
+      : refuse(rooms, call, { view, name: params.name, decision })
+
+  using exchange = rooms.exchanges.begin(call, async () => {
+    const now = await rooms.facts.view(call.caller)
+    return decide(rooms.facts.gather(now, question)).allow
+  })
+  const receipt = await rooms.ledger.recordIntent(
+    intentOf(call, { ...judged, decision }),
+    spending(rooms, decision, args),
+  )
+  if (rooms.facts.revision !== decision.revision && !(await exchange.stillHolds())) {
+    await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: 'not sent: the right was withdrawn' })
+    throw new Fault('gateway.withdrawn', 'cannot call this tool: the right to it has just been withdrawn')
+  }
+  await relay(rooms, { call, exchange, receipt, upstream: view.catalogue!.upstream, request: requestOf(call, judged) })
+}
+
+async function judgeArguments(
+  rooms: CallRooms,
+  call: Call,
+  at: { view: View; tool: CatalogueTool; value: unknown },
+): Promise<ReadArguments> {
+  try {
+    return readArguments(at.view.rulesOf(at.tool), at.value)
+  } catch (error) {
+    if (error instanceof Fault) {
+      await rooms.ledger.recordDenial(
+        denialOf(call, { view: at.view, name: at.tool.tool.name, reason: error.code, requestable: false }),
+      )
+    }
+    throw error
+  }
+}
+
+// An approval counts only while who gave it may still give it: asked now, not when it was given.
+async function findApproval(rooms: CallRooms, call: Call, { tool, args }: Judged): Promise<ApprovalFact | undefined> {
+  const approval = await rooms.approvals.findFor({
+    grantId: call.caller.grantId,
+    tool: tool.tool.name,
+    argumentsDigest: args.digest,
+  })
+  if (approval === undefined) return undefined
+  const by = approval.answeredBy
+  const approverMay = by !== undefined && (await rooms.mayApprove(by, tool.tool.upstream, tool.tool.name))
+  return { ...approval, approverMay }
+}
+
+function spending(
+  rooms: CallRooms,
+  { approvalId }: Allow,
+  args: ReadArguments,
+): ((tx: Handle) => Promise<void>) | undefined {
+  return approvalId === undefined ? undefined : (tx) => rooms.approvals.spend(tx, approvalId, args.digest)
+}
+
+/** Denied, and somebody's approval could change that: the request is made, or shown again, and the client told where. */
+async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny }): Promise<void> {
+  const { tool, args, view, decision } = at
+  const known = decision.approvalId === undefined ? undefined : await rooms.approvals.get(decision.approvalId)
+  const approval =
+    known ??
+    (await rooms.approvals.request({
+      principalId: call.caller.principalId,
+      clientId: call.caller.clientId,
+      grantId: call.caller.grantId,
+      upstream: tool.tool.upstream,
+      tool: tool.tool.name,
+      toolDigest: tool.tool.digest!,
+      argumentsText: args.text,
+      argumentsDigest: args.digest,
+    }))
+  await rooms.ledger.recordDenial(
+    denialOf(call, {
+      view,
+      name: tool.tool.name,
+      reason: decision.reason,
+      requestable: decision.requestable,
+      args,
+      approvalId: approval.id,
+    }),
+  )
+  replyHeld(call.reply, call.envelope, { approval, url: rooms.approvals.urlOf(approval.id), message: decision.message })
+}
+
+/** Denied for good, as far as this caller can do anything about it. */
+async function refuse(rooms: CallRooms, call: Call, at: { view: View; name: string; decision: Deny }): Promise<void> {
+  const { reason, requestable } = at.decision
+  await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
+  throw faultOf(at.decision)
+}

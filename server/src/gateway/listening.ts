@@ -1,0 +1,83 @@
+import { Fault } from '../base/fault.ts'
+import { streamsPerPrincipalMax } from '../base/limits.ts'
+import type { Caller } from '../oauth/access-token.ts'
+import { isObject, type Envelope } from './envelope.ts'
+import type { Exchanges } from './exchanges.ts'
+import type { FactSource, View } from './facts.ts'
+import { listed } from './list.ts'
+import { findFall, requireStanding } from './standing.ts'
+import type { Reply } from './reply.ts'
+
+interface Listening {
+  caller: Caller
+  reply: Reply
+  signal: AbortSignal
+  /** The `subscriptions/listen` request of the modern era; absent on the GET stream of the legacy ones. */
+  envelope: Envelope | undefined
+}
+
+const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
+
+/**
+ * Opens the stream on which a client hears that its tools changed. It ends when the right behind it is withdrawn.
+ *
+ * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports the GET stream
+ */
+export async function openListening(
+  rooms: { facts: FactSource; exchanges: Exchanges },
+  listening: Listening,
+): Promise<void> {
+  const { caller, reply, envelope } = listening
+  await requireStanding(rooms.facts, caller)
+  if (rooms.exchanges.countOf(caller.principalId) >= streamsPerPrincipalMax) {
+    throw new Fault(
+      'gateway.too_many_streams',
+      `cannot open one more stream: ${streamsPerPrincipalMax} are open; close one`,
+    )
+  }
+  const wanted = envelope === undefined || readFilter(envelope)
+  let shown = shownTo(rooms.facts, await rooms.facts.view(caller))
+  using exchange = rooms.exchanges.begin(listening, async () => {
+    const view = await rooms.facts.view(caller)
+    if (findFall(rooms.facts, view) !== undefined) return false
+    const now = shownTo(rooms.facts, view)
+    if (wanted && now !== shown) reply.event(listChanged(envelope))
+    shown = now
+    return true
+  })
+  reply.stream()
+  if (envelope !== undefined) reply.event(acknowledged(envelope, wanted))
+  if (!exchange.signal.aborted) {
+    await new Promise((resolve) => exchange.signal.addEventListener('abort', resolve, { once: true }))
+  }
+  reply.end()
+}
+
+// What the client would be shown now, as one text: news that change nothing for it are no news to it.
+function shownTo(facts: FactSource, view: View): string {
+  return listed(facts, view)
+    .map(({ tool }) => `${tool.name} ${tool.digest}`)
+    .join('\n')
+}
+
+function readFilter({ params }: Envelope): boolean {
+  const filter = params['notifications']
+  if (!isObject(filter)) throw new Fault('gateway.bad_params', 'cannot listen: `notifications` must say what to')
+  return filter['toolsListChanged'] === true
+}
+
+function acknowledged(envelope: Envelope, wanted: boolean): string {
+  return notification(envelope, 'notifications/subscriptions/acknowledged', {
+    notifications: wanted ? { toolsListChanged: true } : {},
+  })
+}
+
+function listChanged(envelope: Envelope | undefined): string {
+  return notification(envelope, 'notifications/tools/list_changed', {})
+}
+
+function notification(envelope: Envelope | undefined, method: string, params: Record<string, unknown>): string {
+  const tagged = envelope === undefined ? params : { ...params, _meta: { [subscriptionKey]: envelope.id } }
+  return JSON.stringify({ jsonrpc: '2.0', method, params: tagged })
+}

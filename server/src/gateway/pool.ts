@@ -1,0 +1,107 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Inventory } from '../inventory/inventory.ts'
+import type { Upstream } from '../model/upstream.ts'
+import type { Feed } from '../store/feed.ts'
+import { probeUpstream } from './probe.ts'
+import type { UpstreamConnection } from './upstream/upstream-kind.ts'
+
+/** How old the last look at an upstream may be before a list is shown, and how long such a look may take. */
+const lookAgeMaxMs = 10_000
+const probeTimeMaxMs = 20_000
+
+/** What the pool needs of the other rooms. */
+export interface PoolRooms {
+  clock: Clock
+  log: Log
+  feed: Feed
+  inventory: Inventory
+  /** Opens a connection to an upstream, lazily: nothing happens before its first use. */
+  open(upstream: Upstream, onListChanged: () => void): Promise<UpstreamConnection>
+}
+
+interface Member {
+  connection: Promise<UpstreamConnection>
+  lookedAt: number | undefined
+  looking: Promise<void> | undefined
+}
+
+/** The connections to the upstreams, one each, and when each was last looked at. */
+export class Pool {
+  readonly #rooms: PoolRooms
+  readonly #members = new Map<string, Member>()
+  readonly #unsubscribe: () => void
+
+  constructor(rooms: PoolRooms) {
+    this.#rooms = rooms
+    this.#unsubscribe = rooms.feed.subscribe((about) => {
+      if (about.kind === 'upstream' || about.kind === 'connection') void this.#settle(about.id)
+    })
+  }
+
+  /** The connection to an upstream. Whether it may be used is not asked here: a call needs its receipt. */
+  get(upstream: Upstream): Promise<UpstreamConnection> {
+    return this.#member(upstream).connection
+  }
+
+  /**
+   * Looks at the upstream if the last look is older than ten seconds, and tells the inventory what it offers. An upstream
+   * that does not answer keeps its accepted definitions; the failure is noted in the inventory.
+   */
+  async freshen(upstream: Upstream): Promise<void> {
+    const member = this.#member(upstream)
+    const age = member.lookedAt === undefined ? Infinity : this.#rooms.clock.monotonic() - member.lookedAt
+    if (age > lookAgeMaxMs) await this.look(upstream)
+  }
+
+  /** Looks at the upstream now: what it is and which tools it offers. Looks that overlap are one. */
+  look(upstream: Upstream): Promise<void> {
+    const member = this.#member(upstream)
+    member.looking ??= this.#look(upstream, member).finally(() => (member.looking = undefined))
+    return member.looking
+  }
+
+  async #look(upstream: Upstream, member: Member): Promise<void> {
+    const { inventory, clock, log } = this.#rooms
+    try {
+      const found = await probeUpstream(await member.connection, AbortSignal.timeout(probeTimeMaxMs))
+      await inventory.observe(upstream.name, found)
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error)
+      log.warn({ upstream: upstream.name, error: text }, 'cannot look at the upstream')
+      await inventory.recordProbeFailure(upstream.name, text).catch(() => undefined)
+    } finally {
+      member.lookedAt = clock.monotonic()
+    }
+  }
+
+  #member(upstream: Upstream): Member {
+    let member = this.#members.get(upstream.name)
+    if (member === undefined) {
+      const connection = this.#rooms.open(upstream, () => void this.look(upstream).catch(() => undefined))
+      connection.catch(() => this.#members.delete(upstream.name))
+      member = { connection, lookedAt: undefined, looking: undefined }
+      this.#members.set(upstream.name, member)
+    }
+    return member
+  }
+
+  // Whatever changed about an upstream, its credential or its standing: what is open belongs to the past.
+  async #settle(name: string | undefined): Promise<void> {
+    const names = name === undefined ? [...this.#members.keys()] : [name]
+    await Promise.all(names.map((one) => this.#drop(one)))
+  }
+
+  async #drop(name: string): Promise<void> {
+    const member = this.#members.get(name)
+    if (member === undefined) return
+    this.#members.delete(name)
+    await member.connection.then((connection) => connection.close()).catch(() => undefined)
+  }
+
+  /** Ends every connection; processes of ours are gone when it resolves. */
+  async close(): Promise<void> {
+    this.#unsubscribe()
+    await this.#settle(undefined)
+  }
+}

@@ -1,0 +1,114 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { Fault, type FaultCode } from '../base/fault.ts'
+import type { Envelope } from './envelope.ts'
+
+// JSON-RPC codes by fault; those from -32020 are the revision's own. A code of ours lies outside the reserved range.
+const codes: Partial<Record<FaultCode, number>> = {
+  'base.bad_json': -32700,
+  'gateway.bad_envelope': -32600,
+  'gateway.bad_params': -32602,
+  'gateway.header_mismatch': -32020,
+  'gateway.method_unknown': -32601,
+  'gateway.unsupported_version': -32022,
+}
+const ownCode = 1_000
+
+/** How often a quiet stream says that it is alive, so that no proxy between takes it for dead. */
+const keepAliveMs = 15_000
+
+/** The answer to one MCP request, in the words of the era that asked. */
+export class Reply {
+  readonly #response: ServerResponse
+  #keepAlive: NodeJS.Timeout | undefined
+
+  constructor(response: ServerResponse) {
+    this.#response = response
+  }
+
+  get begun(): boolean {
+    return this.#response.headersSent
+  }
+
+  /** Answers a notification or a response. */
+  accepted(): void {
+    this.#response.writeHead(202).end()
+  }
+
+  /** Answers with a result. In the modern era it is stamped as complete. */
+  result(envelope: Envelope, result: Record<string, unknown>): void {
+    const stamped = envelope.era === 'modern' ? { resultType: 'complete', ...result } : result
+    this.json(200, JSON.stringify({ jsonrpc: '2.0', id: envelope.id, result: stamped }))
+  }
+
+  /** Answers with JSON bytes that somebody else made. */
+  json(status: number, body: string | Uint8Array, headers: Record<string, string> = {}): void {
+    if (this.begun) return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    this.#response
+      .writeHead(status, {
+        'content-type': 'application/json',
+        'content-length': String(bytes.byteLength),
+        'cache-control': 'no-store',
+        ...headers,
+      })
+      .end(bytes)
+  }
+
+  /**
+   * Answers with what went wrong. Legacy clients expect an unknown method at status 200; every refusal of a right keeps
+   * its HTTP status in both eras.
+   */
+  fault(envelope: Envelope | undefined, error: unknown, headers: Record<string, string> = {}): void {
+    const fault =
+      error instanceof Fault
+        ? error
+        : new Fault('gateway.upstream_failed', 'cannot answer: something failed inside', { status: 500, cause: error })
+    const quiet = fault.code === 'gateway.method_unknown' && envelope?.era !== 'modern'
+    const body = {
+      jsonrpc: '2.0',
+      id: envelope?.id ?? null,
+      error: {
+        code: codes[fault.code] ?? ownCode,
+        message: fault.message,
+        data: { ...fault.data, fault: fault.code },
+      },
+    }
+    this.json(quiet ? 200 : fault.status, JSON.stringify(body), headers)
+  }
+
+  /** Begins a stream of server-sent events. */
+  stream(): void {
+    this.#response.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    })
+    this.#response.flushHeaders()
+    this.#keepAlive = setInterval(() => this.#response.write(': alive\n\n'), keepAliveMs)
+    this.#response.once('close', () => clearInterval(this.#keepAlive))
+  }
+
+  /** Sends one message on the stream. JSON text has no line breaks of its own, so nothing in it can end the event. */
+  event(message: string, last = false): void {
+    if (this.#response.destroyed || this.#response.writableEnded) return
+    this.#response.write(`event: message\ndata: ${message.replaceAll(/[\r\n]+/g, ' ')}\n\n`)
+    if (last) this.end()
+  }
+
+  /** Waits until the client has taken what was sent, or is gone. */
+  async drained(signal: AbortSignal): Promise<void> {
+    if (this.#response.writableNeedDrain) await once(this.#response, 'drain', { signal }).catch(() => undefined)
+  }
+
+  end(): void {
+    clearInterval(this.#keepAlive)
+    this.#response.end()
+  }
+
+  /** Breaks the connection off, so that the client cannot take what it has for the whole answer. */
+  destroy(): void {
+    clearInterval(this.#keepAlive)
+    this.#response.destroy()
+  }
+}

@@ -1,0 +1,161 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { makeId } from '../base/ids.ts'
+import { bodyBytesMax } from '../base/limits.ts'
+import { readBody, type Door } from '../base/listen.ts'
+import type { Log } from '../base/log.ts'
+import type { Caller } from '../oauth/access-token.ts'
+import { callTool, type CallRooms } from './call.ts'
+import { readEnvelope, type Envelope } from './envelope.ts'
+import { answerDiscover, answerInitialize } from './lifecycle.ts'
+import { listTools, withoutCacheHints } from './list.ts'
+import { openListening } from './listening.ts'
+import { Reply } from './reply.ts'
+import { requireStanding } from './standing.ts'
+
+/** What the MCP door needs of the authorization server. */
+export interface TokenJudge {
+  verifyAccessToken(authorization: string | undefined, resource: string): Promise<Caller>
+  challengeFor(upstream: string, error?: { code: string; description: string }): string
+  resourceFor(upstream: string): string
+}
+
+/** The rooms that the MCP door opens on. */
+export interface ServeRooms extends CallRooms {
+  clock: Clock
+  log: Log
+  oauth: TokenJudge
+  /** The public origin: the only one that a browser may send. */
+  origin: string
+}
+
+const address = /^\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
+
+/** The MCP door: `/mcp/<name>` for each upstream, streamable HTTP. */
+export function gatewayDoor(rooms: ServeRooms): Door {
+  return {
+    name: 'mcp',
+    match: (path) => path === '/mcp' || path.startsWith('/mcp/'),
+    handle: (request, response) => serve(rooms, request, response),
+  }
+}
+
+async function serve(rooms: ServeRooms, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const reply = new Reply(response)
+  const seen: { envelope?: Envelope; upstream?: string } = {}
+  try {
+    await admit(rooms, { request, response, reply, seen })
+  } catch (error) {
+    if (!(error instanceof Fault)) rooms.log.error({ error }, 'a request failed inside')
+    if (reply.begun) return reply.destroy()
+    reply.fault(seen.envelope, error, headersFor(rooms, seen.upstream, error))
+  }
+}
+
+interface Visit {
+  request: IncomingMessage
+  response: ServerResponse
+  reply: Reply
+  /** What is known so far, for the answer to a failure. */
+  seen: { envelope?: Envelope; upstream?: string }
+}
+
+async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
+  const { request, response, reply, seen } = visit
+  // The query is the client's and goes nowhere: only the path says where to.
+  const path = (request.url ?? '').split('?', 1)[0]!
+  const upstream = address.exec(path)?.[1]
+  if (upstream === undefined)
+    throw new Fault('gateway.unknown_address', 'there is no MCP server at this address', { status: 404 })
+  seen.upstream = upstream
+  const { origin } = request.headers
+  if (origin !== undefined && origin !== rooms.origin)
+    throw new Fault('gateway.foreign_origin', 'pages of other origins may not call')
+
+  const caller = await rooms.oauth.verifyAccessToken(request.headers.authorization, rooms.oauth.resourceFor(upstream))
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new Error('the client went away')))
+  if (request.method === 'GET') return openListening(rooms, { caller, reply, signal: gone.signal, envelope: undefined })
+  if (request.method !== 'POST') {
+    response.setHeader('allow', 'GET, POST')
+    throw new Fault('gateway.method_not_allowed', 'only GET and POST are served here')
+  }
+  const envelope = readEnvelope(request.headers, await readBody(request, bodyBytesMax))
+  seen.envelope = envelope
+  await route(rooms, { caller, envelope, reply, signal: gone.signal, headers: request.headers })
+}
+
+interface Routed {
+  caller: Caller
+  envelope: Envelope
+  reply: Reply
+  signal: AbortSignal
+  headers: IncomingMessage['headers']
+}
+
+async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
+  const { caller, envelope, reply } = routed
+  if (envelope.shape !== 'request') {
+    await requireStanding(rooms.facts, caller)
+    if (envelope.method === 'notifications/cancelled') cancel(rooms, caller, envelope)
+    return reply.accepted()
+  }
+  const key = `${envelope.era} ${envelope.method}`
+  switch (key) {
+    case 'legacy tools/call':
+    case 'modern tools/call':
+      return callTool(rooms, {
+        id: makeId(rooms.clock),
+        caller,
+        envelope,
+        reply,
+        requestId: envelope.id,
+        signal: routed.signal,
+        parameterHeaders: parameterHeaders(routed.headers),
+      })
+    case 'legacy tools/list':
+    case 'modern tools/list': {
+      const before = await requireStanding(rooms.facts, caller)
+      await rooms.pool.freshen(before.upstream)
+      const result = listTools(rooms.facts, await rooms.facts.view(caller))
+      return reply.result(envelope, envelope.era === 'modern' ? result : withoutCacheHints(result))
+    }
+    case 'legacy initialize':
+      return reply.result(envelope, answerInitialize(envelope, await requireStanding(rooms.facts, caller)))
+    case 'modern server/discover':
+      return reply.result(envelope, answerDiscover(await requireStanding(rooms.facts, caller)))
+    case 'legacy ping':
+      await requireStanding(rooms.facts, caller)
+      return reply.result(envelope, {})
+    case 'modern subscriptions/listen':
+      return openListening(rooms, { caller, reply, signal: routed.signal, envelope })
+    default:
+      throw new Fault('gateway.method_unknown', `the method \`${envelope.method.slice(0, 64)}\` is not served here`)
+  }
+}
+
+function cancel(rooms: ServeRooms, caller: Caller, envelope: Envelope): void {
+  const id = envelope.params['requestId']
+  if (typeof id === 'string' || typeof id === 'number') rooms.exchanges.cancel(caller, id)
+}
+
+function parameterHeaders(headers: IncomingMessage['headers']): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith('mcp-param-') && typeof value === 'string') found[name] = value
+  }
+  return found
+}
+
+function headersFor(rooms: ServeRooms, upstream: string | undefined, error: unknown): Record<string, string> {
+  if (!(error instanceof Fault) || error.status !== 401 || upstream === undefined) return {}
+  // Of a request without any token nothing is said to be wrong with it.
+  const nothing = error.code === 'oauth.token_missing'
+  return {
+    'www-authenticate': rooms.oauth.challengeFor(
+      upstream,
+      nothing ? undefined : { code: 'invalid_token', description: error.message },
+    ),
+  }
+}
