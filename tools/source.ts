@@ -127,8 +127,8 @@ function readImports(file: Pick<Source, 'path' | 'text' | 'lineAt'>, module: Mod
   }
   for (const item of module.dynamicImports) {
     const written = text.slice(item.moduleRequest.start, item.moduleRequest.end)
-    // A computed specifier cannot be judged; it is kept as written, and no rule allows it.
-    const specifier = /^(['"`])([^'"`$]*)\1$/.exec(written)?.[2] ?? written
+    // A computed specifier cannot be judged; it is kept in brackets, which no rule allows.
+    const specifier = /^(['"`])([^'"`$]*)\1$/.exec(written)?.[2] ?? `(${written})`
     add(specifier, item.start, [{ name: '*', isType: false }])
   }
   return imports
