@@ -30,6 +30,10 @@ export class Channel<Item> implements AsyncIterable<Item> {
     return !this.#full
   }
 
+  get size(): number {
+    return this.#items.length
+  }
+
   /** Lets the oldest item go. */
   shift(): void {
     this.#items.shift()

@@ -82,7 +82,7 @@ export function translateResponse(text: string, message: RpcResponse, way: Trans
     return editObject(text, { ...more, result: resultToModern(textOfMember(text, 'result')!, way.method) })
   }
   const type = message.result['resultType'] ?? 'complete'
-  if (type !== 'complete') return cannotTranslate(way, String(type))
+  if (type !== 'complete') return cannotTranslate(way, type)
   const result = editObject(textOfMember(text, 'result')!, {
     resultType: undefined,
     ttlMs: undefined,
@@ -97,7 +97,7 @@ function resultToModern(result: string, method: string): string {
   return editObject(result, { resultType: '"complete"', ...caching })
 }
 
-function cannotTranslate(way: Translation, type: string): string {
+function cannotTranslate(way: Translation, type: unknown): string {
   const why =
     type === 'input_required'
       ? `\`${way.upstream}\` asks for input, which this client's protocol version cannot give: nothing was completed; use a client that speaks MCP ${modernVersion}`

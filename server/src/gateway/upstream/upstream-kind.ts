@@ -70,7 +70,7 @@ export interface UpstreamConnection {
   close(): Promise<void>
 }
 
-export const controlMethods = ['tools/list', 'server/discover', 'initialize', 'ping'] as const
+export const controlMethods = ['tools/list', 'ping'] as const
 export type ControlMethod = (typeof controlMethods)[number]
 
 export interface ControlRequest {

@@ -1,0 +1,81 @@
+import { Fault } from '../../base/fault.ts'
+import { readMessage, isResponse, type RpcError, type RpcResponse } from './message.ts'
+import { replyBytesMax, type WholeReply } from './upstream-kind.ts'
+
+export interface Answer {
+  /** As the upstream wrote it, but for what the gateway had to change. */
+  text: string
+  message: RpcResponse
+}
+
+export function wholeReply(status: number, answer: Answer): WholeReply {
+  return { kind: 'json', status, bytes: Buffer.from(answer.text), message: answer.message }
+}
+
+/** Changes an answer by a function of its text; what it leaves alone passes as it is. */
+export function changed(answer: Answer, change: (answer: Answer) => string | undefined): Answer {
+  const text = change(answer)
+  return text === undefined ? answer : { text, message: readMessage(text) as RpcResponse }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export async function readWhole(upstream: string, chunks: AsyncIterable<Uint8Array>): Promise<Answer> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of chunks) {
+    size += chunk.byteLength
+    if (size > replyBytesMax) throw badReply(upstream, `an answer of more than ${replyBytesMax} bytes`)
+    parts.push(chunk)
+  }
+  const text = decode(upstream, parts.length === 1 ? parts[0]! : Buffer.concat(parts, size))
+  const message = readMessage(text)
+  if (message === undefined || !isResponse(message)) throw badReply(upstream, 'the answer is no JSON-RPC response')
+  return { text, message }
+}
+
+function decode(upstream: string, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    throw badReply(upstream, 'the answer is not UTF-8')
+  }
+}
+
+export function errorOf(upstream: string, error: RpcError): Fault {
+  return new Fault('gateway.upstream_error', `\`${upstream}\` answered with an error`, {
+    detail: `${error.code}: ${error.message.slice(0, 500)}`,
+  })
+}
+
+export function badReply(upstream: string, detail: string): Fault {
+  return new Fault(
+    'gateway.upstream_bad_reply',
+    `cannot pass on the answer of \`${upstream}\`: it is not valid MCP; the call may have been carried out`,
+    { detail },
+  )
+}
+
+export function lost(upstream: string, detail: string): Fault {
+  return new Fault('gateway.upstream_lost', `lost \`${upstream}\` during the call: it may have been carried out`, {
+    detail,
+  })
+}
+
+export function unreachable(upstream: string, detail: string): Fault {
+  return new Fault('gateway.upstream_unreachable', `cannot reach \`${upstream}\`: nothing was sent`, { detail })
+}
+
+export function busy(upstream: string, detail: string): Fault {
+  return new Fault('gateway.upstream_busy', `cannot call \`${upstream}\` now: it is busy, and nothing was sent`, {
+    detail,
+  })
+}
+
+export function refused(upstream: string, detail: string): Fault {
+  return new Fault('gateway.upstream_refused', `\`${upstream}\` does not accept the gateway's credential`, { detail })
+}
+
+export function cancelled(signal: AbortSignal): Fault {
+  return new Fault('gateway.cancelled', 'the call was cancelled', { cause: signal.reason })
+}

@@ -1,0 +1,155 @@
+import { Fault } from '../../base/fault.ts'
+import { cancelled, lost, unreachable } from './answer.ts'
+import { Channel } from './channel.ts'
+import type { DispatchController, DispatchHandler, DispatchOptions, MessageDispatcher } from './upstream-kind.ts'
+
+// One HTTP request, as callbacks of the dispatcher become an answer that can be awaited, paused and dropped.
+
+export interface HttpAnswer {
+  status: number
+  mediaType: string
+  sessionId: string | undefined
+  /** The body; leaving it early aborts the request, which is how a call is cancelled over HTTP. */
+  chunks: AsyncIterable<Buffer>
+  /** What was wanted has come: the rest may end by itself within a second, so that the connection can be used again. */
+  finish(): void
+}
+
+export interface HttpRequest {
+  url: URL
+  method: 'POST' | 'DELETE'
+  headers: Record<string, string>
+  body: string | null
+}
+
+export interface ExchangeContext {
+  upstream: string
+  signal: AbortSignal
+  /** What is under way, so that all of it can be ended: it enters and leaves by itself. */
+  open: Set<() => void>
+}
+
+const chunksMax = 32
+const finishMsMax = 1_000
+
+export function exchange(
+  dispatcher: MessageDispatcher,
+  request: HttpRequest,
+  context: ExchangeContext,
+): Promise<HttpAnswer> {
+  if (context.signal.aborted) return Promise.reject(cancelled(context.signal))
+  const one = new Exchange(context)
+  const options: DispatchOptions = {
+    origin: request.url.origin,
+    path: request.url.pathname + request.url.search,
+    method: request.method,
+    headers: request.headers,
+    body: request.body,
+  }
+  try {
+    dispatcher.dispatch(options, one)
+  } catch (error) {
+    one.fail(error instanceof Error ? error : new Error(String(error)))
+  }
+  return one.answer.promise
+}
+
+class Exchange implements DispatchHandler {
+  readonly answer = Promise.withResolvers<HttpAnswer>()
+  readonly #context: ExchangeContext
+  readonly #chunks: Channel<Buffer>
+  readonly #onAbort: () => void
+  #controller: DispatchController | undefined
+  #stopped: Fault | undefined
+  #finishing: NodeJS.Timeout | undefined
+  #over = false
+
+  constructor(context: ExchangeContext) {
+    this.#context = context
+    this.#chunks = new Channel<Buffer>(chunksMax, {
+      onDrained: () => this.#controller?.resume(),
+      onLeft: () => {
+        if (this.#finishing === undefined) this.#onAbort()
+      },
+    })
+    this.#onAbort = () => this.#stop(cancelled(context.signal))
+    context.open.add(this.#onAbort)
+    context.signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  onRequestStart(controller: DispatchController): void {
+    this.#controller = controller
+    if (this.#stopped !== undefined) controller.abort(this.#stopped)
+  }
+
+  onResponseStart(
+    controller: DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) return
+    this.#controller = controller
+    this.answer.resolve({
+      status,
+      mediaType: (single(headers['content-type']) ?? '').split(';')[0]!.trim().toLowerCase(),
+      sessionId: single(headers['mcp-session-id']),
+      chunks: this.#chunks,
+      finish: () => this.#finish(),
+    })
+  }
+
+  onResponseData(controller: DispatchController, chunk: Buffer): void {
+    if (this.#finishing === undefined && !this.#chunks.push(chunk)) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    this.#end(undefined)
+  }
+
+  onResponseError(_controller: DispatchController, error: Error): void {
+    this.fail(error)
+  }
+
+  fail(error: Error): void {
+    const fault = this.#stopped ?? this.#faultOf(error)
+    this.#end(fault)
+    this.answer.reject(fault)
+  }
+
+  // Before the request begins to be written nothing has left; after that nobody knows.
+  #faultOf(error: Error): Fault {
+    if (error instanceof Fault) return error
+    if (error.cause instanceof Fault) return error.cause
+    const detail = `${error.name}: ${error.message}`
+    return this.#controller === undefined
+      ? unreachable(this.#context.upstream, detail)
+      : lost(this.#context.upstream, detail)
+  }
+
+  #stop(fault: Fault): void {
+    if (this.#over || this.#stopped !== undefined) return
+    this.#stopped = fault
+    this.answer.reject(fault)
+    this.#chunks.end(fault)
+    this.#controller?.abort(fault)
+  }
+
+  #finish(): void {
+    if (this.#over || this.#finishing !== undefined) return
+    this.#finishing = setTimeout(this.#onAbort, finishMsMax)
+    this.#finishing.unref()
+    this.#controller?.resume()
+  }
+
+  #end(error: Fault | undefined): void {
+    this.#over = true
+    clearTimeout(this.#finishing)
+    this.#context.signal.removeEventListener('abort', this.#onAbort)
+    this.#context.open.delete(this.#onAbort)
+    this.#chunks.end(error)
+  }
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
+}

@@ -1,0 +1,331 @@
+import { Fault } from '../../base/fault.ts'
+import type { Receipt } from '../../ledger/intent.ts'
+import type { Learnt } from '../../model/upstream.ts'
+import {
+  badReply,
+  busy,
+  cancelled,
+  changed,
+  errorOf,
+  lost,
+  readWhole,
+  refused,
+  wholeReply,
+  type Answer,
+} from './answer.ts'
+import {
+  clientInfoOf,
+  eraOf,
+  learntFromDiscover,
+  learntFromInitialize,
+  legacyVersion,
+  modernVersion,
+  ourselves,
+  requestToLegacy,
+  requestToModern,
+  translateResponse,
+} from './era.ts'
+import { readEvents } from './event-stream.ts'
+import type { HttpAnswer } from './http-exchange.ts'
+import { HttpWire } from './http-wire.ts'
+import { HttpSessions, type HttpSession } from './http-sessions.ts'
+import { isNotification, isRequest, readMessage, type RpcId, type RpcRequest, type RpcResponse } from './message.ts'
+import { routingHeaders } from './routing-headers.ts'
+import {
+  controlMethods,
+  type ControlRequest,
+  type ReplyEvent,
+  type UpstreamConnection,
+  type UpstreamKind,
+  type UpstreamNeeds,
+  type UpstreamReply,
+  type UpstreamRequest,
+  type UpstreamSpec,
+} from './upstream-kind.ts'
+
+/** Streamable HTTP, both eras. */
+export const httpKind: UpstreamKind = {
+  open(spec, needs) {
+    if (spec.launch.kind !== 'http') throw new TypeError('httpKind opens http upstreams')
+    if (needs.dispatcher === undefined) throw new TypeError('http upstreams need a dispatcher')
+    const { dispatcher } = needs
+    const credential = () => needs.credential()
+    const wire = new HttpWire({ upstream: spec.name, url: new URL(spec.launch.url), dispatcher, credential })
+    return new HttpConnection(spec, wire, needs)
+  },
+}
+
+/** No grant has this id: what we ask on our own account shares no session with a caller. */
+const ownKey = 'sallyport'
+const greetMsMax = 20_000
+
+type Known = Pick<Learnt, 'era' | 'protocolVersion'>
+type Client = { name: string; version: string }
+
+interface Passage {
+  request: UpstreamRequest
+  known: Known
+  /** The id that the upstream sees. */
+  wireId: RpcId
+  headers: Record<string, string>
+}
+
+class HttpConnection implements UpstreamConnection {
+  readonly #spec: UpstreamSpec
+  readonly #needs: UpstreamNeeds
+  readonly #wire: HttpWire
+  readonly #sessions: HttpSessions
+  #known: Promise<Known> | undefined
+  #lastId = 0
+
+  constructor(spec: UpstreamSpec, wire: HttpWire, needs: UpstreamNeeds) {
+    this.#spec = spec
+    this.#wire = wire
+    this.#needs = needs
+    this.#known = spec.learnt && Promise.resolve(spec.learnt)
+    this.#sessions = new HttpSessions(needs.clock, (session) => wire.end(session.id, sessionHeaders(session)))
+  }
+
+  async send(_receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+    return this.#forward(request, signal)
+  }
+
+  async ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+    if (!controlMethods.includes(request.method)) throw new TypeError(`\`${request.method}\` is not a control method`)
+    const known = await this.#knowing()
+    const plain: RpcRequest = {
+      jsonrpc: '2.0',
+      id: this.#nextId(),
+      method: request.method,
+      params: request.params ?? {},
+    }
+    const message = known.era === 'modern' ? requestToModern(plain, ourselves) : plain
+    const reply = await this.#forward(
+      {
+        message,
+        text: JSON.stringify(message),
+        protocolVersion: known.era === 'modern' ? modernVersion : legacyVersion,
+        callerKey: ownKey,
+        clientInfo: ourselves,
+      },
+      signal,
+    )
+    return this.#resultOf(await lastMessage(reply))
+  }
+
+  async learn(signal: AbortSignal): Promise<Learnt> {
+    const learnt = await this.#learn(signal)
+    this.#known = Promise.resolve(learnt)
+    return learnt
+  }
+
+  async close(): Promise<void> {
+    await this.#sessions.endAll()
+    this.#wire.close()
+  }
+
+  async #forward(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+    const known = await this.#knowing()
+    if (signal.aborted) throw cancelled(signal)
+    if (known.era === 'modern') return this.#forwardModern(request, known, signal)
+    const key = `${request.callerKey} ${request.protocolVersion}`
+    const open = () => this.#openSession(request)
+    const session = this.#sessions.get(key, open)
+    const first = await this.#forwardLegacy(request, await session, { known, signal })
+    if (first.answer.status !== 404 || (await session).id === undefined) return this.#reply(first.passage, first.answer)
+    // The upstream has forgotten the session and did nothing: a new one, once.
+    first.answer.finish()
+    this.#sessions.forget(key, session)
+    const second = await this.#forwardLegacy(request, await this.#sessions.get(key, open), { known, signal })
+    return this.#reply(second.passage, second.answer)
+  }
+
+  async #forwardModern(request: UpstreamRequest, known: Known, signal: AbortSignal): Promise<UpstreamReply> {
+    const same = eraOf(request.protocolVersion) === 'modern'
+    const message = same ? request.message : requestToModern(request.message, request.clientInfo ?? ourselves)
+    const routing = routingHeaders(message, request.inputSchema, request.parameterHeaders)
+    const headers = { 'mcp-protocol-version': modernVersion, ...routing }
+    const answer = await this.#wire.post(same ? request.text : JSON.stringify(message), headers, signal)
+    return this.#reply({ request, known, wireId: message.id, headers }, answer)
+  }
+
+  async #forwardLegacy(
+    request: UpstreamRequest,
+    session: HttpSession,
+    { known, signal }: { known: Known; signal: AbortSignal },
+  ): Promise<{ answer: HttpAnswer; passage: Passage }> {
+    const same = eraOf(request.protocolVersion) === 'legacy'
+    const message = same ? request.message : requestToLegacy(request.message)
+    // Within a session ids share one space, and one person's two windows count from the same number: ours are unique.
+    const wireId = session.id === undefined ? message.id : this.#nextId()
+    const untouched = same && wireId === message.id
+    const headers = sessionHeaders(session)
+    const text = untouched ? request.text : JSON.stringify({ ...message, id: wireId })
+    const answer = await this.#wire.post(text, headers, signal)
+    return { answer, passage: { request, known, wireId, headers } }
+  }
+
+  async #reply(passage: Passage, answer: HttpAnswer): Promise<UpstreamReply> {
+    this.#judgeStatus(answer)
+    if (answer.mediaType === 'text/event-stream' && answer.status === 200) {
+      return { kind: 'stream', status: 200, events: this.#events(passage, answer) }
+    }
+    if (answer.mediaType !== 'application/json') {
+      answer.finish()
+      throw badReply(this.#spec.name, `status ${answer.status} with content type \`${answer.mediaType.slice(0, 80)}\``)
+    }
+    const whole = await readWhole(this.#spec.name, answer.chunks)
+    if (!answers(whole.message, passage.wireId)) throw badReply(this.#spec.name, 'the answer has another id')
+    return wholeReply(answer.status, this.#translated(passage, whole))
+  }
+
+  async *#events(passage: Passage, answer: HttpAnswer): AsyncGenerator<ReplyEvent> {
+    for await (const { event, data } of readEvents(answer.chunks)) {
+      if (data === '' || (event !== '' && event !== 'message')) continue
+      const message = readMessage(data)
+      if (message === undefined) throw badReply(this.#spec.name, 'an event is no JSON-RPC message')
+      if (isRequest(message)) {
+        this.#refuse(message, passage.headers)
+      } else if (isNotification(message)) {
+        if (message.method === 'notifications/tools/list_changed') this.#needs.onListChanged?.()
+        else yield { text: data, message }
+      } else if (answers(message, passage.wireId)) {
+        answer.finish()
+        yield this.#translated(passage, { text: data, message })
+        return
+      }
+    }
+    throw lost(this.#spec.name, 'the stream ended before the answer')
+  }
+
+  #translated({ request, known }: Passage, answer: Answer): Answer {
+    const way = { method: request.message.method, from: known.era, to: eraOf(request.protocolVersion) }
+    const more = { upstream: this.#spec.name, id: request.message.id }
+    return changed(answer, ({ text, message }) => translateResponse(text, message, { ...way, ...more }))
+  }
+
+  #judgeStatus(answer: HttpAnswer): void {
+    const { status } = answer
+    const credential = status === 401 || status === 403 || status === 407
+    const redirect = status >= 300 && status < 400
+    if (!credential && !redirect && status !== 429) return
+    answer.finish()
+    if (credential) throw refused(this.#spec.name, `status ${status}`)
+    if (redirect) throw badReply(this.#spec.name, `status ${status}: redirects are not followed`)
+    throw busy(this.#spec.name, 'status 429')
+  }
+
+  // We declared that we answer nothing, so this is out of order; without an answer the upstream would wait.
+  #refuse({ id, method }: RpcRequest, headers: Record<string, string>): void {
+    const body = method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'method not found' } }
+    const { 'mcp-method': _method, 'mcp-name': _name, ...rest } = headers
+    this.#wire.post(JSON.stringify({ jsonrpc: '2.0', id, ...body }), rest, AbortSignal.timeout(greetMsMax)).then(
+      (answer) => answer.finish(),
+      () => undefined,
+    )
+  }
+
+  #knowing(): Promise<Known> {
+    if (this.#known === undefined) {
+      const known = this.#learn(AbortSignal.timeout(greetMsMax))
+      this.#known = known
+      known.catch(() => {
+        if (this.#known === known) this.#known = undefined
+      })
+    }
+    return this.#known
+  }
+
+  // The era is a property of the upstream: it is learnt with our own requests and never from what a client speaks.
+  async #learn(signal: AbortSignal): Promise<Learnt> {
+    const discovered = await this.#discover(signal)
+    if (discovered !== undefined) return discovered
+    const { learnt, session } = await this.#initialize(
+      { protocolVersion: legacyVersion, clientInfo: ourselves },
+      signal,
+    )
+    this.#sessions.put(`${ownKey} ${legacyVersion}`, Promise.resolve(session))
+    return learnt
+  }
+
+  async #discover(signal: AbortSignal): Promise<Learnt | undefined> {
+    const id = this.#nextId()
+    const message = requestToModern({ jsonrpc: '2.0', id, method: 'server/discover' }, ourselves)
+    const headers = { 'mcp-protocol-version': modernVersion, ...routingHeaders(message, undefined) }
+    const answer = await this.#wire.post(JSON.stringify(message), headers, signal)
+    try {
+      const response = await this.#read(answer, id)
+      return 'error' in response ? undefined : learntFromDiscover(response.result)
+    } catch (error) {
+      // A legacy upstream may refuse what it does not know in any way but these.
+      if (error instanceof Fault && error.code !== 'gateway.upstream_bad_reply') throw error
+      return undefined
+    }
+  }
+
+  async #initialize(
+    { protocolVersion, clientInfo }: { protocolVersion: string; clientInfo: Client },
+    signal: AbortSignal,
+  ): Promise<{ learnt: Learnt; session: HttpSession }> {
+    const id = this.#nextId()
+    const params = { protocolVersion, capabilities: {}, clientInfo }
+    const answer = await this.#wire.post(
+      JSON.stringify({ jsonrpc: '2.0', id, method: 'initialize', params }),
+      {},
+      signal,
+    )
+    const learnt = learntFromInitialize(this.#resultOf(await this.#read(answer, id)))
+    const session = { id: readSessionId(this.#spec.name, answer.sessionId), protocolVersion: learnt.protocolVersion }
+    const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    const taken = await this.#wire.post(initialized, sessionHeaders(session), signal)
+    taken.finish()
+    return { learnt, session }
+  }
+
+  async #openSession(request: UpstreamRequest): Promise<HttpSession> {
+    const own = eraOf(request.protocolVersion) === 'legacy'
+    const protocolVersion = own ? request.protocolVersion : legacyVersion
+    const clientInfo = request.clientInfo ?? clientInfoOf(request.message) ?? ourselves
+    // Others may wait for this session too, so no single caller's signal can end it.
+    return (await this.#initialize({ protocolVersion, clientInfo }, AbortSignal.timeout(greetMsMax))).session
+  }
+
+  async #read(answer: HttpAnswer, id: RpcId): Promise<RpcResponse> {
+    const message: RpcRequest = { jsonrpc: '2.0', id, method: '' }
+    const request = { message, text: '', protocolVersion: legacyVersion, callerKey: ownKey }
+    const known: Known = { era: 'legacy', protocolVersion: legacyVersion }
+    return lastMessage(await this.#reply({ request, known, wireId: id, headers: {} }, answer))
+  }
+
+  #resultOf(message: RpcResponse): Record<string, unknown> {
+    if ('error' in message) throw errorOf(this.#spec.name, message.error)
+    return message.result
+  }
+
+  #nextId(): number {
+    return ++this.#lastId
+  }
+}
+
+function answers(message: RpcResponse, id: RpcId): boolean {
+  return message.id === id || ('error' in message && (message.id === null || message.id === undefined))
+}
+
+async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
+  if (reply.kind === 'json') return reply.message
+  let last: RpcResponse | undefined
+  for await (const { message } of reply.events) if (!('method' in message)) last = message
+  return last!
+}
+
+function sessionHeaders(session: HttpSession): Record<string, string> {
+  const headers: Record<string, string> = { 'mcp-protocol-version': session.protocolVersion }
+  if (session.id !== undefined) headers['mcp-session-id'] = session.id
+  return headers
+}
+
+function readSessionId(upstream: string, id: string | undefined): string | undefined {
+  if (id !== undefined && !/^[\x21-\x7e]{1,1024}$/.test(id))
+    throw badReply(upstream, 'a session id that cannot be sent')
+  return id
+}

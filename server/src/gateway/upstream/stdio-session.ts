@@ -1,0 +1,152 @@
+import { busy, cancelled, lost, unreachable, type Answer } from './answer.ts'
+import { Channel } from './channel.ts'
+import { editObject } from './members.ts'
+import {
+  isObject,
+  isRequest,
+  isResponse,
+  readMessage,
+  type RpcMessage,
+  type RpcNotification,
+  type RpcRequest,
+  type RpcResponse,
+} from './message.ts'
+import type { ReplyEvent } from './upstream-kind.ts'
+
+// One life of a process, shared by all callers. Ids and progress tokens are ours, never the callers': two callers that
+// use the same id must not get each other's answers.
+
+export interface Call {
+  answer: Promise<Answer>
+  /** What the upstream says before it answers; ends with the answer's end or error. */
+  progress: Channel<ReplyEvent>
+  /** Resolves when there is progress or the call is over. */
+  begun: Promise<void>
+}
+
+export interface SessionParts {
+  upstream: string
+  write(line: string): boolean
+  onListChanged(): void
+}
+
+interface Pending {
+  request: RpcRequest
+  progress: Channel<ReplyEvent>
+  settle(outcome: Answer | Error): void
+  tell(): void
+}
+
+const pendingMax = 1_024
+const progressMax = 256
+
+export class StdioSession {
+  readonly #parts: SessionParts
+  readonly #pending = new Map<number, Pending>()
+  #lastId = 0
+  #ended: string | undefined
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  call(request: RpcRequest, signal: AbortSignal): Call {
+    if (this.#ended !== undefined) throw unreachable(this.#parts.upstream, this.#ended)
+    if (signal.aborted) throw cancelled(signal)
+    if (this.#pending.size >= pendingMax) throw busy(this.#parts.upstream, `${pendingMax} calls are in flight`)
+    const id = ++this.#lastId
+    if (!this.#parts.write(JSON.stringify(withOurIds(request, id)))) {
+      throw busy(this.#parts.upstream, 'it does not read what it is sent')
+    }
+    const answer = Promise.withResolvers<Answer>()
+    const begun = Promise.withResolvers<void>()
+    const onAbort = () => {
+      this.#cancel(id)
+      pending.settle(cancelled(signal))
+    }
+    const progress = new Channel<ReplyEvent>(progressMax, { onLeft: onAbort })
+    const pending: Pending = {
+      request,
+      progress,
+      tell: () => begun.resolve(),
+      settle: (outcome) => {
+        signal.removeEventListener('abort', onAbort)
+        this.#pending.delete(id)
+        if (outcome instanceof Error) answer.reject(outcome)
+        else answer.resolve(outcome)
+        progress.end(outcome instanceof Error ? outcome : undefined)
+        begun.resolve()
+      },
+    }
+    // Whoever reads the progress learns of an error there.
+    answer.promise.catch(() => undefined)
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#pending.set(id, pending)
+    return { answer: answer.promise, progress, begun: begun.promise }
+  }
+
+  notify(method: string, params?: Record<string, unknown>): void {
+    this.#parts.write(JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) }))
+  }
+
+  /** @returns whether the line was a message of the protocol. */
+  receive(line: string): boolean {
+    const message = readMessage(line)
+    if (message === undefined) return false
+    if (isResponse(message)) this.#answer(line, message)
+    else if (isRequest(message)) this.#refuse(message)
+    else this.#hear(message)
+    return true
+  }
+
+  /** Ends everything in flight: what the process did with it nobody knows. */
+  end(why: string): void {
+    this.#ended = why
+    const fault = lost(this.#parts.upstream, why)
+    for (const pending of this.#pending.values()) pending.settle(fault)
+  }
+
+  #answer(line: string, message: RpcResponse): void {
+    const pending = typeof message.id === 'number' ? this.#pending.get(message.id) : undefined
+    // No longer awaited, or never asked.
+    if (pending === undefined) return
+    const id = pending.request.id
+    pending.settle({ text: editObject(line, { id: JSON.stringify(id) }), message: { ...message, id } })
+  }
+
+  // What was not declared is not answered: a process that all callers share cannot ask one of them anything.
+  #refuse(request: RpcRequest): void {
+    const body = request.method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'method not found' } }
+    this.#parts.write(JSON.stringify({ jsonrpc: '2.0', id: request.id, ...body }))
+  }
+
+  #hear(message: RpcNotification): void {
+    if (message.method === 'notifications/tools/list_changed') return this.#parts.onListChanged()
+    // Log messages name no request: in a process that callers share, one caller's must not reach another. They end here.
+    if (message.method !== 'notifications/progress') return
+    const token = message.params?.['progressToken']
+    const pending = typeof token === 'number' ? this.#pending.get(token) : undefined
+    const asked = pending && progressTokenOf(pending.request)
+    if (pending === undefined || asked === undefined) return
+    const restored: RpcMessage = { ...message, params: { ...message.params, progressToken: asked } }
+    // A caller that reads slowly loses the oldest progress, never the answer.
+    if (!pending.progress.push({ text: JSON.stringify(restored), message: restored })) pending.progress.shift()
+    pending.tell()
+  }
+
+  #cancel(id: number): void {
+    if (this.#pending.delete(id))
+      this.notify('notifications/cancelled', { requestId: id, reason: 'the caller cancelled' })
+  }
+}
+
+function withOurIds(request: RpcRequest, id: number): RpcRequest {
+  const meta = request.params?.['_meta']
+  if (!isObject(meta) || meta['progressToken'] === undefined) return { ...request, id }
+  return { ...request, id, params: { ...request.params, _meta: { ...meta, progressToken: id } } }
+}
+
+function progressTokenOf(request: RpcRequest): unknown {
+  const meta = request.params?.['_meta']
+  return isObject(meta) ? meta['progressToken'] : undefined
+}
