@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+import { Fault } from '../base/fault.ts'
+import { Caller, openAccessTokens } from './access-token.ts'
+
+const origin = 'https://gate.example'
+const resource = `${origin}/mcp/mux`
+const now = 1_790_000_000_000
+const seconds = now / 1_000
+const claims = { client_id: 'editor', grant_id: 'grant', scope: 'mcp' }
+
+let keys: JWK[]
+let signing: CryptoKey
+let strange: CryptoKey
+
+before(async () => {
+  const pair = await generateKeyPair('ES256', { extractable: true })
+  signing = pair.privateKey
+  keys = [{ ...(await exportJWK(pair.privateKey)), kid: 'k1', alg: 'ES256', use: 'sig' }]
+  strange = (await generateKeyPair('ES256')).privateKey
+})
+
+interface Knobs {
+  header?: Record<string, unknown>
+  payload?: Record<string, unknown>
+  key?: CryptoKey | Uint8Array
+}
+
+function token({ header = {}, payload = {}, key = signing }: Knobs = {}): Promise<string> {
+  const body = {
+    iss: origin,
+    aud: resource,
+    sub: 'ana',
+    jti: 't1',
+    iat: seconds,
+    exp: seconds + 300,
+    ...claims,
+    ...payload,
+  }
+  return new SignJWT(body).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k1', ...header }).sign(key)
+}
+
+function open(clock = { at: now }) {
+  const tokens = openAccessTokens({ origin, keys, clock: { now: () => clock.at, monotonic: () => clock.at } })
+  return { ...tokens, clock }
+}
+
+const invalid = (error: unknown) =>
+  error instanceof Fault && error.code === 'oauth.token_invalid' && error.status === 401
+const missing = (error: unknown) =>
+  error instanceof Fault && error.code === 'oauth.token_missing' && error.status === 401
+
+test('a token of ours for this resource says who calls', async () => {
+  const caller = await open().verify(`Bearer ${await token()}`, resource)
+  assert.ok(Caller.is(caller))
+  assert.deepEqual(
+    { ...caller },
+    {
+      principalId: 'ana',
+      clientId: 'editor',
+      grantId: 'grant',
+      upstream: 'mux',
+      tokenId: 't1',
+      expiresAt: now + 300_000,
+    },
+  )
+})
+
+test('nobody else can make a caller', () => {
+  const forged = {
+    principalId: 'ana',
+    clientId: 'editor',
+    grantId: 'grant',
+    upstream: 'mux',
+    tokenId: 't',
+    expiresAt: 1,
+  }
+  assert.equal(Caller.is(forged), false)
+  assert.equal(Caller.is(Object.setPrototypeOf({ ...forged }, Caller.prototype) as object), false)
+})
+
+test('a request without a bearer token is told that one is missing', async () => {
+  const tokens = open()
+  for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Basic YTpi', 'DPoP abc', await token()]) {
+    await assert.rejects(tokens.verify(header, resource), missing, header)
+  }
+})
+
+test('a token is good at the resource that it was issued for, and at no other, look-alikes included', async () => {
+  const tokens = open()
+  const bearer = `Bearer ${await token()}`
+  await tokens.verify(bearer, resource)
+  for (const other of ['mu', 'muxx', 'mux-2', 'memory']) {
+    await assert.rejects(tokens.verify(bearer, `${origin}/mcp/${other}`), invalid, other)
+  }
+  for (const other of [`${resource}/`, `${resource}?a`, origin, `${origin}/`]) {
+    await assert.rejects(tokens.verify(`Bearer ${await token({ payload: { aud: other } })}`, resource), invalid, other)
+    await assert.rejects(tokens.verify(`Bearer ${await token({ payload: { aud: other } })}`, other), invalid, other)
+  }
+  await assert.rejects(tokens.verify(`Bearer ${await token({ payload: { aud: [resource, 'x'] } })}`, resource), invalid)
+  await assert.rejects(tokens.verify(`Bearer ${await token({ payload: { aud: [resource] } })}`, resource), invalid)
+})
+
+test('a token that ended, was never signed by us, or is of another type is refused', async () => {
+  const tokens = open()
+  const bad: Knobs[] = [
+    { payload: { exp: seconds } },
+    { payload: { exp: undefined } },
+    { payload: { iss: 'https://other.example' } },
+    { payload: { sub: undefined } },
+    { payload: { jti: undefined } },
+    { payload: { grant_id: undefined } },
+    { payload: { grant_id: 7 } },
+    { payload: { client_id: ['editor'] } },
+    { payload: { nbf: seconds + 60 } },
+    { header: { typ: 'JWT' } },
+    { header: { typ: undefined } },
+    { header: { kid: 'k2' } },
+    { key: strange },
+    { header: { jwk: keys[0] }, key: strange },
+    { header: { alg: 'HS256' }, key: new TextEncoder().encode(JSON.stringify(keys[0])) },
+  ]
+  for (const knobs of bad) {
+    await assert.rejects(tokens.verify(`Bearer ${await token(knobs)}`, resource), invalid, JSON.stringify(knobs))
+  }
+  const good = await token()
+  const [header, payload, signature] = good.split('.') as [string, string, string]
+  const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
+  const made = [
+    'x',
+    'a.b.c',
+    `${none}.${payload}.`,
+    `${header}.${payload}.`,
+    `${header}.${payload}.${signature}A`,
+    `${good} x`,
+  ]
+  for (const text of made) await assert.rejects(tokens.verify(`Bearer ${text}`, resource), invalid, text)
+})
+
+test('a token that was remembered ends when it ends', async () => {
+  const tokens = open()
+  const bearer = `Bearer ${await token()}`
+  assert.equal(await tokens.verify(bearer, resource), await tokens.verify(bearer, resource))
+  tokens.clock.at = now + 300_000
+  await assert.rejects(tokens.verify(bearer, resource), invalid)
+})
+
+test('a token is read for revocation even after its end, but only one of ours', async () => {
+  const tokens = open()
+  const ended = await token({ payload: { exp: seconds - 9_000 } })
+  assert.deepEqual(await tokens.readForRevocation(ended), { grantId: 'grant', clientId: 'editor' })
+  assert.equal(await tokens.readForRevocation(await token({ key: strange })), undefined)
+  assert.equal(await tokens.readForRevocation('opaque'), undefined)
+})
