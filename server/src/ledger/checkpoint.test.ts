@@ -23,7 +23,7 @@ test('the published key of the note package reads, and has the published id', ()
 
 test('the published signed note verifies with the published key', () => {
   const key = readKey('PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW')
-  const body = 'If you think cryptography is the answer to your problem,\nthen you don\'t know what your problem is.\n'
+  const body = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
   const line = 'x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM='
   const bytes = Buffer.from(line, 'base64')
   const signatures = [

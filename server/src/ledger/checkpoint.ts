@@ -105,7 +105,8 @@ export async function signCheckpoint(head: Checkpoint, signer: Signer): Promise<
 export function readCheckpoint(note: string): SignedCheckpoint {
   if (note.length > noteBytesMax) throw invalid('a checkpoint has 64 KiB at most')
   // oxlint-disable-next-line no-control-regex -- the specification forbids exactly these
-  if (/[\u0000-\u0009\u000b-\u001f]/.test(note) || !note.isWellFormed()) throw invalid('control characters in a checkpoint')
+  if (/[\u0000-\u0009\u000b-\u001f]/.test(note) || !note.isWellFormed())
+    throw invalid('control characters in a checkpoint')
   const end = note.lastIndexOf('\n\n')
   if (end < 0 || !note.endsWith('\n')) throw invalid('a checkpoint is a text, an empty line and signature lines')
   const body = note.slice(0, end + 1)

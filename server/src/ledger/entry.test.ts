@@ -28,10 +28,27 @@ const entries: Entry[] = [
     revision: 7,
     entitlementId: 'e1',
   },
-  { v: 1, at: 1_700_000_000_200, kind: 'outcome', callId, intent: 0, status: 'success', httpStatus: 200, durationMs: 200 },
+  {
+    v: 1,
+    at: 1_700_000_000_200,
+    kind: 'outcome',
+    callId,
+    intent: 0,
+    status: 'success',
+    httpStatus: 200,
+    durationMs: 200,
+  },
   { v: 1, at: 1, kind: 'denial', upstream: 'mux', tool: 'x', reason: 'tool.unknown', requestable: false },
   { v: 1, at: 1, kind: 'login', status: 'failure', provider: 'local', reason: 'identity.wrong_password' },
-  { v: 1, at: 1, kind: 'change', by: 'p1', what: 'grant.given', about: { kind: 'grant', id: 'g1' }, details: { tools: [] } },
+  {
+    v: 1,
+    at: 1,
+    kind: 'change',
+    by: 'p1',
+    what: 'grant.given',
+    about: { kind: 'grant', id: 'g1' },
+    details: { tools: [] },
+  },
 ]
 
 test('every kind of entry reads back as it was written', () => {
@@ -87,7 +104,9 @@ test('an unknown kind, an unknown field and a newer version are refused, the las
 test('a name of any length does not prevent a record', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 2_000 }), (name) => {
-      const read = readEntry(Buffer.from(writeEntry({ ...entries[2]!, tool: name, client: { id: 'c', name } } as Entry)))
+      const read = readEntry(
+        Buffer.from(writeEntry({ ...entries[2]!, tool: name, client: { id: 'c', name } } as Entry)),
+      )
       assert.ok(read.kind === 'denial' && read.tool!.length <= 500)
     }),
   )

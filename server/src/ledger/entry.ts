@@ -15,7 +15,10 @@ const count = z.int().min(0)
 const id = z.string().min(1).max(2_048)
 const display = z.string().max(displayMax)
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
-const code = z.string().regex(/^[a-z][a-z0-9_-]*\.[a-z][a-z0-9_]*$/).max(64)
+const code = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]*\.[a-z][a-z0-9_]*$/)
+  .max(64)
 const effect = z.enum(['read', 'write', 'destructive'])
 const redactedText = z.custom<RedactedText>((value) => typeof value === 'string' && value.length <= redactedBytesMax)
 
@@ -52,7 +55,10 @@ const intent = {
   /** The upstream credential that is used. */
   connectionId: id.optional(),
   /** W3C trace id. */
-  traceId: z.string().regex(/^[0-9a-f]{32}$/).optional(),
+  traceId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
 }
 
 const outcome = {
@@ -243,7 +249,8 @@ export function readEntry(bytes: Uint8Array): Entry {
   // One text for each value: a name given twice, loose spaces or another order of names do not survive the comparison.
   if (canonicalOf(value) !== text) throw invalid('not in canonical form')
   const version = (value as { v?: unknown } | null)?.v
-  if (typeof version === 'number' && version > entryVersion) throw invalid(`of version ${version}, made by a newer Sallyport`)
+  if (typeof version === 'number' && version > entryVersion)
+    throw invalid(`of version ${version}, made by a newer Sallyport`)
   const checked = entrySchema.safeParse(value)
   if (!checked.success) throw invalid(explain(checked.error))
   return checked.data

@@ -84,9 +84,7 @@ export class Frontier {
    * @returns The edge, or undefined when the text cannot be that of a tree of this size.
    */
   static read(size: number, text: string): Frontier | undefined {
-    const expected = size
-      .toString(2)
-      .replaceAll('0', '').length
+    const expected = size.toString(2).replaceAll('0', '').length
     if (!Number.isSafeInteger(size) || size < 0 || !/^([0-9a-f]{64})*$/.test(text)) return undefined
     if (text.length !== expected * hashBytes * 2) return undefined
     const frontier = new Frontier()

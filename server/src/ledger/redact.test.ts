@@ -16,7 +16,13 @@ const secrets = [
 ]
 
 test('ordinary arguments stay readable', () => {
-  const value = { limit: 10, path: 'src/components/Button/index.tsx', name: 'Quarterly report, second draft', on: true, none: null }
+  const value = {
+    limit: 10,
+    path: 'src/components/Button/index.tsx',
+    name: 'Quarterly report, second draft',
+    on: true,
+    none: null,
+  }
   assert.equal(
     redactArguments(value),
     '{"limit":10,"name":"Quarterly report, second draft","none":null,"on":true,"path":"src/components/Button/index.tsx"}',
@@ -24,13 +30,21 @@ test('ordinary arguments stay readable', () => {
 })
 
 test('identifiers stay, for they are what the call is about', () => {
-  const value = { ASSET_ID: '7jSWEj9a01XBV4kPiPTJh9PyHpsEWs5W', assetId: 'f47ac10b-58cc-4372-a567-0e02b2c3d479', max_tokens: 100 }
+  const value = {
+    ASSET_ID: '7jSWEj9a01XBV4kPiPTJh9PyHpsEWs5W',
+    assetId: 'f47ac10b-58cc-4372-a567-0e02b2c3d479',
+    max_tokens: 100,
+  }
   const text = redactArguments(value)
-  for (const shown of ['7jSWEj9a01XBV4kPiPTJh9PyHpsEWs5W', 'f47ac10b-58cc-4372-a567-0e02b2c3d479', '100']) assert.ok(text.includes(shown))
+  for (const shown of ['7jSWEj9a01XBV4kPiPTJh9PyHpsEWs5W', 'f47ac10b-58cc-4372-a567-0e02b2c3d479', '100'])
+    assert.ok(text.includes(shown))
 })
 
 test('a value whose name announces a secret never shows, at any depth and of any type', () => {
-  const names = 'password apiKey x-api-key API_TOKEN client_secret authorization privateKey streamKey Cookie pin dbPassword'.split(' ')
+  const names =
+    'password apiKey x-api-key API_TOKEN client_secret authorization privateKey streamKey Cookie pin dbPassword'.split(
+      ' ',
+    )
   for (const name of names) {
     for (const value of ['hunter2', 12345678, ['hunter2'], { a: { b: 'hunter2' } }]) {
       assert.doesNotMatch(redactArguments({ [name]: value }), /hunter2|12345678/, name)
@@ -82,7 +96,10 @@ test('equal random values are seen to be equal, without being shown', () => {
 })
 
 test('long strings show their beginning, their length and a digest', () => {
-  assert.match(redactArguments({ text: 'word '.repeat(1_000) }), /^\{"text":"word .*«… 5000 characters, sha256 [0-9a-f]{16}»"\}$/)
+  assert.match(
+    redactArguments({ text: 'word '.repeat(1_000) }),
+    /^\{"text":"word .*«… 5000 characters, sha256 [0-9a-f]{16}»"\}$/,
+  )
 })
 
 test('whatever the value, the text is bounded, well-formed and without control or invisible characters', () => {

@@ -34,7 +34,7 @@ export function redactArguments(value: unknown): RedactedText {
   const text = out.parts
     .join('')
     .toWellFormed()
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\u034f\u115f\u1160\u3164\ufe00-\ufe0f]/gu, escape)
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\u{115f}\u{1160}\u{3164}]|\u{34f}|[\u{fe00}-\u{fe0f}]/gu, escape)
   return cut(text) as RedactedText
 }
 

@@ -3,12 +3,16 @@
 
 /** A name with one of these words is that of a secret, wherever the word stands. */
 const secretWords = new Set(
-  'secret secrets password passwords passwd passphrase passcode pwd credential credentials authorization cookie cookies bearer jwt apikey apikeys'.split(' '),
+  'secret secrets password passwords passwd passphrase passcode pwd credential credentials authorization cookie cookies bearer jwt apikey apikeys'.split(
+    ' ',
+  ),
 )
 /** A name that ends in one of these is that of a secret, unless a word before it says what harmless thing it is. */
 const secretLastWords = new Set('key keys token tokens auth otp pin cvv cvc pem signature mnemonic seed'.split(' '))
 const harmlessBefore = new Set(
-  'max min num count total page next previous prev primary foreign sort partition public idempotency cache cursor continuation issue completion prompt input output'.split(' '),
+  'max min num count total page next previous prev primary foreign sort partition public idempotency cache cursor continuation issue completion prompt input output'.split(
+    ' ',
+  ),
 )
 
 /** Whether a name announces a secret: `apiToken`, `DB_PASSWORD`, `x-api-key`; not `max_tokens`. */
@@ -21,7 +25,11 @@ export function isSecretName(name: string): boolean {
     .filter((word) => word !== '')
   const last = words.at(-1)
   if (last === undefined) return false
-  if (words.some((word) => secretWords.has(word)) || /(password|secret|apikey|privatekey|accesstoken)/.test(words.join(''))) return true
+  if (
+    words.some((word) => secretWords.has(word)) ||
+    /(password|secret|apikey|privatekey|accesstoken)/.test(words.join(''))
+  )
+    return true
   return secretLastWords.has(last) && !words.slice(0, -1).some((word) => harmlessBefore.has(word))
 }
 
@@ -32,7 +40,10 @@ export function isIdentifierName(name: string): boolean {
 
 /** Known forms of secrets. `keep`, where given, is the group before the secret that stays. */
 export const secretForms: readonly { what: string; form: RegExp; keep?: true }[] = [
-  { what: 'private key', form: /-----BEGIN [A-Z ]*PRIVATE KEY[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)/g },
+  {
+    what: 'private key',
+    form: /-----BEGIN [A-Z ]*PRIVATE KEY[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)/g,
+  },
   { what: 'token', form: /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,3}/g },
   {
     what: 'key',
