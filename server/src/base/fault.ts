@@ -51,6 +51,7 @@ export const faultStatus = {
   'identity.sign_in_failed': 401,
   'identity.too_many': 429,
   'inventory.bad_definition': 502,
+  'ledger.folder_not_empty': 409,
   'ledger.invalid': 500,
   'ledger.unavailable': 503,
   'model.invalid': 400,
