@@ -14,26 +14,27 @@ export interface MasterKey {
 }
 
 /**
- * Finds the master key: the text that is given, else the file that is named, else `master.key` in the data folder, which
- * is made (mode 0600, 256 random bits) if it is not there.
+ * Finds the master key: the bytes that the environment gave, else the file that is named, else `master.key` in the data
+ * folder, which is made (mode 0600, 256 random bits) if it is not there.
  *
- * Promise: once this resolves with a key that it made, the key is on disk. Of several processes that make it at once, one
- * wins and all return the same.
+ * Promise: once this returns a key that it made, the key is on disk. Of several processes that make it at once, one wins
+ * and all return the same.
  *
- * @param place `text`: base64 of 32 bytes, from the environment. `file`: a file that holds such a text.
- * @throws {Fault} `vault.key_invalid` if the key is not base64 of 32 random bytes, or the file that is named cannot be read.
+ * @param place The three settings of the configuration; a key file holds base64 of 32 bytes.
+ * @throws {Fault} `vault.key_invalid` if the key is not 32 random bytes, or the file that is named cannot be read.
  */
 export function readMasterKey(place: {
-  text?: string | undefined
-  file?: string | undefined
-  dataFolder: string
+  masterKey: Uint8Array | undefined
+  masterKeyFile: string | undefined
+  dataDir: string
 }): MasterKey {
-  if (place.text !== undefined) {
-    return { bytes: parseKey(place.text, 'SALLYPORT_MASTER_KEY'), source: 'environment', file: undefined, warnings: [] }
+  if (place.masterKey !== undefined) {
+    const bytes = checkKey(place.masterKey, 'SALLYPORT_MASTER_KEY')
+    return { bytes, source: 'environment', file: undefined, warnings: [] }
   }
-  if (place.file !== undefined) return readKeyFile(place.file)
-  const file = join(place.dataFolder, 'master.key')
-  if (!makeKeyFile(place.dataFolder, file)) return readKeyFile(file)
+  if (place.masterKeyFile !== undefined) return readKeyFile(place.masterKeyFile)
+  const file = join(place.dataDir, 'master.key')
+  if (!makeKeyFile(place.dataDir, file)) return readKeyFile(file)
   const warning = `made a new master key in ${file}: back it up apart from the database, for without it nothing sealed can be opened again`
   return { ...readKeyFile(file), source: 'generated', warnings: [warning] }
 }
@@ -56,16 +57,16 @@ function readKeyFile(file: string): MasterKey {
 
 function parseKey(text: string, where: string): Uint8Array {
   const compact = text.trim()
-  const bytes = Buffer.from(compact, 'base64')
+  return checkKey(/^[A-Za-z0-9+/_-]{43}=?$/.test(compact) ? Buffer.from(compact, 'base64') : Buffer.alloc(0), where)
+}
+
+function checkKey(bytes: Uint8Array, where: string): Uint8Array {
   // 32 random bytes hold about 30 different ones; fewer than 16 is a sample, a pattern or a typed word.
-  const random = bytes.length === 32 && new Set(bytes).size >= 16
-  if (!/^[A-Za-z0-9+/_-]{43}=?$/.test(compact) || !random) {
-    throw new Fault(
-      'vault.key_invalid',
-      `cannot use the master key of \`${where}\`: it must be base64 of 32 random bytes; make one with: openssl rand -base64 32`,
-    )
-  }
-  return bytes
+  if (bytes.length === 32 && new Set(bytes).size >= 16) return bytes
+  throw new Fault(
+    'vault.key_invalid',
+    `cannot use the master key of \`${where}\`: it must be base64 of 32 random bytes; make one with: openssl rand -base64 32`,
+  )
 }
 
 /** Written aside and linked into place, so that nobody ever reads half a key. Returns false if there is one already. */

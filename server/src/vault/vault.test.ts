@@ -190,37 +190,42 @@ test('names that steer a process or a message are refused as credentials', async
 })
 
 test('the master key is made once, readable by its owner only, and read again', (t) => {
-  const dataFolder = join(temporaryFolder(t), 'data')
-  const made = readMasterKey({ dataFolder })
+  const dataDir = join(temporaryFolder(t), 'data')
+  const made = readMasterKey({ masterKey: undefined, masterKeyFile: undefined, dataDir })
   assert.equal(made.source, 'generated')
   assert.match(made.warnings.join(), /back it up/)
-  assert.equal(statSync(join(dataFolder, 'master.key')).mode & 0o777, 0o600)
-  const again = readMasterKey({ dataFolder })
+  assert.equal(statSync(join(dataDir, 'master.key')).mode & 0o777, 0o600)
+  const again = readMasterKey({ masterKey: undefined, masterKeyFile: undefined, dataDir })
   assert.equal(again.source, 'file')
   assert.deepEqual(again.warnings, [])
   assert.deepEqual(Buffer.from(again.bytes), Buffer.from(made.bytes))
 })
 
 test('the environment goes before the file, and the file before the data folder', (t) => {
-  const folder = temporaryFolder(t)
+  const dataDir = temporaryFolder(t)
   const [one, two] = [randomBytes(32), randomBytes(32)]
-  const file = join(folder, 'key')
-  writeFileSync(file, `${two.toString('base64')}\n`, { mode: 0o600 })
-  assert.deepEqual(readMasterKey({ text: one.toString('base64'), file, dataFolder: folder }).bytes, one)
-  assert.deepEqual(readMasterKey({ file, dataFolder: folder }).bytes, two)
-  chmodSync(file, 0o644)
-  assert.match(readMasterKey({ file, dataFolder: folder }).warnings.join(), /can be read by others/)
+  const masterKeyFile = join(dataDir, 'key')
+  writeFileSync(masterKeyFile, `${two.toString('base64')}\n`, { mode: 0o600 })
+  assert.deepEqual(readMasterKey({ masterKey: one, masterKeyFile, dataDir }).bytes, one)
+  assert.deepEqual(readMasterKey({ masterKey: undefined, masterKeyFile, dataDir }).bytes, two)
+  chmodSync(masterKeyFile, 0o644)
+  assert.match(readMasterKey({ masterKey: undefined, masterKeyFile, dataDir }).warnings.join(), /can be read by others/)
 })
 
 test('a master key that is missing, short, typed or a sample is refused without being shown', (t) => {
-  const dataFolder = temporaryFolder(t)
+  const dataDir = temporaryFolder(t)
+  const masterKeyFile = join(dataDir, 'key')
   const zeros = Buffer.alloc(32).toString('base64')
   for (const text of ['', 'change-me', randomBytes(16).toString('base64'), zeros, 'x'.repeat(44), `${zeros}AAAA`]) {
+    writeFileSync(masterKeyFile, text, { mode: 0o600 })
     assert.throws(
-      () => readMasterKey({ text, dataFolder }),
+      () => readMasterKey({ masterKey: undefined, masterKeyFile, dataDir }),
       (error) => fault('vault.key_invalid')(error) && (text === '' || !(error as Fault).message.includes(text)),
     )
   }
-  assert.throws(() => readMasterKey({ file: join(dataFolder, 'nowhere'), dataFolder }), fault('vault.key_invalid'))
-  assert.throws(() => readFileSync(join(dataFolder, 'master.key')))
+  const place = { masterKey: Buffer.alloc(32), masterKeyFile: undefined, dataDir }
+  assert.throws(() => readMasterKey(place), fault('vault.key_invalid'))
+  const nowhere = { masterKey: undefined, masterKeyFile: join(dataDir, 'nowhere'), dataDir }
+  assert.throws(() => readMasterKey(nowhere), fault('vault.key_invalid'))
+  assert.throws(() => readFileSync(join(dataDir, 'master.key')))
 })

@@ -1,0 +1,43 @@
+/** Who an identity provider says that somebody is. Only issuer and subject identify; the rest is for display. */
+export interface Person {
+  issuer: string
+  subject: string
+  name: string
+  email: string | undefined
+}
+
+/** What came of a form: `person` is known whenever it is known whose name was given, `ok` only if he proved to be it. */
+export type FormAnswer = { ok: true; person: Person } | { ok: false; person: Person | undefined }
+
+/** A provider whose people type something into a form of ours. */
+export interface FormIdp {
+  readonly way: 'form'
+  readonly id: string
+  readonly name: string
+  /** Judges what was typed in; takes as long for a name that does not exist as for one that does. */
+  check(fields: { login: string; password: string }): Promise<FormAnswer>
+}
+
+/** A provider that the browser is sent to, and comes back from. */
+export interface RedirectIdp {
+  readonly way: 'redirect'
+  readonly id: string
+  readonly name: string
+  /**
+   * Begins a login.
+   *
+   * @param attempt `state` is random and comes back with the browser; `callback` is our address that it comes back to.
+   * @returns Where to send the browser, and what `complete` needs to know; that is kept sealed and never shown.
+   */
+  begin(attempt: { state: string; callback: string }): Promise<{ url: string; kept: Record<string, string> }>
+  /**
+   * Completes a login.
+   *
+   * @param answer `url` is the address that the browser came back to, `kept` what `begin` gave.
+   * @throws {Fault} `identity.provider_failed` if the provider refuses, cannot be reached, or says what cannot be believed.
+   */
+  complete(answer: { url: URL; state: string; kept: Record<string, string> }): Promise<Person>
+}
+
+/** A kind of identity provider. */
+export type Idp = FormIdp | RedirectIdp

@@ -1,0 +1,104 @@
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { digestOf, makeSecret } from '../base/ids.ts'
+import type { Principal } from '../model/principal.ts'
+import { findPrincipal } from '../store/principals.ts'
+import { deleteExpiredSignIns, deleteSignIn, deleteSignInsOf, findSignIn, insertSignIn } from '../store/sign-ins.ts'
+import type { Handle, Store } from '../store/store.ts'
+import { readReturnTo } from './login/return-to.ts'
+import { openCookies } from './sign-in/cookies.ts'
+import { checkOrigin, checkToken, type FormBody, signedInToken } from './sign-in/forms.ts'
+
+/** How long a sign-in lasts, whatever is done with it. */
+export const signInSeconds = 8 * 60 * 60
+
+/** A browser in which a principal is signed in. */
+export interface SignedIn {
+  principal: Principal
+  /** The digest of the cookie's secret: safe to show and to record. */
+  signInId: string
+  /** What each form of this browser must carry in its field `csrf`. */
+  csrf: string
+}
+
+/** Who is signed in, as the pages of every room ask it. */
+export interface SignIns {
+  /** The principal who is signed in, if the sign-in lasts and he is active. */
+  whoIs(req: IncomingMessage): Promise<SignedIn | undefined>
+  /**
+   * Checks that a form comes from a page of ours, in the browser that is signed in. Call it on every POST, after `whoIs`.
+   *
+   * @param body The fields, `csrf` among them.
+   * @throws {Fault} `identity.form_refused` otherwise; do nothing then.
+   */
+  checkForm(req: IncomingMessage, body: FormBody): void
+  /** The path of the sign-in page that leads back to a path of ours; to `/` if `returnTo` is anything else. */
+  signInUrl(returnTo: string): string
+  /** Ends all sign-ins of a principal within a transaction. */
+  endSignIns(tx: Handle, principalId: string): Promise<void>
+}
+
+/** Makes and ends the sign-in of one browser: for this room's door only. */
+export interface SignInDesk {
+  /**
+   * Signs a principal in under a new secret and ends what the browser held before.
+   *
+   * @param given `id` and `secret` come from `mint`, so that the login can be recorded before it takes effect.
+   * @returns the `Set-Cookie` value.
+   */
+  start(req: IncomingMessage, given: { principalId: string; provider: string; secret: string }): Promise<string>
+  /** Ends the sign-in of this browser; returns the `Set-Cookie` value that clears it. */
+  stop(req: IncomingMessage): Promise<string>
+  /** A new secret and its id. */
+  mint(): { secret: string; id: string }
+}
+
+/** Opens the sign-ins of one origin. */
+export function openSignIns(parts: { store: Store; clock: Clock; origin: string }): SignIns & SignInDesk {
+  const { store, clock } = parts
+  const cookies = openCookies(parts.origin)
+  const secretOf = (req: IncomingMessage) => cookies.read(req, 'sallyport')
+
+  return {
+    async whoIs(req) {
+      const secret = secretOf(req)
+      if (!secret) return undefined
+      const signIn = await findSignIn(store, digestOf(secret), clock.now())
+      const principal = signIn && (await findPrincipal(store, signIn.principalId))
+      if (principal?.state !== 'active') return undefined
+      return { principal, signInId: signIn!.id, csrf: signedInToken(secret) }
+    },
+    checkForm(req, body) {
+      checkOrigin(req, parts.origin)
+      const secret = secretOf(req)
+      if (!secret) throw new Fault('identity.form_refused', 'cannot accept this form: nobody is signed in')
+      checkToken(body, signedInToken(secret))
+    },
+    signInUrl(returnTo) {
+      const path = readReturnTo(returnTo)
+      return path === '/' ? '/sign-in' : `/sign-in?return_to=${encodeURIComponent(path)}`
+    },
+    endSignIns: (tx, principalId) => deleteSignInsOf(tx, principalId),
+    async start(req, { principalId, provider, secret }) {
+      const before = secretOf(req)
+      const now = clock.now()
+      await store.transaction(async (tx) => {
+        if (before) await deleteSignIn(tx, digestOf(before))
+        await deleteExpiredSignIns(tx, now)
+        const expiresAt = now + signInSeconds * 1_000
+        await insertSignIn(tx, { id: digestOf(secret), principalId, provider, createdAt: now, expiresAt })
+      })
+      return cookies.write('sallyport', secret, signInSeconds)
+    },
+    async stop(req) {
+      const secret = secretOf(req)
+      if (secret) await deleteSignIn(store, digestOf(secret))
+      return cookies.clear('sallyport')
+    },
+    mint() {
+      const secret = makeSecret()
+      return { secret, id: digestOf(secret) }
+    },
+  }
+}
