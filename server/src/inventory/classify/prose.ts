@@ -39,6 +39,8 @@ const subjects = new Set([
   'and',
   'irreversibly',
   'will',
+  'only',
+  'just',
 ])
 
 /** Words with which a description comes to its point: `This tool allows you to …`. */
@@ -51,6 +53,9 @@ const openers = [
   /^(will|can|may|must|should|is used to|is used for|can be used to|lets|helps|enables|allows|used to|used for|tool to|tool for|for|to)\s+/i,
   /^(you|users?|agents?|the (user|caller|model|client)|one|anyone)\s+(to\s+)?/i,
 ]
+
+/** Points to another tool: `To remove one, use remove_item`. What this tool takes away, it says in another way as well. */
+const advice = /^to\s[^,]{1,120},\s*(please\s+)?(use|call|see|try|invoke)\b(?!\s+(this|it)\b)/i
 
 /** The sentences of a description, without code, markup, addresses and the schema of the response. */
 export function sentencesOf(description: string): string[] {
@@ -133,6 +138,7 @@ function mentionsBeside(
   sentence: string,
   { looks, afterPurpose }: { looks: boolean; afterPurpose: boolean },
 ): Mention[] {
+  if (looks && advice.test(sentence)) return []
   const tokens = tokensOfSentence(sentence)
   const lead = leadOfSentence(sentence)
   const opened = tokens.length - tokensOfSentence(withoutOpeners(sentence)).length

@@ -100,16 +100,16 @@ function evidenceOfRecipient({ name }: Argument): Evidence[] {
 function argumentsOf(root: Record<string, unknown>): { found: Argument[]; complete: boolean } {
   const found: Argument[] = []
   const queue: unknown[] = [root]
-  let seen = 0
-  for (let next = queue.shift(); next !== undefined && seen < nodesMax; next = queue.shift()) {
+  let at = 0
+  for (; at < queue.length && at < nodesMax; at++) {
+    const next = queue[at]
     if (typeof next !== 'object' || next === null) continue
-    seen += 1
     const properties: unknown = Array.isArray(next) ? undefined : (next as Record<string, unknown>)['properties']
     if (typeof properties === 'object' && properties !== null && !Array.isArray(properties))
       for (const [name, schema] of Object.entries(properties)) found.push(readArgument(name, schema))
-    queue.push(...Object.values(next).slice(0, nodesMax))
+    for (const child of Object.values(next)) if (typeof child === 'object' && child !== null) queue.push(child)
   }
-  return { found, complete: seen < nodesMax }
+  return { found, complete: at === queue.length }
 }
 
 function readArgument(name: string, raw: unknown): Argument {

@@ -212,7 +212,7 @@ export const verbRows: readonly VerbRow[] = [
   },
   {
     words:
-      'make put update set change save store import sync copy move fork commit push patch apply submit upload tag label mark approve accept reject decline dismiss deny confirm book schedule order subscribe start begin launch deploy release trigger enable activate resume retry rerun request upgrade scale rollout stage stash build log record upload star unstar pin unpin follow unfollow like unlike join leave link watch bookmark unarchive undelete untrash unmute mute resolve capture issue manage process handle sign verify test click type press fill drag drop_file navigate draft plan queue enqueue reserve rate vote assign transition adjust increment decrement bind connect refresh reopen reply_to snooze',
+      'make put update set change save store import sync copy move fork commit push patch apply submit upload tag label mark approve accept reject decline dismiss deny confirm book schedule order subscribe start begin launch deploy release trigger enable activate resume retry rerun request upgrade scale rollout stage stash build record upload star unstar pin unpin follow unfollow like unlike join leave link watch bookmark unarchive undelete untrash unmute mute resolve capture issue manage process handle sign verify test click type press fill drag drop_file navigate draft plan queue enqueue reserve rate vote assign transition adjust increment decrement bind connect refresh reopen reply_to snooze',
     effect: 'write',
     weight: 'noun',
     because: 'adds or changes something',

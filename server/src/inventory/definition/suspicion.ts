@@ -1,7 +1,7 @@
 const suspicionsMax = 50
 const nodesMax = 20_000
 
-/** What honest definitions do not hold. Short on purpose: each line has been seen in an attack. */
+/** What honest definitions do not hold. The list is short on purpose: a warning that cries often is not read. */
 const signs: readonly { sign: RegExp; because: string }[] = [
   { sign: /[\u{E0000}-\u{E007F}]/u, because: 'hides text in Unicode tag characters' },
   {

@@ -1,0 +1,146 @@
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { makeId } from '../base/ids.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { reasonText, type Entitlement, type Right } from '../model/rights.ts'
+import {
+  findEntitlement,
+  insertEntitlement,
+  listEntitlements,
+  revokeEntitlement as revokeStored,
+  type EntitlementFilter,
+} from '../store/entitlements.ts'
+import { findPrincipal } from '../store/principals.ts'
+import type { Handle, Store } from '../store/store.ts'
+import { findTool } from '../store/tools.ts'
+import { findUpstream } from '../store/upstreams.ts'
+
+/** The rooms that entitlements need. */
+export interface EntitlementRooms {
+  store: Store
+  ledger: Ledger
+  clock: Clock
+}
+
+/** A right to be given: one row for each tool, because each tool is its own entitlement. */
+export interface Entitling {
+  by: string
+  principalId: string
+  right: Right
+  /** `*` for `administer`. */
+  upstream: string
+  /** `['*']` for `administer`. */
+  tools: string[]
+  reason: string
+  /** Epoch milliseconds; absent: until it is revoked. */
+  endsAt?: number | undefined
+}
+
+/**
+ * Gives a principal a right. What it has already, with no earlier end, is left as it is.
+ *
+ * @returns how many entitlements were made.
+ * @throws {Fault} `inventory.unknown` for a principal or a tool that does not exist; nothing is given then.
+ */
+export async function entitle(rooms: EntitlementRooms, entitling: Entitling): Promise<number> {
+  const reason = reasonText.parse(entitling.reason)
+  const { by, principalId, right, upstream, tools, endsAt } = entitling
+  const now = rooms.clock.now()
+  if (endsAt !== undefined && endsAt <= now) throw new Fault('inventory.bad_end', 'the end lies in the past')
+  return rooms.ledger.recordChange(
+    {
+      by,
+      what: 'entitlement.given',
+      about: { kind: 'entitlement', id: principalId },
+      reason,
+      details: { right, upstream, tools, ...(endsAt !== undefined && { endsAt }) },
+    },
+    async (tx) => {
+      if ((await findPrincipal(tx, principalId)) === undefined) throw new Fault('inventory.unknown', 'there is no such principal')
+      const held = await listEntitlements(tx, { principalId, right, upstream, activeAt: now })
+      const fresh = tools.filter((tool) => !held.some((one) => one.tool === tool && covers(one, endsAt)))
+      for (const tool of fresh) {
+        await requireTool(tx, { right, upstream, tool })
+        await insertEntitlement(tx, {
+          id: makeId(rooms.clock),
+          principalId,
+          right,
+          upstream,
+          tool,
+          grantedBy: by,
+          reason,
+          createdAt: now,
+          endsAt,
+          revokedAt: undefined,
+        })
+      }
+      return fresh.length
+    },
+  )
+}
+
+function covers(held: Entitlement, endsAt: number | undefined): boolean {
+  return held.endsAt === undefined || (endsAt !== undefined && held.endsAt >= endsAt)
+}
+
+async function requireTool(tx: Handle, of: { right: Right; upstream: string; tool: string }): Promise<void> {
+  if (of.right === 'administer') {
+    if (of.upstream === '*' && of.tool === '*') return
+    throw new Fault('inventory.unknown', 'the right to administer is over everything: upstream `*`, tool `*`')
+  }
+  const known = (await findUpstream(tx, of.upstream)) && (await findTool(tx, of.upstream, of.tool))
+  if (known === undefined) throw new Fault('inventory.unknown', `there is no tool \`${of.upstream}/${of.tool}\``)
+}
+
+/**
+ * Ends an entitlement at once.
+ *
+ * @throws {Fault} `inventory.last_administrator`: somebody must be able to administer.
+ */
+export async function revokeEntitlement(
+  rooms: EntitlementRooms,
+  step: { by: string; id: string; reason: string },
+): Promise<void> {
+  const reason = reasonText.parse(step.reason)
+  const entitlement = await findEntitlement(rooms.store, step.id)
+  if (entitlement === undefined) throw new Fault('inventory.unknown', 'there is no such entitlement')
+  const { principalId, right, upstream, tool } = entitlement
+  await rooms.ledger.recordChange(
+    {
+      by: step.by,
+      what: 'entitlement.revoked',
+      about: { kind: 'entitlement', id: principalId },
+      reason,
+      details: { id: step.id, right, upstream, tool },
+    },
+    async (tx) => {
+      if (right === 'administer') await requireAnotherAdministrator(tx, principalId, rooms.clock.now())
+      if (!(await revokeStored(tx, step.id, rooms.clock.now()))) {
+        throw new Fault('inventory.nothing_to_do', 'this entitlement has ended already')
+      }
+    },
+  )
+}
+
+/** @throws {Fault} `inventory.last_administrator` when nobody but this principal could administer. */
+export async function requireAnotherAdministrator(tx: Handle, principalId: string, now: number): Promise<void> {
+  const all = await listEntitlements(tx, { right: 'administer', activeAt: now })
+  for (const one of all) {
+    if (one.principalId !== principalId && (await findPrincipal(tx, one.principalId))?.state === 'active') return
+  }
+  throw new Fault('inventory.last_administrator', 'nobody else could administer then; make another administrator first')
+}
+
+/** The entitlement by which this principal holds this right now, if there is one. */
+export async function hasRight(
+  rooms: EntitlementRooms,
+  asked: { principalId: string; right: Right; upstream: string; tool: string },
+): Promise<Entitlement | undefined> {
+  const [found] = await listEntitlements(rooms.store, { ...asked, activeAt: rooms.clock.now() })
+  return found
+}
+
+/** The entitlements that fit. */
+export function findEntitlements(rooms: EntitlementRooms, filter: EntitlementFilter): Promise<Entitlement[]> {
+  return listEntitlements(rooms.store, filter)
+}

@@ -1,0 +1,168 @@
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Effect } from '../model/effect.ts'
+import { reasonText } from '../model/rights.ts'
+import { launchSchema, upstreamName, upstreamSteps, type Launch, type Upstream, type UpstreamState } from '../model/upstream.ts'
+import { findPrincipal } from '../store/principals.ts'
+import type { Handle, Store } from '../store/store.ts'
+import { findUpstream, insertUpstream, updateUpstream, updateUpstreamState } from '../store/upstreams.ts'
+
+/** The rooms that the lifecycle needs. */
+export interface UpstreamRooms {
+  store: Store
+  ledger: Ledger
+  clock: Clock
+}
+
+/**
+ * Proposes an upstream. It serves nothing before somebody else has reviewed and approved it.
+ *
+ * @param proposal `ownerId`: who answers for it; must be an active principal.
+ * @throws {Fault} `inventory.name_taken`; a name is never used twice.
+ */
+export async function proposeUpstream(
+  rooms: UpstreamRooms,
+  proposal: { by: string; name: string; launch: Launch; purpose: string; ownerId: string; reason: string },
+): Promise<Upstream> {
+  const reason = reasonText.parse(proposal.reason)
+  const now = rooms.clock.now()
+  const upstream: Upstream = {
+    name: upstreamName.parse(proposal.name),
+    launch: launchSchema.parse(proposal.launch),
+    purpose: reasonText.parse(proposal.purpose),
+    ownerId: proposal.ownerId,
+    state: 'proposed',
+    proposedBy: proposal.by,
+    ceiling: 'destructive',
+    createdAt: now,
+    changedAt: now,
+    learnt: undefined,
+    probedAt: undefined,
+    probeError: undefined,
+  }
+  await rooms.ledger.recordChange(
+    {
+      by: proposal.by,
+      what: 'upstream.proposed',
+      about: { kind: 'upstream', id: upstream.name },
+      reason,
+      details: { launch: upstream.launch, purpose: upstream.purpose, ownerId: upstream.ownerId },
+    },
+    async (tx) => {
+      await requireOwner(tx, upstream.ownerId)
+      if (!(await insertUpstream(tx, upstream))) throw taken(upstream.name)
+    },
+  )
+  return upstream
+}
+
+/**
+ * Enters an upstream that comes with the product, approved by the set-up, if its name was never used. What it offers at
+ * the first look is accepted; whatever comes later is withheld like everybody's.
+ */
+export async function preloadUpstream(rooms: UpstreamRooms, preload: { name: string; launch: Launch; purpose: string }): Promise<void> {
+  const now = rooms.clock.now()
+  if ((await findUpstream(rooms.store, preload.name)) !== undefined) return
+  const upstream: Upstream = {
+    ...preload,
+    ownerId: undefined,
+    state: 'approved',
+    proposedBy: undefined,
+    ceiling: 'destructive',
+    createdAt: now,
+    changedAt: now,
+    learnt: undefined,
+    probedAt: undefined,
+    probeError: undefined,
+  }
+  await rooms.ledger.recordChange(
+    {
+      by: 'set-up',
+      what: 'upstream.approved',
+      about: { kind: 'upstream', id: upstream.name },
+      reason: 'preloaded with the product',
+      details: { launch: upstream.launch, purpose: upstream.purpose },
+    },
+    (tx) => insertUpstream(tx, upstream),
+  )
+}
+
+/**
+ * Takes an upstream one step along its lifecycle.
+ *
+ * @param alongside what must end with it, in the same transaction: grants and pending approvals when it is retired.
+ * @throws {Fault} `inventory.bad_step` where the lifecycle has no such step, or somebody was quicker;
+ *   `inventory.own_proposal` where the reviewer is who proposed it.
+ */
+export async function stepUpstream(
+  rooms: UpstreamRooms,
+  step: { by: string; name: string; to: UpstreamState; reason: string },
+  alongside?: (tx: Handle) => Promise<void>,
+): Promise<void> {
+  const reason = reasonText.parse(step.reason)
+  const upstream = await getUpstream(rooms, step.name)
+  const from = upstream.state
+  if (!upstreamSteps[from].includes(step.to)) {
+    const next = upstreamSteps[from].join(', ') || 'nothing: this is final'
+    throw new Fault('inventory.bad_step', `cannot take \`${step.name}\` from ${from} to ${step.to}; what can follow is ${next}`)
+  }
+  if (from === 'in_review' && step.to === 'approved' && step.by === upstream.proposedBy) {
+    throw new Fault('inventory.own_proposal', `cannot approve \`${step.name}\`: who proposed it cannot review it; ask somebody else`)
+  }
+  await rooms.ledger.recordChange(
+    { by: step.by, what: `upstream.${step.to}`, about: { kind: 'upstream', id: step.name }, reason, details: { from, to: step.to } },
+    async (tx) => {
+      if (step.to === 'approved') await requireOwner(tx, upstream.ownerId)
+      const moved = await updateUpstreamState(tx, { name: step.name, from, to: step.to, at: rooms.clock.now() })
+      if (!moved) throw new Fault('inventory.bad_step', `\`${step.name}\` has just been changed by somebody else; look again`)
+      await alongside?.(tx)
+    },
+  )
+}
+
+/** Gives an upstream to another owner. */
+export async function setUpstreamOwner(
+  rooms: UpstreamRooms,
+  step: { by: string; name: string; ownerId: string; reason: string },
+): Promise<void> {
+  const about = { kind: 'upstream-tools' as const, id: step.name }
+  await rooms.ledger.recordChange(
+    { by: step.by, what: 'upstream.owner_set', about, reason: reasonText.parse(step.reason), details: { ownerId: step.ownerId } },
+    async (tx) => {
+      await requireOwner(tx, step.ownerId)
+      await updateUpstream(tx, step.name, { ownerId: step.ownerId, changedAt: rooms.clock.now() })
+    },
+  )
+}
+
+/** Sets the gravest effect that tools of this upstream may have: above it no path to a call exists. */
+export async function setCeiling(
+  rooms: UpstreamRooms,
+  step: { by: string; name: string; ceiling: Effect; reason: string },
+): Promise<void> {
+  await getUpstream(rooms, step.name)
+  const about = { kind: 'upstream-tools' as const, id: step.name }
+  await rooms.ledger.recordChange(
+    { by: step.by, what: 'upstream.ceiling_set', about, reason: reasonText.parse(step.reason), details: { ceiling: step.ceiling } },
+    (tx) => updateUpstream(tx, step.name, { ceiling: step.ceiling, changedAt: rooms.clock.now() }),
+  )
+}
+
+/** @throws {Fault} `inventory.unknown` */
+export async function getUpstream(rooms: UpstreamRooms, name: string): Promise<Upstream> {
+  const upstream = await findUpstream(rooms.store, name)
+  if (upstream === undefined) throw new Fault('inventory.unknown', `there is no upstream \`${name}\``)
+  return upstream
+}
+
+async function requireOwner(tx: Handle, ownerId: string | undefined): Promise<void> {
+  const owner = ownerId === undefined ? undefined : await findPrincipal(tx, ownerId)
+  if (owner?.state !== 'active') {
+    throw new Fault('inventory.no_owner', 'an upstream needs an owner who can sign in; name one')
+  }
+}
+
+function taken(name: string): Fault {
+  return new Fault('inventory.name_taken', `the name \`${name}\` was used before; names are never used twice`)
+}
