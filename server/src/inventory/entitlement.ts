@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { makeId } from '../base/ids.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { reasonText, type Entitlement, type Right } from '../model/rights.ts'
+import { readReason, type Entitlement, type Right } from '../model/rights.ts'
 import {
   findEntitlement,
   insertEntitlement,
@@ -43,7 +43,7 @@ export interface Entitling {
  * @throws {Fault} `inventory.unknown` for a principal or a tool that does not exist; nothing is given then.
  */
 export async function entitle(rooms: EntitlementRooms, entitling: Entitling): Promise<number> {
-  const reason = reasonText.parse(entitling.reason)
+  const reason = readReason(entitling.reason)
   const { by, principalId, right, upstream, tools, endsAt } = entitling
   const now = rooms.clock.now()
   if (endsAt !== undefined && endsAt <= now) throw new Fault('inventory.bad_end', 'the end lies in the past')
@@ -56,7 +56,8 @@ export async function entitle(rooms: EntitlementRooms, entitling: Entitling): Pr
       details: { right, upstream, tools, ...(endsAt !== undefined && { endsAt }) },
     },
     async (tx) => {
-      if ((await findPrincipal(tx, principalId)) === undefined) throw new Fault('inventory.unknown', 'there is no such principal')
+      if ((await findPrincipal(tx, principalId)) === undefined)
+        throw new Fault('inventory.unknown', 'there is no such principal')
       const held = await listEntitlements(tx, { principalId, right, upstream, activeAt: now })
       const fresh = tools.filter((tool) => !held.some((one) => one.tool === tool && covers(one, endsAt)))
       for (const tool of fresh) {
@@ -101,7 +102,7 @@ export async function revokeEntitlement(
   rooms: EntitlementRooms,
   step: { by: string; id: string; reason: string },
 ): Promise<void> {
-  const reason = reasonText.parse(step.reason)
+  const reason = readReason(step.reason)
   const entitlement = await findEntitlement(rooms.store, step.id)
   if (entitlement === undefined) throw new Fault('inventory.unknown', 'there is no such entitlement')
   const { principalId, right, upstream, tool } = entitlement

@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts'
 import type { ChangeKind } from '../ledger/entry.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { maxEffect, type Effect, type Trait } from '../model/effect.ts'
-import { reasonText } from '../model/rights.ts'
+import { readReason } from '../model/rights.ts'
 import type { Tool } from '../model/tool.ts'
 import type { ToolDefinition } from '../model/tool-definition.ts'
 import type { Store } from '../store/store.ts'
@@ -44,7 +44,12 @@ export async function observe(rooms: ToolRooms, upstreamName: string, observatio
   const nothing = changes.put.length === 0 && !learntAnew && upstream.probeError === undefined
   if (nothing && upstream.probedAt !== undefined) return
   await rooms.ledger.recordChange(
-    { by: 'system', what: 'upstream.observed', about: { kind: 'upstream-tools', id: upstreamName }, details: summary(changes, pinAll) },
+    {
+      by: 'system',
+      what: 'upstream.observed',
+      about: { kind: 'tool', id: upstreamName },
+      details: summary(changes, pinAll),
+    },
     async (tx) => {
       for (const tool of changes.put) await putTool(tx, tool)
       await updateUpstream(tx, upstreamName, { learnt: observation.learnt, probedAt: now, probeError: undefined })
@@ -55,7 +60,9 @@ export async function observe(rooms: ToolRooms, upstreamName: string, observatio
 // Names are a stranger's and may be many: the entry says how many and shows the first.
 function summary(changes: Changes, pinAll: boolean): Record<string, unknown> {
   const lists = ['appeared', 'drifted', 'returned', 'gone', 'refused'] as const
-  const shown = lists.filter((list) => changes[list].length > 0).map((list) => [list, { count: changes[list].length, first: changes[list].slice(0, 100) }])
+  const shown = lists
+    .filter((list) => changes[list].length > 0)
+    .map((list) => [list, { count: changes[list].length, first: changes[list].slice(0, 100) }])
   return { ...Object.fromEntries(shown), ...(pinAll && { pinnedBySetUp: changes.appeared.length }) }
 }
 
@@ -64,7 +71,7 @@ export async function recordProbeFailure(rooms: ToolRooms, upstreamName: string,
   const upstream = await findUpstream(rooms.store, upstreamName)
   if (upstream === undefined || upstream.probeError === error) return
   await rooms.ledger.recordChange(
-    { by: 'system', what: 'upstream.probe_failed', about: { kind: 'upstream-tools', id: upstreamName }, reason: error },
+    { by: 'system', what: 'upstream.probe_failed', about: { kind: 'tool', id: upstreamName }, reason: error },
     (tx) => updateUpstream(tx, upstreamName, { probeError: error.slice(0, 500) }),
   )
 }
@@ -98,7 +105,11 @@ export interface ToolDetail {
 }
 
 /** One tool in detail, for the page on which it is accepted. */
-export async function findToolDetail(rooms: ToolRooms, upstreamName: string, name: string): Promise<ToolDetail | undefined> {
+export async function findToolDetail(
+  rooms: ToolRooms,
+  upstreamName: string,
+  name: string,
+): Promise<ToolDetail | undefined> {
   const upstream = await findUpstream(rooms.store, upstreamName)
   const stored = await findStored(rooms.store, upstreamName, name)
   if (upstream === undefined || stored === undefined) return undefined
@@ -122,10 +133,16 @@ export async function pinTools(
   rooms: ToolRooms,
   step: { by: string; upstream: string; digests: Record<string, string>; reason: string },
 ): Promise<void> {
-  const reason = reasonText.parse(step.reason)
+  const reason = readReason(step.reason)
   const names = Object.keys(step.digests)
   await rooms.ledger.recordChange(
-    { by: step.by, what: 'tool.pinned', about: { kind: 'tool', id: step.upstream }, reason, details: { digests: step.digests } },
+    {
+      by: step.by,
+      what: 'tool.pinned',
+      about: { kind: 'tool', id: step.upstream },
+      reason,
+      details: { digests: step.digests },
+    },
     async (tx) => {
       for (const name of names) {
         const stored = await findStored(tx, step.upstream, name)
@@ -159,7 +176,8 @@ function accept(stored: StoredTool, live: ToolDefinition, by: { by: string; at: 
 /** Withholds a tool until it is accepted anew. Calls of it are refused from the moment this resolves. */
 export function withdrawTool(rooms: ToolRooms, step: ToolStep, alongside?: Alongside): Promise<void> {
   return change(rooms, { ...step, what: 'tool.withdrawn' }, async (stored, tx) => {
-    if (pinOf(stored) === 'withdrawn') throw new Fault('inventory.nothing_to_do', `\`${step.tool}\` is withdrawn already`)
+    if (pinOf(stored) === 'withdrawn')
+      throw new Fault('inventory.nothing_to_do', `\`${step.tool}\` is withdrawn already`)
     await alongside?.(tx)
     return { ...stored, withdrawnAt: rooms.clock.now() }
   })
@@ -190,12 +208,19 @@ export function setToolOwner(rooms: ToolRooms, step: ToolStep & { ownerId: strin
 /** Lets one argument hold `/`, `..` and the like, or lets it through although the definition does not declare it. */
 export function allowArgument(rooms: ToolRooms, step: ToolStep & { argument: string }): Promise<void> {
   if (!/^[\w.-]{1,128}$/.test(step.argument)) {
-    throw new Fault('inventory.bad_argument', 'name the argument as in the schema, inner ones with a dot: `filter.path`')
+    throw new Fault(
+      'inventory.bad_argument',
+      'name the argument as in the schema, inner ones with a dot: `filter.path`',
+    )
   }
-  return change(rooms, { ...step, what: 'tool.argument_allowed', details: { argument: step.argument } }, async (stored) => ({
-    ...stored,
-    allowedArguments: [...new Set([...stored.allowedArguments, step.argument])],
-  }))
+  return change(
+    rooms,
+    { ...step, what: 'tool.argument_allowed', details: { argument: step.argument } },
+    async (stored) => ({
+      ...stored,
+      allowedArguments: [...new Set([...stored.allowedArguments, step.argument])],
+    }),
+  )
 }
 
 async function change(
@@ -203,13 +228,16 @@ async function change(
   step: ToolStep & { what: ChangeKind; details?: Record<string, unknown> },
   next: (stored: StoredTool, tx: Parameters<Alongside>[0]) => Promise<StoredTool>,
 ): Promise<void> {
-  const reason = reasonText.parse(step.reason)
+  const reason = readReason(step.reason)
   const about = { kind: 'tool' as const, id: `${step.upstream}/${step.tool}` }
-  await rooms.ledger.recordChange({ by: step.by, what: step.what, about, reason, details: step.details }, async (tx) => {
-    const stored = await findStored(tx, step.upstream, step.tool)
-    if (stored === undefined) throw unknown(`${step.upstream}/${step.tool}`)
-    await putTool(tx, await next(stored, tx))
-  })
+  await rooms.ledger.recordChange(
+    { by: step.by, what: step.what, about, reason, details: step.details },
+    async (tx) => {
+      const stored = await findStored(tx, step.upstream, step.tool)
+      if (stored === undefined) throw unknown(`${step.upstream}/${step.tool}`)
+      await putTool(tx, await next(stored, tx))
+    },
+  )
 }
 
 function unknown(what: string): Fault {

@@ -2,8 +2,15 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Effect } from '../model/effect.ts'
-import { reasonText } from '../model/rights.ts'
-import { launchSchema, upstreamName, upstreamSteps, type Launch, type Upstream, type UpstreamState } from '../model/upstream.ts'
+import { readReason } from '../model/rights.ts'
+import {
+  readLaunch,
+  readUpstreamName,
+  upstreamSteps,
+  type Launch,
+  type Upstream,
+  type UpstreamState,
+} from '../model/upstream.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findUpstream, insertUpstream, updateUpstream, updateUpstreamState } from '../store/upstreams.ts'
@@ -25,12 +32,12 @@ export async function proposeUpstream(
   rooms: UpstreamRooms,
   proposal: { by: string; name: string; launch: Launch; purpose: string; ownerId: string; reason: string },
 ): Promise<Upstream> {
-  const reason = reasonText.parse(proposal.reason)
+  const reason = readReason(proposal.reason)
   const now = rooms.clock.now()
   const upstream: Upstream = {
-    name: upstreamName.parse(proposal.name),
-    launch: launchSchema.parse(proposal.launch),
-    purpose: reasonText.parse(proposal.purpose),
+    name: readUpstreamName(proposal.name),
+    launch: readLaunch(proposal.launch),
+    purpose: readReason(proposal.purpose),
     ownerId: proposal.ownerId,
     state: 'proposed',
     proposedBy: proposal.by,
@@ -61,7 +68,10 @@ export async function proposeUpstream(
  * Enters an upstream that comes with the product, approved by the set-up, if its name was never used. What it offers at
  * the first look is accepted; whatever comes later is withheld like everybody's.
  */
-export async function preloadUpstream(rooms: UpstreamRooms, preload: { name: string; launch: Launch; purpose: string }): Promise<void> {
+export async function preloadUpstream(
+  rooms: UpstreamRooms,
+  preload: { name: string; launch: Launch; purpose: string },
+): Promise<void> {
   const now = rooms.clock.now()
   if ((await findUpstream(rooms.store, preload.name)) !== undefined) return
   const upstream: Upstream = {
@@ -100,22 +110,35 @@ export async function stepUpstream(
   step: { by: string; name: string; to: UpstreamState; reason: string },
   alongside?: (tx: Handle) => Promise<void>,
 ): Promise<void> {
-  const reason = reasonText.parse(step.reason)
+  const reason = readReason(step.reason)
   const upstream = await getUpstream(rooms, step.name)
   const from = upstream.state
   if (!upstreamSteps[from].includes(step.to)) {
     const next = upstreamSteps[from].join(', ') || 'nothing: this is final'
-    throw new Fault('inventory.bad_step', `cannot take \`${step.name}\` from ${from} to ${step.to}; what can follow is ${next}`)
+    throw new Fault(
+      'inventory.bad_step',
+      `cannot take \`${step.name}\` from ${from} to ${step.to}; what can follow is ${next}`,
+    )
   }
   if (from === 'in_review' && step.to === 'approved' && step.by === upstream.proposedBy) {
-    throw new Fault('inventory.own_proposal', `cannot approve \`${step.name}\`: who proposed it cannot review it; ask somebody else`)
+    throw new Fault(
+      'inventory.own_proposal',
+      `cannot approve \`${step.name}\`: who proposed it cannot review it; ask somebody else`,
+    )
   }
   await rooms.ledger.recordChange(
-    { by: step.by, what: `upstream.${step.to}`, about: { kind: 'upstream', id: step.name }, reason, details: { from, to: step.to } },
+    {
+      by: step.by,
+      what: `upstream.${step.to}`,
+      about: { kind: 'upstream', id: step.name },
+      reason,
+      details: { from, to: step.to },
+    },
     async (tx) => {
       if (step.to === 'approved') await requireOwner(tx, upstream.ownerId)
       const moved = await updateUpstreamState(tx, { name: step.name, from, to: step.to, at: rooms.clock.now() })
-      if (!moved) throw new Fault('inventory.bad_step', `\`${step.name}\` has just been changed by somebody else; look again`)
+      if (!moved)
+        throw new Fault('inventory.bad_step', `\`${step.name}\` has just been changed by somebody else; look again`)
       await alongside?.(tx)
     },
   )
@@ -126,9 +149,15 @@ export async function setUpstreamOwner(
   rooms: UpstreamRooms,
   step: { by: string; name: string; ownerId: string; reason: string },
 ): Promise<void> {
-  const about = { kind: 'upstream-tools' as const, id: step.name }
+  const about = { kind: 'tool' as const, id: step.name }
   await rooms.ledger.recordChange(
-    { by: step.by, what: 'upstream.owner_set', about, reason: reasonText.parse(step.reason), details: { ownerId: step.ownerId } },
+    {
+      by: step.by,
+      what: 'upstream.owner_set',
+      about,
+      reason: readReason(step.reason),
+      details: { ownerId: step.ownerId },
+    },
     async (tx) => {
       await requireOwner(tx, step.ownerId)
       await updateUpstream(tx, step.name, { ownerId: step.ownerId, changedAt: rooms.clock.now() })
@@ -142,9 +171,15 @@ export async function setCeiling(
   step: { by: string; name: string; ceiling: Effect; reason: string },
 ): Promise<void> {
   await getUpstream(rooms, step.name)
-  const about = { kind: 'upstream-tools' as const, id: step.name }
+  const about = { kind: 'tool' as const, id: step.name }
   await rooms.ledger.recordChange(
-    { by: step.by, what: 'upstream.ceiling_set', about, reason: reasonText.parse(step.reason), details: { ceiling: step.ceiling } },
+    {
+      by: step.by,
+      what: 'upstream.ceiling_set',
+      about,
+      reason: readReason(step.reason),
+      details: { ceiling: step.ceiling },
+    },
     (tx) => updateUpstream(tx, step.name, { ceiling: step.ceiling, changedAt: rooms.clock.now() }),
   )
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Fault } from '../base/fault.ts'
 
 /** What an entitlement lets a principal do: `use` a tool, `approve` calls of it, or `administer` the gateway. */
 export const rights = ['use', 'approve', 'administer'] as const
@@ -65,5 +66,16 @@ export interface Approval {
   spentAt: number | undefined
 }
 
-/** A reason that a person gives for a step with consequences. */
-export const reasonText = z.string().trim().min(3, 'must say why, in 3 characters or more').max(500)
+const reasonText = z.string().trim().min(3).max(500)
+
+/**
+ * Reads the reason that a person gives for a step with consequences.
+ *
+ * @returns the text without white space around it, 3 to 500 characters.
+ * @throws {Fault} `model.invalid`
+ */
+export function readReason(text: unknown): string {
+  const read = reasonText.safeParse(text)
+  if (!read.success) throw new Fault('model.invalid', 'say why, in 3 to 500 characters')
+  return read.data
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Fault } from '../base/fault.ts'
 import type { Effect } from './effect.ts'
 
 /** The lifecycle of an upstream; only `approved` serves, `retired` is final. */
@@ -17,17 +18,42 @@ export const upstreamSteps: Record<UpstreamState, readonly UpstreamState[]> = {
 export const upstreamKinds = ['stdio', 'http'] as const
 export type UpstreamKind = (typeof upstreamKinds)[number]
 
-/** Names stand in addresses and in the ledger, and are never used twice. */
-export const upstreamName = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/, 'must be 2 to 40 lower-case letters, digits and hyphens, beginning with a letter')
+const upstreamName = z.string().regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/)
+
+/**
+ * Reads the name of an upstream: it stands in addresses and in the ledger, and is never used twice.
+ *
+ * @throws {Fault} `model.invalid`
+ */
+export function readUpstreamName(value: unknown): string {
+  const read = upstreamName.safeParse(value)
+  if (read.success) return read.data
+  throw new Fault(
+    'model.invalid',
+    'a name has 2 to 40 lower-case letters, digits and hyphens, and begins with a letter',
+  )
+}
 
 /** How to reach it. `stdio` names a launch specification of the configuration, never a command line from a form. */
-export const launchSchema = z.discriminatedUnion('kind', [
+const launchSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('stdio'), command: z.string().min(1).max(64) }),
   z.strictObject({ kind: z.literal('http'), url: z.url({ protocol: /^https?$/ }).max(2_048) }),
 ])
 export type Launch = z.infer<typeof launchSchema>
+
+/**
+ * Reads how to reach an upstream.
+ *
+ * @throws {Fault} `model.invalid`
+ */
+export function readLaunch(value: unknown): Launch {
+  const read = launchSchema.safeParse(value)
+  if (read.success) return read.data
+  throw new Fault(
+    'model.invalid',
+    'an upstream is reached at an `http` or `https` URL, or by the name of a command in the configuration',
+  )
+}
 
 /** An MCP server behind us: a governed non-human identity. */
 export interface Upstream {

@@ -1,0 +1,91 @@
+import type { Clock } from '../base/clock.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Entitlement } from '../model/rights.ts'
+import { listEntitlements } from '../store/entitlements.ts'
+import { findPrincipal } from '../store/principals.ts'
+import type { Handle, Store } from '../store/store.ts'
+import { findUpstream, listUpstreams } from '../store/upstreams.ts'
+import { entitle, findEntitlements, hasRight, revokeEntitlement } from './entitlement.ts'
+import {
+  allowArgument,
+  findToolDetail,
+  listTools,
+  observe,
+  pinTools,
+  readPinned,
+  recordProbeFailure,
+  setEffect,
+  setToolOwner,
+  withdrawTool,
+  type ToolStep,
+} from './tool.ts'
+import { preloadUpstream, proposeUpstream, setCeiling, setUpstreamOwner, stepUpstream } from './upstream.ts'
+
+/** The rooms that the inventory needs. */
+export interface InventoryRooms {
+  store: Store
+  ledger: Ledger
+  clock: Clock
+  /** What ends when an upstream is retired or a tool withdrawn: run in the same transaction. */
+  onWithdraw: (tx: Handle, what: { upstream: string; tool?: string; by: string; retired: boolean }) => Promise<void>
+}
+
+/** What is governed: upstreams, their tools, and who may use them. */
+export type Inventory = ReturnType<typeof openInventory>
+
+// Leaves the room as its first argument out of the signature.
+function bind<R, A extends unknown[], T>(rooms: R, does: (rooms: R, ...rest: A) => T): (...rest: A) => T {
+  return (...rest) => does(rooms, ...rest)
+}
+
+/** Opens the inventory: the functions of this room, each with its promise where it is written. */
+export function openInventory(rooms: InventoryRooms) {
+  const { store, clock, onWithdraw } = rooms
+  return {
+    findUpstream: (name: string) => findUpstream(store, name),
+    listUpstreams: () => listUpstreams(store),
+    proposeUpstream: bind(rooms, proposeUpstream),
+    preloadUpstream: bind(rooms, preloadUpstream),
+    setUpstreamOwner: bind(rooms, setUpstreamOwner),
+    setCeiling: bind(rooms, setCeiling),
+    /** @see stepUpstream; grants and approvals end with a retired upstream, pending approvals with a suspended one. */
+    stepUpstream: (step: Parameters<typeof stepUpstream>[1]) =>
+      stepUpstream(rooms, step, async (tx) => {
+        const retired = step.to === 'retired'
+        if (retired || step.to === 'suspended') await onWithdraw(tx, { upstream: step.name, by: step.by, retired })
+      }),
+
+    observe: bind(rooms, observe),
+    recordProbeFailure: bind(rooms, recordProbeFailure),
+    readPinned: bind(rooms, readPinned),
+    listTools: bind(rooms, listTools),
+    findToolDetail: bind(rooms, findToolDetail),
+    pinTools: bind(rooms, pinTools),
+    /** @see withdrawTool; pending approvals of it end with it. */
+    withdrawTool: (step: ToolStep) =>
+      withdrawTool(rooms, step, (tx) =>
+        onWithdraw(tx, { upstream: step.upstream, tool: step.tool, by: step.by, retired: false }),
+      ),
+    setEffect: bind(rooms, setEffect),
+    setToolOwner: bind(rooms, setToolOwner),
+    allowArgument: bind(rooms, allowArgument),
+
+    entitle: bind(rooms, entitle),
+    revokeEntitlement: bind(rooms, revokeEntitlement),
+    listEntitlements: bind(rooms, findEntitlements),
+    hasRight: bind(rooms, hasRight),
+    /** Whether this principal may change the inventory and withdraw rights now. */
+    isAdministrator: async (principalId: string): Promise<boolean> =>
+      (await hasRight(rooms, { principalId, right: 'administer', upstream: '*', tool: '*' })) !== undefined,
+    /** Whether this principal is active and may approve calls of this tool now: by entitlement, or as its owner. */
+    mayApprove: async (principalId: string, upstream: string, tool: string): Promise<boolean> => {
+      if ((await findPrincipal(store, principalId))?.state !== 'active') return false
+      if (await hasRight(rooms, { principalId, right: 'approve', upstream, tool })) return true
+      const catalogue = await readPinned(rooms, upstream)
+      return catalogue?.tools.get(tool)?.tool.ownerId === principalId
+    },
+    /** The rights of a principal that are in force now. */
+    listRights: (principalId: string): Promise<Entitlement[]> =>
+      listEntitlements(store, { principalId, activeAt: clock.now() }),
+  }
+}

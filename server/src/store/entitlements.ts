@@ -1,0 +1,86 @@
+import type { Selectable } from 'kysely'
+import type { Entitlement, Right } from '../model/rights.ts'
+import { open } from './engine/handle.ts'
+import type { Handle } from './store.ts'
+import type { Tables } from './tables.ts'
+
+function toEntitlement(row: Selectable<Tables['entitlements']>): Entitlement {
+  return {
+    id: row.id,
+    principalId: row.principal_id,
+    right: row.right as Right,
+    upstream: row.upstream,
+    tool: row.tool,
+    grantedBy: row.granted_by ?? undefined,
+    reason: row.reason,
+    createdAt: row.created_at,
+    endsAt: row.ends_at ?? undefined,
+    revokedAt: row.revoked_at ?? undefined,
+  }
+}
+
+/** Stores a right that was given. */
+export async function insertEntitlement(handle: Handle, entitlement: Entitlement): Promise<void> {
+  await open(handle)
+    .insertInto('entitlements')
+    .values({
+      id: entitlement.id,
+      principal_id: entitlement.principalId,
+      right: entitlement.right,
+      upstream: entitlement.upstream,
+      tool: entitlement.tool,
+      granted_by: entitlement.grantedBy ?? null,
+      reason: entitlement.reason,
+      created_at: entitlement.createdAt,
+      ends_at: entitlement.endsAt ?? null,
+      revoked_at: entitlement.revokedAt ?? null,
+    })
+    .execute()
+}
+
+/** The entitlement of this id. */
+export async function findEntitlement(handle: Handle, id: string): Promise<Entitlement | undefined> {
+  const row = await open(handle).selectFrom('entitlements').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && toEntitlement(row)
+}
+
+/** Which entitlements: every condition that is given must hold. `activeAt` leaves out what is revoked or past its end. */
+export interface EntitlementFilter {
+  principalId?: string
+  right?: Right
+  upstream?: string
+  tool?: string
+  activeAt?: number
+}
+
+/** The entitlements that fit, oldest first. */
+export async function listEntitlements(handle: Handle, filter: EntitlementFilter): Promise<Entitlement[]> {
+  let query = open(handle).selectFrom('entitlements').selectAll()
+  if (filter.principalId !== undefined) query = query.where('principal_id', '=', filter.principalId)
+  if (filter.right !== undefined) query = query.where('right', '=', filter.right)
+  if (filter.upstream !== undefined) query = query.where('upstream', '=', filter.upstream)
+  if (filter.tool !== undefined) query = query.where('tool', '=', filter.tool)
+  const { activeAt } = filter
+  if (activeAt !== undefined) {
+    query = query
+      .where('revoked_at', 'is', null)
+      .where((eb) => eb.or([eb('ends_at', 'is', null), eb('ends_at', '>', activeAt)]))
+  }
+  const rows = await query.orderBy('created_at').orderBy('id').execute()
+  return rows.map(toEntitlement)
+}
+
+/**
+ * Ends an entitlement.
+ *
+ * @returns whether it was still in force.
+ */
+export async function revokeEntitlement(handle: Handle, id: string, at: number): Promise<boolean> {
+  const result = await open(handle)
+    .updateTable('entitlements')
+    .set({ revoked_at: at })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
