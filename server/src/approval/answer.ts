@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { type Approval, reasonText } from '../model/rights.ts'
+import { type Approval, readReason } from '../model/rights.ts'
 import { answerApproval, findApproval } from '../store/approvals.ts'
 import type { Store } from '../store/store.ts'
 import { approvalAt, approvedForMs, deniedForMs } from './lifetimes.ts'
@@ -84,12 +84,6 @@ async function readAnswerable(rooms: AnswerRooms, { by, id }: Answer): Promise<A
   const now = rooms.clock.now()
   if (approvalAt(approval, now).state !== 'pending') throw alreadyAnswered(approval, now)
   return approval
-}
-
-function readReason(reason: string): string {
-  const read = reasonText.safeParse(reason)
-  if (read.success) return read.data
-  throw new Fault('model.invalid', `cannot answer without a reason: it ${read.error.issues[0]?.message}`)
 }
 
 async function refuseUnshown(rooms: AnswerRooms, approval: Approval): Promise<void> {

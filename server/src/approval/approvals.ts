@@ -142,8 +142,9 @@ export function openApprovals(parts: ApprovalParts): Approvals {
     view,
     argumentsOf,
     async findFor(call) {
-      const approval = await findNewestApproval(store, call)
-      return approval && approvalAt(approval, clock.now())
+      const now = clock.now()
+      const approval = await findNewestApproval(store, call, now)
+      return approval && approvalAt(approval, now)
     },
     async list(which) {
       const now = clock.now()

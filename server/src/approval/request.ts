@@ -9,6 +9,7 @@ import {
   findNewestApproval,
   findPendingApproval,
   insertApproval,
+  supersedeApprovals,
 } from '../store/approvals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -30,13 +31,16 @@ export interface RequestRooms {
   ledger: Pick<Ledger, 'recordChange'>
   vault: Pick<Vault, 'seal'>
   clock: Clock
+  /** Whether this principal may approve calls of this tool now. */
+  mayApprove: (principalId: string, upstream: string, tool: string) => Promise<boolean>
 }
 
 /**
  * Asks for the approval of one call, or finds that it has been asked for.
  *
  * When it resolves, there is one pending approval of exactly this call, recorded as `approval.requested`; the same call
- * asked for again gets the same one. A denial that still stands is returned instead: it is not asked over.
+ * asked for again gets the same one. An answer that still stands is returned instead: a denial is not asked over. An
+ * approval by somebody who may approve no longer does not stand, and is cancelled when the call is asked for anew.
  *
  * @throws {Fault} `approval.too_large` if the arguments cannot be shown in full: then nobody could approve them.
  * @throws {Fault} `approval.too_many` if the principal has `pendingMax` pending, or asked `requestsMax` times in an hour.
@@ -47,7 +51,7 @@ export async function requestApproval(rooms: RequestRooms, asked: ApprovalReques
   refuseUnshowable(asked)
   const now = rooms.clock.now()
   const pendingKey = keyOf(asked)
-  const known = await findKnown(rooms.store, { asked, pendingKey, now })
+  const known = await findKnown(rooms, { asked, pendingKey, now })
   if (known !== undefined) return known
   const made = { ...pick(asked), id: makeId(rooms.clock), requestedAt: now, expiresAt: now + pendingForMs }
   const argumentsSealed = rooms.vault.seal('approval', made.id, asked.argumentsText)
@@ -61,6 +65,7 @@ export async function requestApproval(rooms: RequestRooms, asked: ApprovalReques
       },
       async (tx) => {
         await expireApproval(tx, pendingKey, now)
+        await supersedeApprovals(tx, asked, now)
         if (!(await insertApproval(tx, { ...made, argumentsSealed, pendingKey }))) throw new AlreadyPending()
         await refuseFlood(tx, asked.principalId, now)
       },
@@ -102,14 +107,16 @@ function refuseUnshowable({ argumentsText, argumentsDigest }: ApprovalRequest): 
 }
 
 async function findKnown(
-  store: Store,
-  call: { asked: ApprovalRequest; pendingKey: string; now: number },
+  { store, mayApprove }: RequestRooms,
+  { asked, pendingKey, now }: { asked: ApprovalRequest; pendingKey: string; now: number },
 ): Promise<Approval | undefined> {
-  const pending = await findPendingApproval(store, call.pendingKey)
-  if (pending !== undefined && approvalAt(pending, call.now).state === 'pending') return pending
-  const newest = await findNewestApproval(store, call.asked)
-  const stands = newest?.state === 'denied' && call.now < newest.expiresAt && keyOf(newest) === call.pendingKey
-  return stands ? newest : undefined
+  const pending = await findPendingApproval(store, pendingKey)
+  if (pending !== undefined && approvalAt(pending, now).state === 'pending') return pending
+  const newest = await findNewestApproval(store, asked, now)
+  if (newest === undefined || keyOf(newest) !== pendingKey || !(now < newest.expiresAt)) return undefined
+  if (newest.state === 'denied') return newest
+  if (newest.state !== 'approved' || newest.answeredBy === undefined) return undefined
+  return (await mayApprove(newest.answeredBy, newest.upstream, newest.tool)) ? newest : undefined
 }
 
 // Counted after the insert: the newest request is one of them. The transaction rolls back when there are too many.

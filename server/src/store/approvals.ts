@@ -172,10 +172,17 @@ export async function findApproval(handle: Handle, id: string): Promise<Approval
   return row && approvalFrom(row)
 }
 
-/** The newest approval of a grant for a tool and these argument bytes, whatever its state. */
+/** One call of a grant: the tool and the argument bytes. */
+export type ApprovedCall = Pick<Approval, 'grantId' | 'tool' | 'argumentsDigest'>
+
+/**
+ * The approval of a grant for a tool and these argument bytes: one that is pending or approved and not past its end at
+ * `now` before any other, and of those the newest.
+ */
 export async function findNewestApproval(
   handle: Handle,
-  call: Pick<Approval, 'grantId' | 'tool' | 'argumentsDigest'>,
+  call: ApprovedCall,
+  now: number,
 ): Promise<Approval | undefined> {
   const row = await open(handle)
     .selectFrom('approvals')
@@ -183,11 +190,33 @@ export async function findNewestApproval(
     .where('grant_id', '=', call.grantId)
     .where('tool', '=', call.tool)
     .where('arguments_digest', '=', call.argumentsDigest)
+    // Not by time alone: a wall clock that was set back would hide the new behind the old.
+    .orderBy((eb) =>
+      eb
+        .case()
+        .when(eb.and([eb('state', 'in', ['pending', 'approved']), eb('expires_at', '>', now)]))
+        .then(0)
+        .else(1)
+        .end(),
+    )
     .orderBy('requested_at', 'desc')
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
   return row && approvalFrom(row)
+}
+
+/** Cancels what is approved of a call and not used, because it is asked for anew. */
+export async function supersedeApprovals(tx: Handle, call: ApprovedCall, now: number): Promise<void> {
+  await open(tx)
+    .updateTable('approvals')
+    .set({ state: 'cancelled' })
+    .where('grant_id', '=', call.grantId)
+    .where('tool', '=', call.tool)
+    .where('arguments_digest', '=', call.argumentsDigest)
+    .where('state', '=', 'approved')
+    .where('expires_at', '>', now)
+    .execute()
 }
 
 /** The approval that is pending under this key, if there is one. */

@@ -12,6 +12,7 @@ import {
   listApprovals,
   type NewApproval,
   spendApproval,
+  supersedeApprovals,
 } from '../../../src/store/approvals.ts'
 import type { Store } from '../../../src/store/store.ts'
 
@@ -209,7 +210,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     },
   ],
   [
-    'the newest approval of a call is found, whatever its state',
+    'of a call the approval that is live is found, else the newest',
     async (store) => {
       await approved(store, 'old')
       await spendApproval(store, 'old', 'a1', 160)
@@ -217,8 +218,25 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await insertApproval(store, asked('other bytes', { requestedAt: 180, argumentsDigest: 'a2' }))
       await insertApproval(store, asked('other grant', { requestedAt: 180, grantId: 'g2' }))
       const call = { grantId: 'g1', tool: 'delete_asset', argumentsDigest: 'a1' }
-      assert.equal((await findNewestApproval(store, call))?.id, 'new')
-      assert.equal(await findNewestApproval(store, { ...call, tool: 'x' }), undefined)
+      assert.equal((await findNewestApproval(store, call, 170))?.id, 'new')
+      assert.equal(await findNewestApproval(store, { ...call, tool: 'x' }, 170), undefined)
+      await insertApproval(store, asked('live, by a clock that was set back', { requestedAt: 50, expiresAt: 400 }))
+      assert.equal((await findNewestApproval(store, call, 250))?.id, 'live, by a clock that was set back')
+      assert.equal((await findNewestApproval(store, call, 400))?.id, 'new')
+    },
+  ],
+  [
+    'what is approved of a call and not used is superseded, nothing else is',
+    async (store) => {
+      const call = { grantId: 'g1', tool: 'delete_asset', argumentsDigest: 'a1' }
+      await approved(store, 'approved')
+      await approved(store, 'other bytes', { argumentsDigest: 'a2' })
+      await insertApproval(store, asked('pending'))
+      await supersedeApprovals(store, call, 300)
+      assert.equal((await findApproval(store, 'approved'))?.state, 'approved')
+      await supersedeApprovals(store, call, 299)
+      const states = (await listApprovals(store, { limit: 10 })).map(({ id, state }) => `${id}: ${state}`)
+      assert.deepEqual(states.sort(), ['approved: cancelled', 'other bytes: approved', 'pending: pending'])
     },
   ],
   [
