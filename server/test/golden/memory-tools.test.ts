@@ -12,7 +12,7 @@ test('the 9 tools of the genuine memory server are classified as the golden tabl
 })
 
 test('the memory tools are what their own hints say, with the hints and without', () => {
-  const silent = tableOf(tools.map(({ annotations: _, ...tool }) => tool))
+  const silent = tableOf(tools.map((tool) => ({ ...tool, annotations: undefined })))
   for (const { name, annotations } of tools) {
     const effect = annotations?.readOnlyHint ? 'read' : annotations?.destructiveHint ? 'destructive' : 'write'
     assert.equal(table[name]?.effect, effect, name)

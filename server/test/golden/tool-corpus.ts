@@ -142,6 +142,14 @@ destructive lock_account | Lock an account
 destructive removeAllListeners | Detach every listener
 destructive wipe_device | Erase all data of a managed device
 destructive unenroll_and_erase | Take a device out of management
+destructive void_invoice | Void an invoice
+destructive forget_memory | Forget a memory
+destructive redact_transcript | Redact a transcript
+destructive anonymize_customer | Anonymise a customer's data
+destructive deallocate_vm | Deallocate a virtual machine
+destructive dequeue_job | Take the next job
+destructive unschedule_post | Take a post off the schedule
+destructive repo.branches.delete-all | Housekeeping
 write create_issue | Create a new issue in a GitHub repository
 write update_issue | Update an existing issue
 write add_issue_comment | Add a comment to an issue
@@ -195,6 +203,12 @@ write find_or_create_contact | Find a contact, or create one
 write get_or_create_room | Get a room
 write frobnicate | Frobnicates the widget
 write x |
+write remember | Remembers a fact
+write log_event | Logs an event
+write open_issue | Opens an issue
+write copy_file | Copies a file
+write set_visibility | Sets who may see it
+write add_ssh_key | Adds a key to the account
 read get_file_contents | Get the contents of a file or directory
 read list_issues | List issues in a repository
 read get_issue | Get details of a specific issue

@@ -72,7 +72,7 @@ export const nounRows: readonly NounRow[] = [
   },
   {
     words:
-      'payment refund charge payout invoice subscription checkout billing price coupon credit_note balance credit_card money fund wallet bank_account dispute payroll discount order_payment plan_price',
+      'payment refund charge payout invoice subscription billing price coupon credit_note balance credit_card money fund wallet bank_account dispute payroll discount order_payment plan_price',
     trait: 'money',
     because: 'is about money',
   },

@@ -62,7 +62,7 @@ export function sentencesOf(description: string): string[] {
   return withoutResponseSchema(description)
     .replaceAll(/```[\s\S]*?(```|$)/g, '\n')
     .replaceAll(/`[^`\n]*`/g, ' ')
-    .replaceAll(/\[([^\]\n]*)\]\([^)\n]*\)/g, '$1')
+    .replaceAll(/\[([^[\]\n]{0,500})\]\([^)\n]{0,500}\)/g, '$1')
     .replaceAll(/https?:\/\/\S+/g, ' ')
     .replaceAll(/[*_#>]+/g, ' ')
     .split(/[.!?;:](?=\s|$)|\n+|\s[-–—•]+\s/)

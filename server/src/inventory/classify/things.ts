@@ -55,7 +55,7 @@ function evidenceOfNoun(where: string, row: NounRow, tokens: readonly string[]):
 /** Keys among what the tool says it returns, in its output schema or in one written into the description. */
 function evidenceOfResult(definition: ToolDefinition): Evidence[] {
   const written = responseSchemaOf(definition.description ?? '').matchAll(
-    /^\s*["']?([A-Za-z_]\w{0,63})["']?\s*:\s*\{/gm,
+    /^[ \t]*["']?([A-Za-z_]\w{0,63})["']?[ \t]{0,4}:[ \t]{0,4}\{/gm,
   )
   const names = [...propertyNamesOf(definition.outputSchema ?? {}), ...[...written].map((match) => match[1] ?? '')]
   const secrets = nounRows.filter(({ trait, with: verbs }) => trait === 'secret' && verbs === undefined)

@@ -64,7 +64,7 @@ export const verbRows: readonly VerbRow[] = [
   // Destructive where it stands as the verb.
   {
     words:
-      'drop prune flush vacuum evict drain empty clear clean cleanup sweep reap unset detach disconnect unmount unbind unsubscribe unshare dispose raze wreck zap',
+      'drop prune flush vacuum evict drain empty clear clean cleanup sweep reap unset detach disconnect unmount unbind unsubscribe unshare dispose raze wreck zap void forget redact anonymize anonymise scrub retract deallocate unschedule eject dismantle pop dequeue consume relinquish',
     effect: 'destructive',
     weight: 'plain',
     because: 'takes away what exists',
@@ -148,11 +148,17 @@ export const verbRows: readonly VerbRow[] = [
     trait: 'money',
   },
   {
-    words: 'charge refund payout checkout sell wire',
+    words: 'charge refund payout sell wire',
     effect: 'destructive',
     weight: 'noun',
     because: 'moves money',
     trait: 'money',
+  },
+  {
+    words: 'checkout',
+    effect: 'destructive',
+    weight: 'noun',
+    because: 'commits: a cart is paid, a working tree is replaced',
   },
   { words: 'transfer', effect: 'destructive', weight: 'noun', because: 'gives away what one has' },
   // Execution: what runs decides what happens, so nothing milder can be promised.

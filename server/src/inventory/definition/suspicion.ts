@@ -25,7 +25,7 @@ const signs: readonly { sign: RegExp; because: string }[] = [
     because: 'tells the model to disregard its instructions',
   },
   {
-    sign: /<\s*\/?\s*(important|system|instructions?|secret|hidden|assistant|admin)\b[^>]{0,40}>/i,
+    sign: /<\s{0,4}\/?\s{0,4}(important|system|instructions?|secret|hidden|assistant|admin)\b[^>]{0,40}>/i,
     because: 'dresses text up as a system message',
   },
   {
