@@ -1,0 +1,269 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { behaviourNames, runTool, toolNamed, type ToolDefinition, type ToolIo } from './fake-tools.ts'
+
+/** One request as it arrived, byte for byte. */
+export interface Heard {
+  method: string
+  url: string
+  headers: IncomingHttpHeaders
+  body: string
+  message: Message | undefined
+  /** Becomes true when whoever called went away before the answer. */
+  abandoned: boolean
+}
+
+/** A JSON-RPC message, as loosely as a fake needs it. */
+export interface Message {
+  jsonrpc: '2.0'
+  id?: string | number
+  method?: string
+  params?: Record<string, unknown> & { _meta?: Record<string, unknown> }
+  result?: Record<string, unknown>
+  error?: Record<string, unknown>
+}
+
+/** How the fake behaves; every member may be changed while it runs. */
+export interface FakeOptions {
+  era: 'legacy' | 'modern'
+  /** Whether it keeps sessions; legacy only. */
+  sessions: boolean
+  /** Whether it answers calls as a stream even if there is nothing to say before the answer. */
+  streams: boolean
+  pageSize: number | undefined
+  /** Demands this `Authorization` value. */
+  authorization: string | undefined
+  /** Takes a request away from the fake: return true when it was answered. */
+  intercept: ((heard: Heard, response: ServerResponse) => boolean) | undefined
+}
+
+/** A streamable HTTP MCP server with a journal: the oracle of what reached an upstream. */
+export interface FakeMcpServer {
+  readonly url: string
+  readonly options: FakeOptions
+  /** What it offers; change it to drift. */
+  readonly tools: ToolDefinition[]
+  readonly journal: Heard[]
+  /** The `tools/call` requests alone, by name and arguments. */
+  readonly calls: { name: string; arguments: unknown }[]
+  /** Forgets all sessions, as a restart would. */
+  forgetSessions(): void
+  close(): Promise<void>
+}
+
+/** Opens a fake on a free port of the loopback. */
+export async function openFakeMcpServer(
+  given: Partial<FakeOptions> & { tools?: ToolDefinition[] } = {},
+): Promise<FakeMcpServer> {
+  const { tools, ...options } = given
+  const fake = new Fake(options, tools ?? ['echo', ...behaviourNames].map((name) => toolNamed(name)))
+  await fake.listen()
+  return fake
+}
+
+class Fake implements FakeMcpServer {
+  readonly options: FakeOptions
+  readonly tools: ToolDefinition[]
+  readonly journal: Heard[] = []
+  readonly #sessions = new Set<string>()
+  readonly #asked = new Map<string, (answer: Record<string, unknown>) => void>()
+  readonly #server = createServer((request, response) => void this.#hear(request, response))
+  #lastAsked = 0
+  #url = ''
+
+  constructor(options: Partial<FakeOptions>, tools: ToolDefinition[]) {
+    this.tools = tools
+    this.options = {
+      era: 'legacy',
+      sessions: false,
+      streams: false,
+      pageSize: undefined,
+      authorization: undefined,
+      intercept: undefined,
+      ...options,
+    }
+  }
+
+  get url(): string {
+    return this.#url
+  }
+
+  get calls(): { name: string; arguments: unknown }[] {
+    return this.journal.flatMap(({ message }) =>
+      message?.method === 'tools/call'
+        ? [{ name: String(message.params?.['name']), arguments: message.params?.['arguments'] }]
+        : [],
+    )
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    this.#url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/mcp`
+  }
+
+  forgetSessions(): void {
+    this.#sessions.clear()
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  async #hear(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part as Buffer)
+    const body = Buffer.concat(parts).toString()
+    const heard: Heard = {
+      method: request.method ?? '',
+      url: request.url ?? '',
+      headers: request.headers,
+      body,
+      message: body === '' ? undefined : (JSON.parse(body) as Message),
+      abandoned: false,
+    }
+    response.on('close', () => (heard.abandoned = !response.writableEnded))
+    this.journal.push(heard)
+    if (this.options.intercept?.(heard, response) === true) return
+    if (this.options.authorization !== undefined && heard.headers.authorization !== this.options.authorization) {
+      response.writeHead(401, { 'www-authenticate': 'Bearer' }).end()
+      return
+    }
+    if (this.options.era === 'modern') this.#serveModern(heard, response)
+    else this.#serveLegacy(heard, response)
+  }
+
+  #serveModern(heard: Heard, response: ServerResponse): void {
+    const { message, headers } = heard
+    if (message === undefined) return void response.writeHead(405).end()
+    if (message.id === undefined) return void response.writeHead(202).end()
+    const version = message.params?._meta?.['io.modelcontextprotocol/protocolVersion']
+    const refuse = (code: number, text: string, data?: unknown) =>
+      json(response, 400, { jsonrpc: '2.0', id: message.id, error: { code, message: text, data } })
+    if (version !== '2026-07-28') return refuse(-32022, 'Unsupported protocol version', { supported: ['2026-07-28'] })
+    if (headers['mcp-protocol-version'] !== version || headers['mcp-method'] !== message.method) {
+      return refuse(-32020, 'Header mismatch')
+    }
+    if (message.method === 'tools/call' && headers['mcp-name'] !== message.params?.['name']) {
+      return refuse(-32020, 'Header mismatch')
+    }
+    if (message.params?._meta?.['io.modelcontextprotocol/clientCapabilities'] === undefined) {
+      return refuse(-32602, 'clientCapabilities is missing')
+    }
+    if (message.method === 'server/discover') {
+      const serverInfo = { name: 'fake-http', version: '4.5.6' }
+      return this.#answer(response, message, {
+        supportedVersions: ['2026-07-28'],
+        capabilities: { tools: {} },
+        instructions: 'Be brief.',
+        ttlMs: 60_000,
+        cacheScope: 'public',
+        _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
+      })
+    }
+    this.#serveMethod(message, response)
+  }
+
+  #serveLegacy(heard: Heard, response: ServerResponse): void {
+    const { message, headers, method } = heard
+    const session = headers['mcp-session-id']
+    if (method === 'DELETE') {
+      this.#sessions.delete(String(session))
+      return void response.writeHead(200).end()
+    }
+    if (message === undefined) return void response.writeHead(405).end()
+    if (message.method === 'initialize') return this.#initialize(message, response)
+    if (this.options.sessions) {
+      if (session === undefined) return error(response, 400, message, 'Bad Request: Mcp-Session-Id header is required')
+      if (!this.#sessions.has(String(session))) return error(response, 404, message, 'Session not found')
+    }
+    if (message.method === undefined) this.#asked.get(String(message.id))?.(message.result ?? { error: message.error })
+    if (message.id === undefined || message.method === undefined) return void response.writeHead(202).end()
+    this.#serveMethod(message, response)
+  }
+
+  #initialize(message: Message, response: ServerResponse): void {
+    const id = this.options.sessions ? randomUUID() : undefined
+    if (id !== undefined) {
+      this.#sessions.add(id)
+      response.setHeader('mcp-session-id', id)
+    }
+    this.#answer(response, message, {
+      protocolVersion: message.params?.['protocolVersion'],
+      capabilities: { tools: { listChanged: true } },
+      serverInfo: { name: 'fake-http', version: '4.5.6' },
+      instructions: 'Be brief.',
+    })
+  }
+
+  #serveMethod(message: Message, response: ServerResponse): void {
+    if (message.method === 'tools/list') return this.#list(message, response)
+    if (message.method === 'ping') return this.#answer(response, message, {})
+    if (message.method !== 'tools/call') return error(response, 404, message, 'Method not found', -32601)
+    if (this.options.streams) beginStream(response)
+    const args = (message.params?.['arguments'] ?? {}) as Record<string, unknown>
+    void runTool(String(message.params?.['name']), args, this.#ioFor(message, response))
+  }
+
+  #list(message: Message, response: ServerResponse): void {
+    const start = Number(message.params?.['cursor'] ?? 0)
+    const end = start + (this.options.pageSize ?? Math.max(this.tools.length, 1))
+    const more = end < this.tools.length ? { nextCursor: String(end) } : {}
+    const caching = this.options.era === 'modern' ? { ttlMs: 60_000, cacheScope: 'public' } : {}
+    this.#answer(response, message, { tools: this.tools.slice(start, end), ...more, ...caching })
+  }
+
+  #ioFor(message: Message, response: ServerResponse): ToolIo {
+    const token = message.params?._meta?.['progressToken']
+    const say = (event: Record<string, unknown>) => {
+      beginStream(response)
+      response.write(`event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', ...event })}\n\n`)
+    }
+    return {
+      progress: (progress) =>
+        token !== undefined &&
+        say({ method: 'notifications/progress', params: { progressToken: token, progress, total: 2 } }),
+      log: (data) => say({ method: 'notifications/message', params: { level: 'info', data } }),
+      request: (method, params) => {
+        const id = `server-${++this.#lastAsked}`
+        say({ id, method, params })
+        return new Promise((resolve) => this.#asked.set(id, resolve))
+      },
+      listChanged: () => say({ method: 'notifications/tools/list_changed' }),
+      answer: (result) => this.#answer(response, message, result),
+      fail: (code, text) =>
+        finish(response, JSON.stringify({ jsonrpc: '2.0', id: message.id, error: { code, message: text } })),
+      vanish: () => response.destroy(),
+      addTool: (tool) => this.tools.push(tool),
+      environment: () => ({ headers: this.journal.at(-1)?.headers, url: this.journal.at(-1)?.url }),
+    }
+  }
+
+  #answer(response: ServerResponse, message: Message, result: Record<string, unknown>): void {
+    if (result['structuredContent'] !== undefined) {
+      const mark = this.options.era === 'modern' ? '"resultType":"complete",' : ''
+      const text = `{"result":{${mark}"content":[],"structuredContent":{"id":12345678901234567890,"half":1.50}},"id":${JSON.stringify(message.id)},"jsonrpc":"2.0"}`
+      return finish(response, text)
+    }
+    const marked = this.options.era === 'modern' ? { resultType: 'complete', ...result } : result
+    finish(response, JSON.stringify({ jsonrpc: '2.0', id: message.id, result: marked }))
+  }
+}
+
+function beginStream(response: ServerResponse): void {
+  if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+}
+
+function finish(response: ServerResponse, text: string): void {
+  if (response.headersSent) response.end(`event: message\nid: 7\ndata: ${text}\n\n`)
+  else response.writeHead(200, { 'content-type': 'application/json' }).end(text)
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+function error(response: ServerResponse, status: number, message: Message, text: string, code = -32000): void {
+  json(response, status, { jsonrpc: '2.0', id: message.id ?? null, error: { code, message: text } })
+}
