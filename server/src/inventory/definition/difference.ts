@@ -14,12 +14,12 @@ const shownMax = 160
 /** All places at which two JSON values differ, at most `differencesMax` of them. */
 export function differences(before: Record<string, unknown>, after: Record<string, unknown>): Difference[] {
   const found: Difference[] = []
-  compare('', before, after, found)
+  compare('', [before, after], found)
   if (found.length <= differencesMax) return found
   return [...found.slice(0, differencesMax - 1), { field: '', what: `and ${found.length - differencesMax + 1} more` }]
 }
 
-function compare(field: string, before: unknown, after: unknown, found: Difference[]): void {
+function compare(field: string, [before, after]: [unknown, unknown], found: Difference[]): void {
   if (isObject(before) && isObject(after)) {
     for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
       const path = field === '' ? key : `${field}.${key}`
@@ -27,7 +27,7 @@ function compare(field: string, before: unknown, after: unknown, found: Differen
       if (!had && !has) continue
       if (!had) found.push({ field: path, what: `is new: \`${shown(after[key])}\`` })
       else if (!has) found.push({ field: path, what: `is gone, was \`${shown(before[key])}\`` })
-      else compare(path, before[key], after[key], found)
+      else compare(path, [before[key], after[key]], found)
     }
     return
   }
