@@ -1,4 +1,3 @@
-import { needsApproval } from './check/approval.ts'
 import type { Check } from './check/check.ts'
 import { checks } from './checks.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type Obligation,
 } from './decision.ts'
 import type { Facts } from './facts.ts'
+import { needsApproval } from './needs-approval.ts'
 
 /**
  * Decides whether this caller may make this call now or, when the facts name no call, whether it may see the tool.

@@ -1,6 +1,6 @@
-import type { Effect } from '../../model/effect.ts'
 import type { Finding } from '../decision.ts'
 import type { ApprovalFact, Facts } from '../facts.ts'
+import { needsApproval } from '../needs-approval.ts'
 import type { Check } from './check.ts'
 
 type Reason = 'approval.required' | 'approval.pending' | 'approval.denied'
@@ -11,46 +11,35 @@ export const approval: Check<Reason> = {
   find(facts) {
     const { tool, call, approval } = facts
     if (tool === undefined || !needsApproval(tool.effect) || call === undefined) return undefined
-    if (approval === undefined || !isOfThisCall(approval, facts) || !(facts.now < approval.expiresAt)) return required
+    if (approval === undefined || !isOfThisCall(approval, facts) || !(facts.now < approval.expiresAt)) {
+      return required(tool.name)
+    }
     return stateFinding(approval)
   },
-}
-
-/** Whether calls of a tool with this effect need somebody else's approval, each one. */
-export function needsApproval(effect: Effect): boolean {
-  switch (effect) {
-    case 'read':
-    case 'write':
-      return false
-    case 'destructive':
-      return true
-    default:
-      throw new TypeError(`unknown effect: ${String(effect satisfies never)}`)
-  }
 }
 
 function stateFinding(approval: ApprovalFact): Finding<Reason> | undefined {
   switch (approval.state) {
     case 'approved':
-      return isBySomebodyElse(approval) && approval.approverMay ? undefined : required
+      return isBySomebodyElse(approval) && approval.approverMay ? undefined : required(approval.tool)
     case 'pending':
       return {
         reason: 'approval.pending',
-        message: 'cannot call this tool yet: its approval is pending',
+        message: `cannot call \`${approval.tool}\` yet: the approval of this call is pending`,
         requestable: true,
         approvalId: approval.id,
       }
     case 'denied':
       return {
         reason: 'approval.denied',
-        message: 'cannot call this tool: the approval of this call was denied',
+        message: `cannot call \`${approval.tool}\`: the approval of this call was denied`,
         requestable: false,
         approvalId: approval.id,
       }
     case 'spent':
     case 'expired':
     case 'cancelled':
-      return required
+      return required(approval.tool)
     default:
       throw new TypeError(`unknown state of an approval: ${String(approval.state satisfies never)}`)
   }
@@ -72,8 +61,10 @@ function isBySomebodyElse({ answeredBy, principalId }: ApprovalFact): boolean {
   return answeredBy !== undefined && answeredBy !== principalId
 }
 
-const required: Finding<Reason> = {
-  reason: 'approval.required',
-  message: 'cannot call this tool: each call of it needs the approval of somebody else',
-  requestable: true,
+function required(tool: string): Finding<Reason> {
+  return {
+    reason: 'approval.required',
+    message: `cannot call \`${tool}\`: each call of it needs the approval of somebody else`,
+    requestable: true,
+  }
 }
