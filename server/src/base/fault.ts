@@ -68,6 +68,7 @@ export const faultStatus = {
   'oauth.client_invalid': 400,
   'oauth.client_unknown': 404,
   'oauth.consent_ended': 400,
+  'oauth.document_unreachable': 502,
   'oauth.document_unusable': 400,
   'oauth.grant_unknown': 404,
   'oauth.request_refused': 400,
