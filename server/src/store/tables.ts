@@ -178,11 +178,10 @@ export interface Tables {
   }
   entries: {
     seq: number
-    id: string
     kind: string
     at: number
     call_id: string | null
     leaf: string
   }
-  checkpoints: { size: number; at: number; root: string; note: string }
+  checkpoints: { size: number; at: number; note: string; frontier: string }
 }

@@ -63,8 +63,8 @@ const tables: Record<string, { columns: string; key?: string[]; unique?: string[
     unique: [['pending_key']],
   },
   signing_keys: { columns: 'id:t! purpose:t algorithm:t public_key:t sealed:t created_at:n retired_at:n?' },
-  entries: { columns: 'seq:n! id:t kind:t at:n call_id:t? leaf:t' },
-  checkpoints: { columns: 'size:n! at:n root:t note:t' },
+  entries: { columns: 'seq:n! kind:t at:n call_id:t? leaf:t' },
+  checkpoints: { columns: 'size:n! at:n note:t frontier:t' },
 }
 
 const indexes: [table: string, columns: string[]][] = [
@@ -99,5 +99,5 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       .columns(list)
       .execute()
   }
-  await sql`insert into counters (name, value) values ('revision', 0), ('entries', 0)`.execute(db)
+  await sql`insert into counters (name, value) values ('revision', 0), ('entries', 0), ('settled', 0)`.execute(db)
 }

@@ -1,0 +1,143 @@
+import { open } from './engine/handle.ts'
+import type { Handle } from './store.ts'
+
+/** One entry as it is kept: the leaf is the truth, the other columns are for finding it. */
+export interface StoredEntry {
+  /** Position in the ledger, from 0, without gaps. */
+  seq: number
+  kind: string
+  at: number
+  callId: string | undefined
+  leaf: string
+}
+
+/**
+ * Takes the next positions of the ledger. The counter's row stays locked until the commit, so entries become visible in
+ * their order and without gaps. Take positions last in a transaction: whoever comes next waits.
+ *
+ * @returns the first of them.
+ */
+export async function takePositions(tx: Handle, count: number): Promise<number> {
+  const { value } = await open(tx)
+    .updateTable('counters')
+    .set((eb) => ({ value: eb('value', '+', count) }))
+    .where('name', '=', 'entries')
+    .returning('value')
+    .executeTakeFirstOrThrow()
+  return value - count
+}
+
+/** Inserts entries at positions that were taken. */
+export async function insertEntries(tx: Handle, entries: readonly StoredEntry[]): Promise<void> {
+  const db = open(tx)
+  // By powers of two: few statement texts, so that each is prepared once.
+  for (let from = 0; from < entries.length;) {
+    const count = 2 ** Math.floor(Math.log2(Math.min(entries.length - from, 64)))
+    const rows = entries.slice(from, from + count).map(({ callId, ...rest }) => ({ ...rest, call_id: callId ?? null }))
+    await db.insertInto('entries').values(rows).execute()
+    from += count
+  }
+}
+
+/** Entries so far. */
+export async function countEntries(handle: Handle): Promise<number> {
+  return getCounter(handle, 'entries')
+}
+
+/** Which of these calls have their outcome. */
+export async function listOutcomes(handle: Handle, callIds: readonly string[]): Promise<Set<string>> {
+  if (callIds.length === 0) return new Set()
+  const rows = await open(handle)
+    .selectFrom('entries')
+    .select('call_id')
+    .where('kind', '=', 'outcome')
+    .where('call_id', 'in', callIds)
+    .execute()
+  return new Set(rows.map((row) => row.call_id!))
+}
+
+/** The intents from a position on that have no outcome, in their order. */
+export async function listOpenIntents(
+  handle: Handle,
+  from: number,
+  limit = 1_000,
+): Promise<{ seq: number; callId: string; leaf: string }[]> {
+  const rows = await open(handle)
+    .selectFrom('entries as intent')
+    .select(['intent.seq', 'intent.call_id', 'intent.leaf'])
+    .where('intent.kind', '=', 'intent')
+    .where('intent.seq', '>=', from)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('entries as outcome')
+            .select('outcome.seq')
+            .whereRef('outcome.call_id', '=', 'intent.call_id')
+            .where('outcome.kind', '=', 'outcome'),
+        ),
+      ),
+    )
+    .orderBy('intent.seq')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({ seq: row.seq, callId: row.call_id!, leaf: row.leaf }))
+}
+
+/** The leaves from a position on, in their order. */
+export async function listLeaves(handle: Handle, from: number, limit: number): Promise<string[]> {
+  const rows = await open(handle)
+    .selectFrom('entries')
+    .select('leaf')
+    .where('seq', '>=', from)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => row.leaf)
+}
+
+/** Which entries to list. `after` lists upwards from there; without it the newest come first, those before `before`. */
+export interface EntryQuery {
+  after?: number | undefined
+  before?: number | undefined
+  limit: number
+  kinds?: readonly string[] | undefined
+  callId?: string | undefined
+}
+
+/** A page of entries. */
+export async function listEntries(handle: Handle, query: EntryQuery): Promise<StoredEntry[]> {
+  let select = open(handle).selectFrom('entries').selectAll()
+  if (query.after !== undefined) select = select.where('seq', '>', query.after)
+  if (query.before !== undefined) select = select.where('seq', '<', query.before)
+  if (query.kinds !== undefined) select = select.where('kind', 'in', query.kinds)
+  if (query.callId !== undefined) select = select.where('call_id', '=', query.callId)
+  const rows = await select
+    .orderBy('seq', query.after === undefined ? 'desc' : 'asc')
+    .limit(query.limit)
+    .execute()
+  return rows.map(({ call_id, ...row }) => ({ ...row, callId: call_id ?? undefined }))
+}
+
+/** The position before which every intent has its outcome. */
+export async function getSettled(handle: Handle): Promise<number> {
+  return getCounter(handle, 'settled')
+}
+
+/** Moves that position on, never back. */
+export async function advanceSettled(handle: Handle, to: number): Promise<void> {
+  await open(handle)
+    .updateTable('counters')
+    .set({ value: to })
+    .where('name', '=', 'settled')
+    .where('value', '<', to)
+    .execute()
+}
+
+async function getCounter(handle: Handle, name: string): Promise<number> {
+  const row = await open(handle)
+    .selectFrom('counters')
+    .select('value')
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow()
+  return row.value
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import {
+  advanceSettled,
+  countEntries,
+  getSettled,
+  insertEntries,
+  listEntries,
+  listLeaves,
+  listOpenIntents,
+  listOutcomes,
+  type StoredEntry,
+  takePositions,
+} from '../../../src/store/entries.ts'
+import type { Store } from '../../../src/store/store.ts'
+
+function made(seq: number, kind: string, callId?: string): StoredEntry {
+  return { seq, kind, at: 100 + seq, callId, leaf: `{"seq":${seq}}` }
+}
+
+async function append(store: Store, kinds: [kind: string, callId?: string][]): Promise<void> {
+  await store.transaction(async (tx) => {
+    const first = await takePositions(tx, kinds.length)
+    await insertEntries(
+      tx,
+      kinds.map(([kind, callId], i) => made(first + i, kind, callId)),
+    )
+  })
+}
+
+export const cases: [string, (store: Store) => Promise<void>][] = [
+  [
+    'positions begin at nought and have no gaps, whoever asks at once',
+    async (store) => {
+      await Promise.all(Array.from({ length: 8 }, () => append(store, [['login'], ['login'], ['login']])))
+      assert.equal(await countEntries(store), 24)
+      const listed = await listEntries(store, { after: -1, limit: 100 })
+      assert.deepEqual(
+        listed.map(({ seq }) => seq),
+        Array.from({ length: 24 }, (_, i) => i),
+      )
+    },
+  ],
+  [
+    'a transaction that fails leaves no gap',
+    async (store) => {
+      const failing = store.transaction(async (tx) => {
+        await takePositions(tx, 5)
+        throw new Error('broken')
+      })
+      await assert.rejects(failing, /broken/)
+      await append(store, [['login']])
+      assert.deepEqual(await listEntries(store, { limit: 5 }), [made(0, 'login')])
+    },
+  ],
+  [
+    'many entries are inserted at once, and read in their order',
+    async (store) => {
+      await append(
+        store,
+        Array.from({ length: 201 }, () => ['denial']),
+      )
+      const leaves = await listLeaves(store, 150, 100)
+      assert.equal(leaves.length, 51)
+      assert.deepEqual(leaves.slice(0, 2), ['{"seq":150}', '{"seq":151}'])
+    },
+  ],
+  [
+    'a page is by position, kind and call, newest first unless it goes upwards',
+    async (store) => {
+      await append(store, [['intent', 'c1'], ['denial'], ['outcome', 'c1'], ['login'], ['intent', 'c2']])
+      const seqs = async (query: Parameters<typeof listEntries>[1]) =>
+        (await listEntries(store, query)).map(({ seq }) => seq)
+      assert.deepEqual(await seqs({ limit: 2 }), [4, 3])
+      assert.deepEqual(await seqs({ before: 3, limit: 2 }), [2, 1])
+      assert.deepEqual(await seqs({ after: 1, limit: 2 }), [2, 3])
+      assert.deepEqual(await seqs({ kinds: ['intent', 'outcome'], limit: 9 }), [4, 2, 0])
+      assert.deepEqual(await seqs({ callId: 'c1', limit: 9 }), [2, 0])
+    },
+  ],
+  [
+    'open intents are those without outcome',
+    async (store) => {
+      await append(store, [
+        ['intent', 'c1'],
+        ['intent', 'c2'],
+        ['denial', 'c2'],
+        ['outcome', 'c1'],
+        ['intent', 'c3'],
+      ])
+      const open = async (from: number) => (await listOpenIntents(store, from)).map(({ callId }) => callId)
+      assert.deepEqual(await open(0), ['c2', 'c3'])
+      assert.deepEqual(await open(2), ['c3'])
+      assert.deepEqual(await listOutcomes(store, ['c1', 'c2']), new Set(['c1']))
+      assert.deepEqual(await listOutcomes(store, []), new Set())
+    },
+  ],
+  [
+    'what is settled moves on and never back',
+    async (store) => {
+      assert.equal(await getSettled(store), 0)
+      await advanceSettled(store, 7)
+      await advanceSettled(store, 3)
+      assert.equal(await getSettled(store), 7)
+    },
+  ],
+]
