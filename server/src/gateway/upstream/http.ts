@@ -29,7 +29,15 @@ import { readEvents } from './event-stream.ts'
 import type { HttpAnswer } from './http-exchange.ts'
 import { HttpWire } from './http-wire.ts'
 import { HttpSessions, type HttpSession } from './http-sessions.ts'
-import { isNotification, isRequest, readMessage, type RpcId, type RpcRequest, type RpcResponse } from './message.ts'
+import {
+  isNotification,
+  isRequest,
+  readMessage,
+  type RpcId,
+  type RpcMessage,
+  type RpcRequest,
+  type RpcResponse,
+} from './message.ts'
 import { routingHeaders } from './routing-headers.ts'
 import {
   controlMethods,
@@ -161,8 +169,8 @@ class HttpConnection implements UpstreamConnection {
     const untouched = same && wireId === message.id
     const headers = sessionHeaders(session)
     const text = untouched ? request.text : JSON.stringify({ ...message, id: wireId })
-    const answer = await this.#wire.post(text, headers, signal)
-    return { answer, passage: { request, known, wireId, headers } }
+    const passage: Passage = { request, known, wireId, headers }
+    return { answer: await this.#cancelling(passage, this.#wire.post(text, headers, signal)), passage }
   }
 
   async #reply(passage: Passage, answer: HttpAnswer): Promise<UpstreamReply> {
@@ -174,28 +182,62 @@ class HttpConnection implements UpstreamConnection {
       answer.finish()
       throw badReply(this.#spec.name, `status ${answer.status} with content type \`${answer.mediaType.slice(0, 80)}\``)
     }
-    const whole = await readWhole(this.#spec.name, answer.chunks)
+    const whole = await this.#cancelling(passage, readWhole(this.#spec.name, answer.chunks))
     if (!answers(whole.message, passage.wireId)) throw badReply(this.#spec.name, 'the answer has another id')
     return wholeReply(answer.status, this.#translated(passage, whole))
   }
 
   async *#events(passage: Passage, answer: HttpAnswer): AsyncGenerator<ReplyEvent> {
-    for await (const { event, data } of readEvents(answer.chunks)) {
-      if (data === '' || (event !== '' && event !== 'message')) continue
-      const message = readMessage(data)
-      if (message === undefined) throw badReply(this.#spec.name, 'an event is no JSON-RPC message')
-      if (isRequest(message)) {
-        this.#refuse(message, passage.headers)
-      } else if (isNotification(message)) {
-        if (message.method === 'notifications/tools/list_changed') this.#needs.onListChanged?.()
-        else yield { text: data, message }
-      } else if (answers(message, passage.wireId)) {
-        answer.finish()
-        yield this.#translated(passage, { text: data, message })
-        return
+    let answered = false
+    try {
+      for await (const { event, data } of readEvents(answer.chunks)) {
+        const message = data === '' || (event !== '' && event !== 'message') ? undefined : this.#read(passage, data)
+        if (message === undefined) continue
+        answered = !('method' in message)
+        if (answered) answer.finish()
+        yield answered
+          ? this.#translated(passage, { text: data, message: message as RpcResponse })
+          : { text: data, message }
+        if (answered) return
       }
+      throw lost(this.#spec.name, 'the stream ended before the answer')
+    } finally {
+      if (!answered) this.#tellCancelled(passage)
     }
-    throw lost(this.#spec.name, 'the stream ended before the answer')
+  }
+
+  /** @returns what concerns the caller: its answer, or a notification on the way to it. */
+  #read(passage: Passage, data: string): RpcMessage | undefined {
+    const message = readMessage(data)
+    if (message === undefined) throw badReply(this.#spec.name, 'an event is no JSON-RPC message')
+    if (isRequest(message)) return this.#refuse(message, passage.headers)
+    if (!isNotification(message)) return answers(message, passage.wireId) ? message : undefined
+    if (message.method !== 'notifications/tools/list_changed') return message
+    this.#needs.onListChanged?.()
+    return undefined
+  }
+
+  async #cancelling<Result>(passage: Passage, work: Promise<Result>): Promise<Result> {
+    try {
+      return await work
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'gateway.cancelled') this.#tellCancelled(passage)
+      throw error
+    }
+  }
+
+  // In the legacy era a closed connection means nothing: a session goes on with the call until it is told.
+  #tellCancelled({ headers, wireId }: Passage): void {
+    if (headers['mcp-session-id'] === undefined) return
+    const params = { requestId: wireId, reason: 'the caller cancelled' }
+    this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, headers)
+  }
+
+  #tell(message: object, headers: Record<string, string>): void {
+    this.#wire.post(JSON.stringify(message), headers, AbortSignal.timeout(greetMsMax)).then(
+      (answer) => answer.finish(),
+      () => undefined,
+    )
   }
 
   #translated({ request, known }: Passage, answer: Answer): Answer {
@@ -216,13 +258,10 @@ class HttpConnection implements UpstreamConnection {
   }
 
   // We declared that we answer nothing, so this is out of order; without an answer the upstream would wait.
-  #refuse({ id, method }: RpcRequest, headers: Record<string, string>): void {
+  #refuse({ id, method }: RpcRequest, headers: Record<string, string>): undefined {
     const body = method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'method not found' } }
     const { 'mcp-method': _method, 'mcp-name': _name, ...rest } = headers
-    this.#wire.post(JSON.stringify({ jsonrpc: '2.0', id, ...body }), rest, AbortSignal.timeout(greetMsMax)).then(
-      (answer) => answer.finish(),
-      () => undefined,
-    )
+    this.#tell({ jsonrpc: '2.0', id, ...body }, rest)
   }
 
   #knowing(): Promise<Known> {
@@ -254,7 +293,7 @@ class HttpConnection implements UpstreamConnection {
     const headers = { 'mcp-protocol-version': modernVersion, ...routingHeaders(message, undefined) }
     const answer = await this.#wire.post(JSON.stringify(message), headers, signal)
     try {
-      const response = await this.#read(answer, id)
+      const response = await this.#answerTo(answer, id)
       return 'error' in response ? undefined : learntFromDiscover(response.result)
     } catch (error) {
       // A legacy upstream may refuse what it does not know in any way but these.
@@ -274,7 +313,7 @@ class HttpConnection implements UpstreamConnection {
       {},
       signal,
     )
-    const learnt = learntFromInitialize(this.#resultOf(await this.#read(answer, id)))
+    const learnt = learntFromInitialize(this.#resultOf(await this.#answerTo(answer, id)))
     const session = { id: readSessionId(this.#spec.name, answer.sessionId), protocolVersion: learnt.protocolVersion }
     const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })
     const taken = await this.#wire.post(initialized, sessionHeaders(session), signal)
@@ -290,7 +329,7 @@ class HttpConnection implements UpstreamConnection {
     return (await this.#initialize({ protocolVersion, clientInfo }, AbortSignal.timeout(greetMsMax))).session
   }
 
-  async #read(answer: HttpAnswer, id: RpcId): Promise<RpcResponse> {
+  async #answerTo(answer: HttpAnswer, id: RpcId): Promise<RpcResponse> {
     const message: RpcRequest = { jsonrpc: '2.0', id, method: '' }
     const request = { message, text: '', protocolVersion: legacyVersion, callerKey: ownKey }
     const known: Known = { era: 'legacy', protocolVersion: legacyVersion }

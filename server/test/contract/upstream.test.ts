@@ -1,0 +1,352 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { Agent } from 'undici'
+import { systemClock } from '../../src/base/clock.ts'
+import { Fault } from '../../src/base/fault.ts'
+import { probeUpstream } from '../../src/gateway/probe.ts'
+import type { RpcResponse } from '../../src/gateway/upstream/message.ts'
+import {
+  mayHaveHappened,
+  type MessageDispatcher,
+  type ReplyEvent,
+  type ResolvedLaunch,
+  type UpstreamConnection,
+  type UpstreamReply,
+  type UpstreamRequest,
+} from '../../src/gateway/upstream/upstream-kind.ts'
+import { kindsOfUpstream } from '../../src/gateway/upstreams.ts'
+import type { Receipt } from '../../src/ledger/intent.ts'
+import { behaviourNames } from '../fake/fake-tools.ts'
+import { openFakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
+
+// What every kind of upstream must do, whatever era the server behind it speaks. Only a ledger makes receipts; what a
+// connection does with one is its type's business, so these tests need none.
+const receipt = undefined as unknown as Receipt
+const never = new AbortController().signal
+
+interface Behind {
+  launch: ResolvedLaunch
+  era: 'legacy' | 'modern'
+  /** The `tools/call` and `notifications/cancelled` that reached the server, with their parameters. */
+  heard(method: string): Record<string, unknown>[]
+  /** Whether a call that was cancelled was seen to be. */
+  sawCancel(): boolean
+}
+
+interface Case {
+  era: 'legacy' | 'modern'
+  open(t: TestContext): Promise<Behind>
+}
+
+const cases: Record<string, Case> = {
+  'stdio, legacy': { era: 'legacy', open: (t) => behindStdio(t, 'legacy') },
+  'stdio, modern': { era: 'modern', open: (t) => behindStdio(t, 'modern') },
+  'http, legacy without sessions': httpCase({ era: 'legacy' }),
+  'http, legacy with sessions': httpCase({ era: 'legacy', sessions: true }),
+  'http, legacy, everything a stream': httpCase({ era: 'legacy', sessions: true, streams: true }),
+  'http, modern': httpCase({ era: 'modern' }),
+  'http, modern, everything a stream': httpCase({ era: 'modern', streams: true }),
+}
+
+function httpCase(options: Partial<FakeOptions> & { era: 'legacy' | 'modern' }): Case {
+  return { era: options.era, open: (t) => behindHttp(t, options) }
+}
+
+async function behindStdio(t: TestContext, era: 'legacy' | 'modern'): Promise<Behind> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-upstream-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const journal = join(folder, 'journal')
+  writeFileSync(journal, '')
+  const script = join(import.meta.dirname, '../fake/stdio-server.ts')
+  const options = JSON.stringify({ journal, era, pageSize: 4 })
+  const heard = (method: string) =>
+    readFileSync(journal, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { method?: string; params?: Record<string, unknown> })
+      .flatMap((message) => (message.method === method ? [message.params ?? {}] : []))
+  return {
+    era,
+    launch: { kind: 'stdio', command: process.execPath, args: [script, options], env: {}, folder },
+    heard,
+    sawCancel: () => heard('notifications/cancelled').length === 1,
+  }
+}
+
+async function behindHttp(
+  t: TestContext,
+  options: Partial<FakeOptions> & { era: 'legacy' | 'modern' },
+): Promise<Behind> {
+  const fake = await openFakeMcpServer({ pageSize: 4, ...options })
+  t.after(() => fake.close())
+  return {
+    era: options.era,
+    launch: { kind: 'http', url: fake.url },
+    heard: (method) =>
+      fake.journal.flatMap(({ message }) => (message?.method === method ? [message.params ?? {}] : [])),
+    // A session is told in words; elsewhere closing the connection says it.
+    sawCancel: () =>
+      fake.journal.some((heard) => heard.abandoned) &&
+      (options.sessions !== true || fake.journal.some(({ message }) => message?.method === 'notifications/cancelled')),
+  }
+}
+
+interface Connected {
+  behind: Behind
+  connection: UpstreamConnection
+  listChanges: () => number
+}
+
+async function connect(t: TestContext, one: Case): Promise<Connected> {
+  const behind = await one.open(t)
+  const agent = new Agent()
+  let changes = 0
+  const connection = kindsOfUpstream[behind.launch.kind].open(
+    { name: 'fake', launch: behind.launch },
+    {
+      clock: systemClock,
+      log: { info: () => undefined, warn: () => undefined },
+      credential: async () => undefined,
+      dispatcher: agent as unknown as MessageDispatcher,
+      onListChanged: () => changes++,
+    },
+  )
+  t.after(async () => {
+    await connection.close()
+    await agent.destroy()
+  })
+  return { behind, connection, listChanges: () => changes }
+}
+
+interface CallOptions {
+  id?: string | number
+  args?: Record<string, unknown>
+  era?: 'legacy' | 'modern'
+  callerKey?: string
+  progressToken?: string
+}
+
+function callOf(name: string, options: CallOptions = {}): UpstreamRequest {
+  const modern = options.era === 'modern'
+  const meta = {
+    ...(modern && {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+      'io.modelcontextprotocol/clientInfo': { name: 'a-client', version: '9' },
+    }),
+    ...(options.progressToken !== undefined && { progressToken: options.progressToken }),
+  }
+  const params = { name, arguments: options.args ?? {}, ...(Object.keys(meta).length > 0 && { _meta: meta }) }
+  const message = { jsonrpc: '2.0' as const, id: options.id ?? 1, method: 'tools/call', params }
+  return {
+    message,
+    text: JSON.stringify(message),
+    protocolVersion: modern ? '2026-07-28' : '2025-11-25',
+    callerKey: options.callerKey ?? 'grant-1',
+  }
+}
+
+/** Everything that came of a call: the events before the answer, and the answer. */
+async function collect(reply: UpstreamReply): Promise<{ before: ReplyEvent[]; text: string; answer: RpcResponse }> {
+  if (reply.kind === 'json') return { before: [], text: Buffer.from(reply.bytes).toString(), answer: reply.message }
+  const events: ReplyEvent[] = []
+  for await (const event of reply.events) events.push(event)
+  const last = events.pop()
+  assert.ok(last !== undefined && !('method' in last.message), 'a stream ends with the answer')
+  return { before: events, text: last.text, answer: last.message }
+}
+
+function resultOf(answer: RpcResponse): Record<string, unknown> {
+  assert.ok('result' in answer, JSON.stringify(answer))
+  return answer.result
+}
+
+async function call(connection: UpstreamConnection, name: string, options: CallOptions = {}) {
+  return collect(await connection.send(receipt, callOf(name, options), never))
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+const eras = ['legacy', 'modern'] as const
+
+for (const [name, one] of Object.entries(cases)) {
+  test(`${name}: a call reaches the server once, with its arguments, and its answer carries the caller's id`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    for (const id of [7, 'seven']) {
+      const { answer } = await call(connection, 'echo', { id, args: { a: [1, 'ü'] }, era: behind.era })
+      assert.equal(answer.id, id)
+      assert.deepEqual(resultOf(answer)['content'], [{ type: 'text', text: '{"a":[1,"ü"]}' }])
+    }
+    const calls = behind.heard('tools/call').map((params) => [params['name'], params['arguments']])
+    assert.deepEqual(calls, [
+      ['echo', { a: [1, 'ü'] }],
+      ['echo', { a: [1, 'ü'] }],
+    ])
+  })
+
+  for (const era of eras) {
+    test(`${name}: a ${era} client gets what its era knows, and the server hears what its own era knows`, async (t) => {
+      const { behind, connection } = await connect(t, one)
+      const { answer } = await call(connection, 'echo', { era })
+      assert.equal(resultOf(answer)['resultType'], era === 'modern' ? 'complete' : undefined)
+      const meta = (behind.heard('tools/call')[0]!['_meta'] ?? {}) as Record<string, unknown>
+      const version = meta['io.modelcontextprotocol/protocolVersion']
+      assert.equal(version, behind.era === 'modern' ? '2026-07-28' : undefined)
+      if (behind.era === 'modern') assert.deepEqual(meta['io.modelcontextprotocol/clientCapabilities'], {})
+    })
+  }
+
+  test(`${name}: what the server says of its progress arrives before the answer, with the caller's token`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const { before, answer } = await call(connection, 'progress', { progressToken: 'p1', era: behind.era })
+    const progress = before.flatMap(({ message }) =>
+      'method' in message && message.method === 'notifications/progress' ? [message.params] : [],
+    )
+    assert.deepEqual(progress, [
+      { progressToken: 'p1', progress: 1, total: 2 },
+      { progressToken: 'p1', progress: 2, total: 2 },
+    ])
+    assert.deepEqual(resultOf(answer)['content'], [{ type: 'text', text: 'done' }])
+    for (const { text, message } of before) assert.deepEqual(JSON.parse(text), message)
+  })
+
+  test(`${name}: callers that use the same id and token at the same time get their own answers`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => {
+        const callerKey = `grant-${index % 3}`
+        return call(connection, 'echo', { id: 1, progressToken: 'p', args: { index }, callerKey, era: behind.era })
+      }),
+    )
+    const texts = answers.map(({ answer }) => (resultOf(answer)['content'] as { text: string }[])[0]!.text)
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 12 }, (_, index) => `{"index":${index}}`),
+    )
+    assert.deepEqual([...new Set(answers.map(({ answer }) => answer.id))], [1])
+  })
+
+  test(`${name}: an answer keeps its digits and its escapes`, async (t) => {
+    const { connection } = await connect(t, one)
+    for (const era of eras) {
+      const { text } = await call(connection, 'big_number', { era })
+      assert.ok(text.includes('"structuredContent":{"id":12345678901234567890,"half":1.50}'), text)
+    }
+  })
+
+  test(`${name}: an error of the server passes as it is`, async (t) => {
+    const { connection } = await connect(t, one)
+    for (const era of eras) {
+      const { answer } = await call(connection, 'fail', { id: 'e', era })
+      assert.deepEqual(answer, { jsonrpc: '2.0', id: 'e', error: { code: -32602, message: 'no such thing' } })
+    }
+  })
+
+  test(`${name}: aborting cancels the call at the server`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const stop = new AbortController()
+    const sent = connection.send(receipt, callOf('hang', { era: behind.era }), stop.signal).then(collect)
+    await Promise.all([
+      assert.rejects(
+        sent,
+        (error) => error instanceof Fault && error.code === 'gateway.cancelled' && mayHaveHappened(error),
+      ),
+      until(() => behind.heard('tools/call').length === 1).then(() => stop.abort()),
+    ])
+    await until(() => behind.sawCancel())
+    const { answer } = await call(connection, 'echo', { era: behind.era })
+    assert.ok('result' in answer, 'others are served on')
+  })
+
+  test(`${name}: leaving a stream early cancels the call at the server`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const reply = await connection.send(receipt, callOf('progress', { progressToken: 'p', era: behind.era }), never)
+    assert.equal(reply.kind, 'stream')
+    if (reply.kind === 'stream') for await (const event of reply.events) if ('method' in event.message) break
+    await until(() => behind.sawCancel())
+  })
+
+  test(`${name}: a signal that is aborted already sends nothing`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    await call(connection, 'echo')
+    await assert.rejects(connection.send(receipt, callOf('echo'), AbortSignal.abort()), { code: 'gateway.cancelled' })
+    assert.equal(behind.heard('tools/call').length, 1)
+  })
+
+  test(`${name}: a server that goes away during the call leaves the outcome unknown, and the next call is served`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    await assert.rejects(
+      call(connection, 'vanish', { era: behind.era }),
+      (error) => error instanceof Fault && error.code === 'gateway.upstream_lost' && mayHaveHappened(error),
+    )
+    assert.equal(behind.heard('tools/call').length, 1, 'it is never sent twice')
+    const { answer } = await call(connection, 'echo', { era: behind.era })
+    assert.ok('result' in answer)
+  })
+
+  if (one.era === 'legacy')
+    test(`${name}: what the server asks of the client is refused, for nothing was declared`, async (t) => {
+      const { connection } = await connect(t, one)
+      const { before, answer } = await call(connection, 'ask_client')
+      const content = resultOf(answer)['content'] as { text: string }[]
+      assert.deepEqual(JSON.parse(content[0]!.text), { error: { code: -32601, message: 'method not found' } })
+      assert.deepEqual(before, [])
+    })
+
+  if (one.era === 'modern')
+    test(`${name}: a request for input reaches a modern client and is explained to a legacy one`, async (t) => {
+      const { connection } = await connect(t, one)
+      const modern = resultOf((await call(connection, 'ask_input', { era: 'modern' })).answer)
+      assert.equal(modern['resultType'], 'input_required')
+      assert.equal(modern['requestState'], 'state')
+      const legacy = resultOf((await call(connection, 'ask_input', { era: 'legacy' })).answer)
+      assert.equal(legacy['isError'], true)
+      assert.match(JSON.stringify(legacy['content']), /asks for input/)
+    })
+
+  test(`${name}: only control methods can be asked without a receipt`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    await connection.learn(never)
+    const request = { method: 'tools/call' as 'ping', params: { name: 'echo', arguments: {} } }
+    await assert.rejects(connection.ask(request, never), TypeError)
+    assert.equal(behind.heard('tools/call').length, 0)
+  })
+
+  test(`${name}: a probe learns the era, the name and all pages of the tools`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const { learnt, definitions } = await probeUpstream(connection)
+    assert.equal(learnt.era, behind.era)
+    assert.equal(learnt.protocolVersion, behind.era === 'modern' ? '2026-07-28' : '2025-11-25')
+    assert.match(learnt.serverName, /^fake-/)
+    assert.match(learnt.instructions ?? '', /^Be /)
+    assert.deepEqual(
+      definitions.map((tool) => tool['name']),
+      ['echo', ...behaviourNames],
+    )
+  })
+
+  test(`${name}: a changed list is told, and is not passed to the caller`, async (t) => {
+    const { connection, listChanges } = await connect(t, one)
+    const { before } = await call(connection, 'grow')
+    assert.equal(listChanges(), 1)
+    assert.deepEqual(before, [])
+    const { definitions } = await probeUpstream(connection)
+    assert.equal(definitions.at(-1)?.['name'], 'grown')
+  })
+
+  test(`${name}: a closed connection sends nothing more`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    await call(connection, 'echo')
+    await connection.close()
+    await assert.rejects(
+      call(connection, 'echo'),
+      (error) => error instanceof Fault && error.code === 'gateway.upstream_unreachable' && !mayHaveHappened(error),
+    )
+    assert.equal(behind.heard('tools/call').length, 1)
+  })
+}
