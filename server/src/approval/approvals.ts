@@ -152,7 +152,7 @@ export function openApprovals(parts: ApprovalParts): Approvals {
       return which.states === undefined ? found : found.filter(({ state }) => which.states?.includes(state))
     },
     async spend(tx, id, argumentsDigest) {
-      if (await spendApproval(tx, id, argumentsDigest, clock.now())) return
+      if (await spendApproval(tx, { id, argumentsDigest, now: clock.now() })) return
       throw new Fault('approval.spent', 'cannot use this approval: it has been used or withdrawn, or its time is over')
     },
     cancelFor: async (tx, scope) => (await cancelApprovals(tx, scope)).length,

@@ -14,6 +14,8 @@ export const pendingMax = 20
 
 /** How many requests one principal may make in `requestsWindowMs`. */
 export const requestsMax = 60
+
+/** The time in which requests are counted. */
 export const requestsWindowMs = 60 * 60_000
 
 /**

@@ -114,18 +114,21 @@ export async function answerApproval(tx: Handle, id: string, answer: ApprovalAns
 }
 
 /**
- * Spends an approval that is approved, of these bytes, and not past its end at `now`.
+ * Spends an approval that is approved, of these bytes, and not past its end at `use.now`.
  *
  * @returns false if it is not: of several uses at once, one wins.
  */
-export async function spendApproval(tx: Handle, id: string, argumentsDigest: string, now: number): Promise<boolean> {
+export async function spendApproval(
+  tx: Handle,
+  use: { id: string; argumentsDigest: string; now: number },
+): Promise<boolean> {
   const row = await open(tx)
     .updateTable('approvals')
-    .set({ state: 'spent', spent_at: now })
-    .where('id', '=', id)
+    .set({ state: 'spent', spent_at: use.now })
+    .where('id', '=', use.id)
     .where('state', '=', 'approved')
-    .where('arguments_digest', '=', argumentsDigest)
-    .where('expires_at', '>', now)
+    .where('arguments_digest', '=', use.argumentsDigest)
+    .where('expires_at', '>', use.now)
     .returning('id')
     .executeTakeFirst()
   return row !== undefined
