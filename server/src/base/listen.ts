@@ -1,0 +1,257 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { Fault } from './fault.ts'
+import * as limits from './limits.ts'
+import { answerFault, faultOf } from './listen/answer-fault.ts'
+import { clientAddress, readProxies } from './listen/client-address.ts'
+import { rawPathOf } from './listen/raw-target.ts'
+import type { Log } from './log.ts'
+
+/** One part of what is served: the first door that matches the path gets the request. */
+export interface Door {
+  /** For the log. */
+  name: string
+  /** @param path The raw path, as it was sent, without the query; free of dot segments and encoded separators. */
+  match(path: string): boolean
+  /** Answers. What it throws becomes the answer, unless one has begun: then the connection is cut. */
+  handle(req: IncomingMessage, res: ServerResponse): Promise<void> | void
+}
+
+/** How and for whom to listen. */
+export interface ListenOptions {
+  host: string
+  /** 0 takes any free port; entries of `hosts` that end in `:0` then get that port. */
+  port: number
+  /** `Host` values that are answered, exactly, in lower case; all others get 403. */
+  hosts: string[]
+  doors: Door[]
+  log: Log
+  /** Addresses and networks whose `X-Forwarded-For` is believed. */
+  trustedProxies: string[]
+  /** Paths of PEM files, for TLS of our own. */
+  tls?: { certFile: string; keyFile: string } | undefined
+  /** The public origin is https: browsers are told to stay there. */
+  secure?: boolean
+}
+
+/** A door frame that stands open. */
+export interface Listener {
+  /** Address of the socket, such as `http://127.0.0.1:8700`. */
+  url: string
+  port: number
+  /** Stops accepting, waits 5 s at most for answers under way, then cuts what is left. Resolves when all is closed. */
+  close(): Promise<void>
+}
+
+const client: unique symbol = Symbol('client address')
+type Seen = IncomingMessage & { [client]?: string }
+
+/**
+ * Opens the listening socket and sends each request to its door.
+ *
+ * A door sees only requests whose `Host` is ours, whose path reads one way only, and that carry no forwarding headers;
+ * who sent them is `clientAddressOf`. Every answer has the security headers, which a door may replace.
+ *
+ * @returns When the socket accepts connections.
+ * @throws {Fault} `base.cannot_listen` if the address is taken, not ours, or not allowed to us; `config.invalid` if the
+ *   TLS files cannot be used.
+ */
+export async function openListener(options: ListenOptions): Promise<Listener> {
+  const server = createFor(options)
+  server.maxConnections = limits.connectionsMax
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseSocket(error, socket))
+  await bind(server, options)
+  const { port } = server.address() as AddressInfo
+  const hosts = new Set(options.hosts.map((host) => host.toLowerCase().replace(/:0$/, `:${port}`)))
+  const isProxy = readProxies(options.trustedProxies)
+  let closing = false
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    if (closing) res.setHeader('connection', 'close')
+    void serve(req, res, { ...options, hosts, isProxy })
+  })
+  const name = options.host.includes(':') ? `[${options.host}]` : options.host
+  return {
+    url: `${options.tls ? 'https' : 'http'}://${name}:${port}`,
+    port,
+    close: () => {
+      closing = true
+      return closeServer(server)
+    },
+  }
+}
+
+/**
+ * Reads a request body to its end.
+ *
+ * @param bytesMax Largest size; what says that it is larger is refused before it is read.
+ * @throws {Fault} `base.too_large` (413) over the size; `base.bad_request` if the body is compressed (415) or breaks off.
+ */
+export async function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  const tooLarge = () => new Fault('base.too_large', `cannot take a body of more than ${bytesMax} bytes`)
+  if (Number(req.headers['content-length'] ?? 0) > bytesMax) throw tooLarge()
+  if ((req.headers['content-encoding'] ?? 'identity') !== 'identity') {
+    throw new Fault('base.bad_request', 'cannot take a compressed body', { status: 415 })
+  }
+  const chunks: Buffer[] = []
+  let size = 0
+  await new Promise<void>((resolve, reject) => {
+    req.on('data', (chunk: Buffer) => {
+      size += chunk.byteLength
+      if (size > bytesMax) {
+        req.pause()
+        reject(tooLarge())
+      } else {
+        chunks.push(chunk)
+      }
+    })
+    req.once('end', resolve)
+    const broken = (cause?: unknown) => reject(new Fault('base.bad_request', 'the request broke off', { cause }))
+    req.once('error', broken)
+    req.once('close', () => broken())
+    if (req.destroyed && !req.complete) broken()
+  })
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+/**
+ * Who sent this request: an IP address. Behind a named proxy, the address that the proxy names.
+ *
+ * For limits and records; never a proof of who somebody is.
+ */
+export function clientAddressOf(req: IncomingMessage): string {
+  return (req as Seen)[client] ?? req.socket.remoteAddress ?? 'unknown'
+}
+
+interface Serving {
+  hosts: Set<string>
+  doors: Door[]
+  log: Log
+  isProxy: ReturnType<typeof readProxies>
+  secure?: boolean
+}
+
+async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving): Promise<void> {
+  let door: Door | undefined
+  try {
+    for (const [name, value] of Object.entries(defaultHeaders)) res.setHeader(name, value)
+    if (serving.secure) res.setHeader('strict-transport-security', 'max-age=31536000')
+    const path = admit(req, serving)
+    door = serving.doors.find((candidate) => candidate.match(path))
+    if (!door) throw new Fault('base.not_found', 'there is nothing at this address')
+    await door.handle(req, res)
+  } catch (error) {
+    const fault = faultOf(error)
+    if (fault.status >= 500) serving.log.error({ door: door?.name, error }, 'a request failed')
+    else serving.log.debug({ door: door?.name, error }, 'a request was refused')
+    answerFault(req, res, fault)
+  }
+}
+
+const defaultHeaders = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
+
+// Headers of which there is one or none. Node would take the first, others the last.
+const single = new Set(['host', 'authorization', 'content-type', 'origin', 'dpop'])
+const forwarding = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-rewrite-url)$/
+
+function admit(req: IncomingMessage, { hosts, isProxy }: Serving): string {
+  const seen = new Set<string>()
+  const kept: string[] = []
+  for (let i = 0; i < req.rawHeaders.length; i += 2) {
+    const name = req.rawHeaders[i]!.toLowerCase()
+    if (single.has(name) && seen.has(name)) throw new Fault('base.bad_request', `the header \`${name}\` comes twice`)
+    seen.add(name)
+    if (!forwarding.test(name)) kept.push(req.rawHeaders[i]!, req.rawHeaders[i + 1]!)
+  }
+  if (!hosts.has((req.headers.host ?? '').toLowerCase())) {
+    throw new Fault('base.host_refused', 'this is not the address of the gateway', {
+      detail: `Host ${JSON.stringify(req.headers.host ?? '')}`,
+    })
+  }
+  const forwarded = req.headers['x-forwarded-for']
+  const peer = req.socket.remoteAddress ?? ''
+  const address = clientAddress(peer, Array.isArray(forwarded) ? forwarded.join(',') : forwarded, isProxy)
+  ;(req as Seen)[client] = address
+  if (kept.length < req.rawHeaders.length) {
+    req.rawHeaders = kept
+    for (const name of Object.keys(req.headers)) if (forwarding.test(name)) delete req.headers[name]
+  }
+  return rawPathOf(req.url ?? '')
+}
+
+function createFor({ tls }: ListenOptions): Server {
+  const options: ServerOptions = {
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    rejectNonStandardBodyWrites: true,
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: 5_000,
+    noDelay: true,
+  }
+  if (!tls) return createServer(options)
+  try {
+    const cert = readFileSync(tls.certFile)
+    const key = readFileSync(tls.keyFile)
+    return createTlsServer({ ...options, cert, key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] })
+  } catch (cause) {
+    const message = `cannot use the TLS files \`${tls.certFile}\` and \`${tls.keyFile}\`: check \`tls\``
+    throw new Fault('config.invalid', message, { detail: String(cause), cause })
+  }
+}
+
+async function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why: Record<string, string> = {
+        EADDRINUSE: 'another program (perhaps a second Sallyport) uses it; stop it or set `listen`',
+        EACCES: 'the system does not allow it; choose a port above 1023 in `listen`',
+        EADDRNOTAVAIL: 'this machine does not have that address; set `listen`',
+      }
+      const name = host.includes(':') ? `[${host}]` : host
+      const reason = why[error.code ?? ''] ?? 'the system refused; set `listen`'
+      const message = `cannot listen on ${name}:${port}: ${reason}`
+      reject(new Fault('base.cannot_listen', message, { detail: String(error), cause: error }))
+    })
+    server.listen({ host, port, exclusive: true }, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+}
+
+/** The parser refused: nothing of the request is trusted, not even where it ends. */
+function refuseSocket(error: NodeJS.ErrnoException, socket: Socket): void {
+  const status: Record<string, string> = {
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  }
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  socket.end(
+    `HTTP/1.1 ${status[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  )
+}
+
+async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), limits.closeGraceMs)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
