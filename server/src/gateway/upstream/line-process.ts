@@ -146,8 +146,9 @@ function logStderr(source: NodeJS.ReadableStream, secrets: string[], log: Upstre
     onLine(line) {
       if (left <= 0) return
       left--
-      let text = line.slice(0, stderrLineMax)
+      let text = line
       for (const secret of hidden) text = text.replaceAll(secret, '[hidden]')
+      text = text.slice(0, stderrLineMax)
       log.info(
         { stderr: text },
         left === 0 ? 'an upstream says too much on stderr: the rest is dropped' : 'stderr of an upstream',

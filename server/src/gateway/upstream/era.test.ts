@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  clientInfoOf,
+  eraOf,
+  learntFromDiscover,
+  learntFromInitialize,
+  requestToLegacy,
+  requestToModern,
+  translateResponse,
+  type Translation,
+} from './era.ts'
+import type { RpcResponse } from './message.ts'
+
+const envelope = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': { sampling: {} },
+  'io.modelcontextprotocol/clientInfo': { name: 'a', version: '1' },
+  'io.modelcontextprotocol/logLevel': 'debug',
+}
+
+function request(params?: Record<string, unknown>) {
+  return { jsonrpc: '2.0' as const, id: 1, method: 'tools/call', ...(params && { params }) }
+}
+
+function translate(message: Record<string, unknown>, way: Partial<Translation>): Record<string, unknown> | undefined {
+  const text = JSON.stringify({ jsonrpc: '2.0', ...message })
+  const whole = { method: 'tools/call', from: 'legacy', to: 'modern', upstream: 'u', id: 1, ...way } as const
+  const out = translateResponse(text, JSON.parse(text) as RpcResponse, whole)
+  return out === undefined ? undefined : (JSON.parse(out) as Record<string, unknown>)
+}
+
+test('an era begins with the revision 2026-07-28', () => {
+  assert.equal(eraOf('2026-07-28'), 'modern')
+  assert.equal(eraOf('2027-01-01'), 'modern')
+  for (const version of ['2025-11-25', '2025-06-18', '2024-11-05']) assert.equal(eraOf(version), 'legacy')
+})
+
+test('a legacy upstream never sees the envelope, nor the marks of a retry', () => {
+  const message = request({
+    name: 't',
+    arguments: { _meta: 1 },
+    inputResponses: {},
+    requestState: 's',
+    _meta: envelope,
+  })
+  assert.deepEqual(requestToLegacy(message).params, { name: 't', arguments: { _meta: 1 } })
+})
+
+test('a legacy upstream keeps the progress token and the trace of a modern request', () => {
+  const message = request({ name: 't', _meta: { ...envelope, progressToken: 'p', traceparent: '00-…' } })
+  assert.deepEqual(requestToLegacy(message).params, { name: 't', _meta: { progressToken: 'p', traceparent: '00-…' } })
+  assert.deepEqual(requestToLegacy(request()), request())
+})
+
+test('a modern upstream gets the envelope, and is promised no capability that cannot be bridged', () => {
+  const forged = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: {} }, progressToken: 3 }
+  const meta = requestToModern(request({ name: 't', _meta: forged }), { name: 'c', version: '2' }).params?.['_meta']
+  assert.deepEqual(meta, {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'c', version: '2' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+    progressToken: 3,
+  })
+})
+
+test('the client of a modern request is who its envelope says', () => {
+  assert.deepEqual(clientInfoOf(request({ _meta: envelope })), { name: 'a', version: '1' })
+  assert.equal(clientInfoOf(request({ _meta: { 'io.modelcontextprotocol/clientInfo': { name: 1 } } })), undefined)
+  assert.equal(clientInfoOf(request()), undefined)
+})
+
+test('equals exchange bytes: only an id of ours is restored', () => {
+  assert.equal(translate({ id: 1, result: { ttlMs: 5 } }, { from: 'modern', to: 'modern' }), undefined)
+  assert.equal(translate({ id: 1, result: { resultType: 'odd' } }, { from: 'legacy', to: 'legacy' }), undefined)
+  assert.deepEqual(translate({ id: 77, result: { a: 1 } }, { from: 'legacy', to: 'legacy', id: 'x' }), {
+    jsonrpc: '2.0',
+    id: 'x',
+    result: { a: 1 },
+  })
+})
+
+test('a legacy result is complete, and what may be cached is private and stale at once', () => {
+  assert.deepEqual(translate({ id: 1, result: { content: [] } }, {})?.['result'], {
+    content: [],
+    resultType: 'complete',
+  })
+  const listed = translate({ id: 1, result: { tools: [], cacheScope: 'public', ttlMs: 1 } }, { method: 'tools/list' })
+  assert.deepEqual(listed?.['result'], { tools: [], cacheScope: 'private', ttlMs: 0, resultType: 'complete' })
+  assert.equal(translate({ id: 1, error: { code: 1, message: 'no' } }, {}), undefined)
+})
+
+test('a modern result loses its marks on the way to a legacy client', () => {
+  const result = { resultType: 'complete', ttlMs: 1, cacheScope: 'public', tools: [{ ttlMs: 1 }] }
+  const way = { from: 'modern', to: 'legacy', method: 'tools/list' } as const
+  assert.deepEqual(translate({ id: 1, result }, way)?.['result'], { tools: [{ ttlMs: 1 }] })
+})
+
+test('what a legacy client cannot understand becomes an error that says so', () => {
+  const way = { from: 'modern', to: 'legacy' } as const
+  for (const resultType of ['input_required', 'task', 7]) {
+    const called = translate({ id: 1, result: { resultType } }, way)
+    assert.equal((called as { result: { isError: unknown } }).result.isError, true)
+    const got = translate({ id: 1, result: { resultType } }, { ...way, method: 'prompts/get' })
+    assert.equal((got as { error: { code: unknown } }).error.code, -32603)
+  }
+})
+
+test('what a server says of itself is bounded and may be missing', () => {
+  assert.equal(learntFromDiscover({ supportedVersions: ['2027-01-01'] }), undefined)
+  assert.equal(learntFromDiscover({}), undefined)
+  const learnt = learntFromInitialize({
+    serverInfo: { name: 'n'.repeat(999), version: 5 },
+    instructions: 'i'.repeat(1e6),
+  })
+  assert.equal(learnt.serverName.length, 200)
+  assert.equal(learnt.serverVersion, '')
+  assert.equal(learnt.instructions?.length, 65_536)
+  assert.equal(learnt.protocolVersion, '2025-11-25')
+})

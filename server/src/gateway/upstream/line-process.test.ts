@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { test, type TestContext } from 'node:test'
+import { readLines, startLineProcess, type LineProcess } from './line-process.ts'
+
+interface Started {
+  process: LineProcess
+  folder: string
+  lines: string[]
+  logged: string[]
+  ended: Promise<string>
+}
+
+function start(
+  t: TestContext,
+  script: string,
+  more: { secrets?: Record<string, string>; lineBytesMax?: number } = {},
+): Started {
+  const parent = mkdtempSync(join(tmpdir(), 'sallyport-process-'))
+  t.after(() => rmSync(parent, { recursive: true, force: true }))
+  const folder = join(parent, 'own')
+  const lines: string[] = []
+  const logged: string[] = []
+  const log = {
+    info: (fields: object) => logged.push(JSON.stringify(fields)),
+    warn: (fields: object) => logged.push(JSON.stringify(fields)),
+  }
+  const ended = Promise.withResolvers<string>()
+  const launch = {
+    kind: 'stdio' as const,
+    command: process.execPath,
+    args: ['-e', script],
+    env: { OWN: 'yes' },
+    folder,
+  }
+  const started = startLineProcess(
+    {
+      launch,
+      secrets: more.secrets ?? {},
+      log,
+      graceMs: 300,
+      ...(more.lineBytesMax && { lineBytesMax: more.lineBytesMax }),
+    },
+    { onLine: (line) => lines.push(line), onEnd: (why) => ended.resolve(why) },
+  )
+  t.after(() => started.stop())
+  return { process: started, folder, lines, logged, ended: ended.promise }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    // A killed process whose parent has not waited for it yet is no longer alive.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('a process knows nothing of our environment: only path, home, its own and its credential', async (t) => {
+  const { lines, ended, folder } = start(t, 'console.log(JSON.stringify([process.env, process.cwd()]))', {
+    secrets: { TOKEN: 's3cret' },
+  })
+  await ended
+  const [env, cwd] = JSON.parse(lines[0]!) as [Record<string, string>, string]
+  assert.deepEqual(env, { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: folder, OWN: 'yes', TOKEN: 's3cret' })
+  assert.equal(cwd, folder)
+  assert.equal(statSync(folder).mode & 0o777, 0o700)
+})
+
+test('stopping ends the whole group, children that ignore SIGTERM included', async (t) => {
+  const stubborn = 'process.on("SIGTERM",()=>{});setInterval(()=>{},1000);console.log(process.pid)'
+  const script = `require("node:child_process").spawn(process.execPath,["-e",${JSON.stringify(stubborn)}],{stdio:["ignore",1,"ignore"]});${stubborn}`
+  const { process: started, lines, ended } = start(t, script)
+  await until(() => lines.length === 2)
+  const pids = lines.map(Number)
+  assert.deepEqual(pids.map(lives), [true, true])
+  await started.stop()
+  assert.match(await ended, /SIGKILL/)
+  await until(() => !pids.some(lives))
+})
+
+test('children that outlive the process die with it', async (t) => {
+  const script =
+    'const c=require("node:child_process").spawn(process.execPath,["-e","setInterval(()=>{},1000)"],{stdio:"inherit"});console.log(c.pid);setTimeout(()=>process.exit(5),50)'
+  const { lines, ended } = start(t, script)
+  assert.equal(await ended, 'it exited with code 5')
+  await until(() => !lives(Number(lines[0])))
+})
+
+test('a command that does not exist ends with a sentence, not with an exception', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-process-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const ended = Promise.withResolvers<string>()
+  const log = { info: () => undefined, warn: () => undefined }
+  const launch = { kind: 'stdio' as const, command: '/no/such/command; true', args: [], env: {}, folder }
+  const started = startLineProcess({ launch, secrets: {}, log }, { onLine: () => undefined, onEnd: ended.resolve })
+  assert.match(await ended.promise, /could not be started: .*ENOENT/)
+  assert.equal(started.write('x'), false)
+  await started.stop()
+})
+
+test('a line that is too long ends the process', async (t) => {
+  const { ended, lines } = start(
+    t,
+    'console.log("short");process.stdout.write("x".repeat(5000));setInterval(()=>{},1000)',
+    { lineBytesMax: 1_000 },
+  )
+  assert.equal(await ended, 'it wrote a line that is too long')
+  assert.deepEqual(lines, ['short'])
+})
+
+test('what it says on stderr is logged without its secrets and within bounds', async (t) => {
+  const script = 'for (let i=0;i<3000;i++) console.error("line "+i+" "+process.env.TOKEN+" "+"y".repeat(5000))'
+  const { ended, logged } = start(t, script, { secrets: { TOKEN: 'very-secret' } })
+  await ended
+  assert.equal(logged.length, 1_000)
+  assert.ok(logged.every((line) => line.length < 2_100 && !line.includes('very-secret')))
+  assert.match(logged[0]!, /line 0 \[hidden\]/)
+})
+
+test('lines are read whole wherever the chunks are cut', async () => {
+  const text = 'one\r\n\n{"a":"ü"}\nlast without end'
+  for (const size of [1, 2, 5, 100]) {
+    const source = new PassThrough()
+    const lines: string[] = []
+    readLines(source, 100, { onLine: (line) => lines.push(line), onTooLong: () => assert.fail('too long') })
+    const bytes = Buffer.from(text)
+    for (let at = 0; at < bytes.length; at += size) source.write(bytes.subarray(at, at + size))
+    source.end()
+    await new Promise((resolve) => source.once('end', resolve))
+    assert.deepEqual(lines, ['one', '{"a":"ü"}'])
+  }
+})
