@@ -42,6 +42,7 @@ export interface CallRooms {
  */
 export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
   const params = readCallParams(call.envelope)
+  rooms.exchanges.requireRoom(call.caller)
   const view = await rooms.facts.view(call.caller)
   const tool = view.catalogue?.tools.get(params.name)
 
@@ -59,9 +60,11 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
       ? hold(rooms, call, { ...judged, decision })
       : refuse(rooms, call, { view, name: params.name, decision })
 
+  // Once sent, the approval has done its work: that its time runs out then does not break the call off.
+  const held = { ...question, approval: approval && { ...approval, expiresAt: Infinity } }
   using exchange = rooms.exchanges.begin(call, async () => {
     const now = await rooms.facts.view(call.caller)
-    return decide(rooms.facts.gather(now, question)).allow
+    return decide(rooms.facts.gather(now, held)).allow
   })
   const receipt = await rooms.ledger.recordIntent(
     intentOf(call, { ...judged, decision }),
@@ -71,7 +74,9 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
     await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: 'not sent: the right was withdrawn' })
     throw new Fault('gateway.withdrawn', 'cannot call this tool: the right to it has just been withdrawn')
   }
-  await relay(rooms, { call, exchange, receipt, upstream: view.catalogue!.upstream, request: requestOf(call, judged) })
+  const { upstream } = view.catalogue!
+  await relay(rooms, { call, exchange, receipt, upstream, request: requestOf(call, judged) })
+  rooms.pool.watch(upstream)
 }
 
 async function judgeArguments(

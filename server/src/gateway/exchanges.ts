@@ -1,3 +1,5 @@
+import { Fault } from '../base/fault.ts'
+import { streamsPerPrincipalMax } from '../base/limits.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
 
@@ -16,6 +18,7 @@ export interface Exchange extends Disposable {
 /** All open exchanges of this process: the list that a withdrawal goes through. */
 export class Exchanges {
   readonly #open = new Set<Exchange>()
+  readonly #counts = new Map<string, number>()
   readonly #unsubscribe: () => void
   #checking: Promise<void> | undefined
   #again = false
@@ -45,16 +48,28 @@ export class Exchanges {
       signal: AbortSignal.any([of.signal, ending.signal]),
       end: (why) => ending.abort(new Error(why)),
       stillHolds,
-      [Symbol.dispose]: () => this.#open.delete(exchange),
+      [Symbol.dispose]: () => {
+        if (this.#open.delete(exchange)) this.#count(of.caller.principalId, -1)
+      },
     }
     this.#open.add(exchange)
+    this.#count(of.caller.principalId, 1)
     return exchange
   }
 
-  countOf(principalId: string): number {
-    let count = 0
-    for (const exchange of this.#open) if (exchange.caller.principalId === principalId) count++
-    return count
+  /** @throws {Fault} `gateway.too_many_streams` when this principal holds as many open as one may. */
+  requireRoom(caller: Caller): void {
+    if ((this.#counts.get(caller.principalId) ?? 0) < streamsPerPrincipalMax) return
+    throw new Fault(
+      'gateway.too_many_streams',
+      `cannot open one more: ${streamsPerPrincipalMax} calls and streams are open; wait or close one`,
+    )
+  }
+
+  #count(principalId: string, by: 1 | -1): void {
+    const count = (this.#counts.get(principalId) ?? 0) + by
+    if (count === 0) this.#counts.delete(principalId)
+    else this.#counts.set(principalId, count)
   }
 
   /** Cancels the one open request of this grant with this id; does nothing where that is not exactly one. */

@@ -1,5 +1,4 @@
 import { Fault } from '../base/fault.ts'
-import { streamsPerPrincipalMax } from '../base/limits.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { isObject, type Envelope } from './envelope.ts'
 import type { Exchanges } from './exchanges.ts'
@@ -30,12 +29,7 @@ export async function openListening(
 ): Promise<void> {
   const { caller, reply, envelope } = listening
   await requireStanding(rooms.facts, caller)
-  if (rooms.exchanges.countOf(caller.principalId) >= streamsPerPrincipalMax) {
-    throw new Fault(
-      'gateway.too_many_streams',
-      `cannot open one more stream: ${streamsPerPrincipalMax} are open; close one`,
-    )
-  }
+  rooms.exchanges.requireRoom(caller)
   const wanted = envelope === undefined || readFilter(envelope)
   let shown = shownTo(rooms.facts, await rooms.facts.view(caller))
   using exchange = rooms.exchanges.begin(listening, async () => {

@@ -8,6 +8,7 @@ import type { UpstreamConnection } from './upstream/upstream-kind.ts'
 
 /** How old the last look at an upstream may be before a list is shown, and how long such a look may take. */
 const lookAgeMaxMs = 10_000
+const watchAgeMaxMs = 60_000
 const probeTimeMaxMs = 20_000
 
 /** What the pool needs of the other rooms. */
@@ -17,11 +18,11 @@ export interface PoolRooms {
   feed: Feed
   inventory: Inventory
   /** Opens a connection to an upstream, lazily: nothing happens before its first use. */
-  open(upstream: Upstream, onListChanged: () => void): Promise<UpstreamConnection>
+  open(upstream: Upstream, onListChanged: () => void): UpstreamConnection
 }
 
 interface Member {
-  connection: Promise<UpstreamConnection>
+  connection: UpstreamConnection
   lookedAt: number | undefined
   looking: Promise<void> | undefined
 }
@@ -40,7 +41,7 @@ export class Pool {
   }
 
   /** The connection to an upstream. Whether it may be used is not asked here: a call needs its receipt. */
-  get(upstream: Upstream): Promise<UpstreamConnection> {
+  get(upstream: Upstream): UpstreamConnection {
     return this.#member(upstream).connection
   }
 
@@ -54,6 +55,12 @@ export class Pool {
     if (age > lookAgeMaxMs) await this.look(upstream)
   }
 
+  /** Looks at the upstream in the background if the last look is older than a minute; called with each call. */
+  watch(upstream: Upstream): void {
+    const { lookedAt } = this.#member(upstream)
+    if (lookedAt === undefined || this.#rooms.clock.monotonic() - lookedAt > watchAgeMaxMs) void this.look(upstream)
+  }
+
   /** Looks at the upstream now: what it is and which tools it offers. Looks that overlap are one. */
   look(upstream: Upstream): Promise<void> {
     const member = this.#member(upstream)
@@ -64,7 +71,7 @@ export class Pool {
   async #look(upstream: Upstream, member: Member): Promise<void> {
     const { inventory, clock, log } = this.#rooms
     try {
-      const found = await probeUpstream(await member.connection, AbortSignal.timeout(probeTimeMaxMs))
+      const found = await probeUpstream(member.connection, AbortSignal.timeout(probeTimeMaxMs))
       await inventory.observe(upstream.name, found)
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
@@ -72,6 +79,8 @@ export class Pool {
       await inventory.recordProbeFailure(upstream.name, text).catch(() => undefined)
     } finally {
       member.lookedAt = clock.monotonic()
+      // Of what does not serve nothing stays open: a reviewer looked, no more.
+      if (upstream.state !== 'approved') await this.#drop(upstream.name)
     }
   }
 
@@ -79,7 +88,6 @@ export class Pool {
     let member = this.#members.get(upstream.name)
     if (member === undefined) {
       const connection = this.#rooms.open(upstream, () => void this.look(upstream).catch(() => undefined))
-      connection.catch(() => this.#members.delete(upstream.name))
       member = { connection, lookedAt: undefined, looking: undefined }
       this.#members.set(upstream.name, member)
     }
@@ -96,7 +104,7 @@ export class Pool {
     const member = this.#members.get(name)
     if (member === undefined) return
     this.#members.delete(name)
-    await member.connection.then((connection) => connection.close()).catch(() => undefined)
+    await member.connection.close().catch(() => undefined)
   }
 
   /** Ends every connection; processes of ours are gone when it resolves. */

@@ -47,8 +47,7 @@ export async function relay(rooms: { ledger: Ledger; pool: Pool; log: Log }, rec
 }
 
 async function act(pool: Pool, { call, exchange, receipt, upstream, request }: Recorded): Promise<End> {
-  const connection = await pool.get(upstream)
-  const answer = await connection.send(receipt, request, exchange.signal)
+  const answer = await pool.get(upstream).send(receipt, request, exchange.signal)
   if (answer.kind === 'stream') return passStream(answer, call, exchange)
   return {
     outcome: outcomeOf(answer.message, answer.bytes),

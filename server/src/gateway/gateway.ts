@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import type { Approvals } from '../approval/approvals.ts'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { Door } from '../base/listen.ts'
+import type { Log } from '../base/log.ts'
+import type { Inventory } from '../inventory/inventory.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Principal } from '../model/principal.ts'
+import type { Client, Grant } from '../model/rights.ts'
+import type { Launch, Upstream } from '../model/upstream.ts'
+import type { Feed } from '../store/feed.ts'
+import { Exchanges } from './exchanges.ts'
+import { FactSource } from './facts.ts'
+import { Pool } from './pool.ts'
+import { gatewayDoor, type TokenJudge } from './serve.ts'
+import { builtinLaunches } from './upstream/builtin.ts'
+import type { MessageDispatcher, ResolvedLaunch, UpstreamConnection, UpstreamNeeds } from './upstream/upstream-kind.ts'
+import { kindsOfUpstream } from './upstreams.ts'
+
+/** What the gateway stands on. */
+export interface GatewayRooms {
+  clock: Clock
+  log: Log
+  feed: Feed
+  ledger: Ledger
+  inventory: Inventory
+  approvals: Approvals
+  oauth: TokenJudge & {
+    findGrant(id: string): Promise<Grant | undefined>
+    findClient(id: string): Promise<Client | undefined>
+  }
+  findPrincipal(id: string): Promise<Principal | undefined>
+  openCredential: (upstream: string) => ReturnType<UpstreamNeeds['credential']>
+  /** The guarded way out. */
+  dispatcher: MessageDispatcher
+  origin: string
+  dataDir: string
+  /** Launch specifications by name, from the configuration. */
+  stdio: Readonly<Record<string, { command: string; args: string[]; env: Record<string, string> }>>
+}
+
+/** The MCP door, open. */
+export interface Gateway {
+  door: Door
+  /** Looks at an upstream now: what it is and which tools it offers. The findings are in the inventory afterwards. */
+  look(upstream: Upstream): Promise<void>
+  /** Ends every stream, connection and process of ours; resolves when they are gone. */
+  close(): Promise<void>
+}
+
+/** Opens the MCP door on the rooms below it. */
+export function openGateway(rooms: GatewayRooms): Gateway {
+  const { clock, log, feed, ledger, inventory, approvals, oauth, origin } = rooms
+  const sources = {
+    findPrincipal: rooms.findPrincipal,
+    findClient: (id: string) => oauth.findClient(id),
+    findGrant: (id: string) => oauth.findGrant(id),
+    readPinned: (upstream: string) => inventory.readPinned(upstream),
+    listEntitlements: (of: { principalId: string; upstream: string }) => inventory.listEntitlements(of),
+  }
+  const pool = new Pool({
+    clock,
+    log,
+    feed,
+    inventory,
+    open: (upstream, onListChanged) => openConnection(rooms, upstream, onListChanged),
+  })
+  const exchanges = new Exchanges(feed)
+  const door = gatewayDoor({
+    clock,
+    log,
+    ledger,
+    approvals,
+    oauth,
+    origin,
+    pool,
+    exchanges,
+    facts: new FactSource({ feed, sources, clock }),
+    mayApprove: inventory.mayApprove,
+  })
+  return {
+    door,
+    look: (upstream) => pool.look(upstream),
+    async close() {
+      exchanges.close()
+      await pool.close()
+    },
+  }
+}
+
+function openConnection(rooms: GatewayRooms, upstream: Upstream, onListChanged: () => void): UpstreamConnection {
+  const { clock, log, dispatcher } = rooms
+  const spec = { name: upstream.name, launch: resolveLaunch(rooms, upstream), learnt: upstream.learnt }
+  const credential = () => rooms.openCredential(upstream.name)
+  return kindsOfUpstream[upstream.launch.kind].open(spec, { clock, log, dispatcher, credential, onListChanged })
+}
+
+// What is started comes from the configuration or from the product, by name; never from a record that a form could write.
+function resolveLaunch(rooms: GatewayRooms, { name, launch }: { name: string; launch: Launch }): ResolvedLaunch {
+  if (launch.kind === 'http') return launch
+  const folder = join(rooms.dataDir, 'upstreams', name)
+  const configured = rooms.stdio[launch.command]
+  if (configured !== undefined) return { kind: 'stdio', folder, ...configured }
+  const builtin = builtinLaunches[launch.command]
+  if (builtin !== undefined) return builtin.launchIn(folder)
+  throw new Fault(
+    'gateway.launch_unknown',
+    `cannot start \`${name}\`: the configuration has no command \`${launch.command}\` under \`stdio\``,
+  )
+}
