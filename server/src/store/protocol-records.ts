@@ -49,18 +49,19 @@ export async function insertProtocolRecord(handle: Handle, record: ProtocolRecor
   return row !== undefined
 }
 
-/** The payload of a record, and when it was consumed. Expired ones are found until they are swept. */
+/** The record of this key, and when it was consumed. Expired ones are found until they are swept. */
 export async function findProtocolRecord(
   handle: Handle,
   key: string,
-): Promise<
-  { payload: Record<string, unknown>; grantId: string | undefined; consumedAt: number | undefined } | undefined
-> {
+): Promise<(ProtocolRecord & { consumedAt: number | undefined }) | undefined> {
   const row = await open(handle).selectFrom('protocol_records').selectAll().where('key', '=', key).executeTakeFirst()
   if (row === undefined) return undefined
   return {
+    key: row.key,
+    model: row.model,
     payload: JSON.parse(row.payload) as Record<string, unknown>,
     grantId: row.grant_id ?? undefined,
+    expiresAt: row.expires_at ?? 0,
     consumedAt: row.consumed_at ?? undefined,
   }
 }

@@ -62,13 +62,20 @@ test('a document that is not there, not JSON, too large or about another client 
   await assert.rejects(secret, (error) => error instanceof Fault && error.code === 'oauth.client_invalid')
 })
 
+test('a host that is silent is told from one that says no', async () => {
+  const silent = (error: unknown) => error instanceof Fault && error.code === 'oauth.document_unreachable'
+  for (const status of [500, 503, 429]) await assert.rejects(documents(() => ({ status })).documents.read(id), silent)
+  const down = documents(() => Promise.reject(new TypeError('connect refused'))).documents
+  await assert.rejects(down.read(id), silent)
+})
+
 test('a failure is not remembered: the next reading asks again', async () => {
   let down = true
   const { documents: read, asked } = documents(() => {
     if (down) throw new TypeError('connect refused')
     return {}
   })
-  await assert.rejects(read.read(id), unusable)
+  await assert.rejects(read.read(id), Fault)
   down = false
   await read.read(id)
   assert.equal(asked.length, 2)

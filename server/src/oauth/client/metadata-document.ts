@@ -58,7 +58,8 @@ export class MetadataDocuments {
   /**
    * Fetches and reads a document. Failures are never remembered.
    *
-   * @throws {Fault} `oauth.document_unusable` if it cannot be had or does not say what it must; `base.busy`.
+   * @throws {Fault} `oauth.document_unreachable` if its host is silent; `oauth.document_unusable` or
+   *   `oauth.client_invalid` if it does not say what it must; `base.busy`.
    */
   read(clientId: string): Promise<FetchedDocument> {
     let reading = this.#underWay.get(clientId)
@@ -74,8 +75,9 @@ export class MetadataDocuments {
 
   async #read(clientId: string): Promise<FetchedDocument> {
     const response = await this.#fetch(clientId, limits).catch((cause: unknown) => {
-      throw unusable('it could not be fetched', cause)
+      throw unreachable('it could not be fetched', cause)
     })
+    if (response.status >= 500 || response.status === 429) throw unreachable(`its host answered ${response.status}`)
     if (response.status !== 200) throw unusable(`its host answered with status ${response.status}`)
     if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(response.headers.get('content-type') ?? '')) {
       throw unusable('it is not JSON')
@@ -110,8 +112,12 @@ function freshFor(cacheControl: string | null): number {
 }
 
 function unusable(why: string, cause?: unknown): Fault {
-  return new Fault('oauth.document_unusable', `cannot use the client’s metadata document: ${why}`, {
+  return new Fault('oauth.document_unusable', `cannot use the client’s metadata document: ${why}`, { cause })
+}
+
+function unreachable(why: string, cause?: unknown): Fault {
+  return new Fault('oauth.document_unreachable', `cannot read the client’s metadata document: ${why}`, {
     cause,
-    ...(cause === undefined ? {} : { detail: cause instanceof Error ? cause.message : JSON.stringify(cause) }),
+    ...(cause instanceof Error ? { detail: cause.message } : {}),
   })
 }

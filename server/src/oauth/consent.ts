@@ -1,0 +1,151 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { formBytesMax } from '../base/limits.ts'
+import { type Door, readBody } from '../base/listen.ts'
+import { pageHeaders } from '../base/page.ts'
+import type { Grant } from '../model/rights.ts'
+import type { StoredClient } from '../store/clients.ts'
+import type { Clients } from './clients.ts'
+import { readConsentForm } from './consent/form.ts'
+import { digestOfOffer, offerTools, type OfferedTool } from './consent/offer.ts'
+import { consentPage } from './consent/view.ts'
+import type { Grants } from './grants.ts'
+import { upstreamOf } from './metadata.ts'
+import type { Catalogue, People, PinnedTools, SignedIn } from './ports.ts'
+import type { Engine, WaitingRequest } from './provider.ts'
+
+/** What the consent page needs. */
+export interface ConsentParts {
+  origin: string
+  clock: Clock
+  engine: Engine
+  clients: Clients
+  grants: Grants
+  people: People
+  catalogue: Catalogue
+}
+
+/** What one person sees of one request. */
+interface Sight {
+  waiting: WaitingRequest
+  signedIn: SignedIn
+  client: StoredClient
+  pinned: PinnedTools
+  earlier: Grant | undefined
+  tools: OfferedTool[]
+  shown: string
+}
+
+const address = /^\/consent\/([\w-]{10,64})$/
+
+/**
+ * The consent page, `/consent/<request>`: shown for every authorization, before anything is issued, and never skipped.
+ *
+ * Promise: a grant comes into being only by a form of this page, sent by the signed-in principal from the browser that
+ * began the authorization, and holds exactly tools that the page offered, by the definitions that it offered them with.
+ *
+ * @see docs/decisions/0003-oidc-provider.md
+ */
+export function consentDoor(parts: ConsentParts): Door {
+  return {
+    name: 'consent',
+    match: (path) => address.test(path),
+    handle: async (request, response) => {
+      const uid = address.exec((request.url ?? '').split('?', 1)[0]!)?.[1] ?? ''
+      if (request.method !== 'GET' && request.method !== 'HEAD' && request.method !== 'POST') {
+        response.writeHead(405, { allow: 'GET, HEAD, POST' }).end()
+        return
+      }
+      const waiting = await parts.engine.findWaiting(request, response, uid)
+      const signedIn = await parts.people.whoIs(request)
+      if (waiting.answered) return redirect(response, waiting.returnTo)
+      if (signedIn === undefined) return redirect(response, parts.people.signInUrl(`/consent/${uid}`))
+      const sight = await look(parts, waiting, signedIn)
+      if (request.method === 'POST') await answer(parts, sight, { request, response })
+      else show(sight, response)
+    },
+  }
+}
+
+async function look(parts: ConsentParts, waiting: WaitingRequest, signedIn: SignedIn): Promise<Sight> {
+  const now = parts.clock.now()
+  const principalId = signedIn.principal.id
+  const upstream = upstreamOf(parts.origin, waiting.resource) ?? ''
+  const [client, pinned, entitlements, grants] = await Promise.all([
+    parts.clients.resolve(waiting.clientId),
+    parts.catalogue.readPinned(upstream),
+    parts.catalogue.listEntitlements({ principalId, upstream }),
+    parts.grants.list({ principalId, clientId: waiting.clientId, upstream, activeAt: now }),
+  ])
+  if (client === undefined || pinned?.upstream.state !== 'approved') {
+    throw new Fault('oauth.consent_ended', 'cannot go on with this request: the program or the server was withdrawn')
+  }
+  const earlier = grants[0]
+  const tools = offerTools({ pinned, entitlements, earlier, now })
+  const shown = digestOfOffer({ clientName: client.name, redirectUri: waiting.redirectUri, upstream, tools })
+  return { waiting, signedIn, client, pinned, earlier, tools, shown }
+}
+
+function show(sight: Sight, response: ServerResponse, problem?: string): void {
+  const { waiting, signedIn, client, pinned, earlier, tools, shown } = sight
+  const text = consentPage({
+    uid: waiting.uid,
+    csrf: signedIn.csrf,
+    shown,
+    who: signedIn.principal.name,
+    client,
+    redirectUri: waiting.redirectUri,
+    upstream: pinned.upstream,
+    tools,
+    again: earlier !== undefined,
+    problem,
+  })
+  // Browsers hold the redirects that follow a form against this policy.
+  response.writeHead(problem === undefined ? 200 : 422, pageHeaders({ formActions: [waiting.redirectUri] }))
+  response.end(text)
+}
+
+async function answer(
+  parts: ConsentParts,
+  sight: Sight,
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+): Promise<void> {
+  const body = new URLSearchParams(Buffer.from(await readBody(request, formBytesMax)).toString())
+  await parts.people.checkForm(request, body)
+  const form = readConsentForm(body)
+  const { waiting, signedIn, client, pinned, tools, shown } = sight
+  if (form.answer === 'refuse') {
+    await parts.engine.answer(request, response, { refused: true })
+    return
+  }
+  if (form.shown !== shown) {
+    show(sight, response, 'Something changed while you were reading. Look again, then answer.')
+    return
+  }
+  const offered = new Map(tools.map((tool) => [tool.name, tool.digest]))
+  const chosen = new Map([...form.tools].flatMap((name) => (offered.has(name) ? [[name, offered.get(name)!]] : [])))
+  if (chosen.size !== form.tools.size) {
+    throw new Fault('oauth.request_refused', 'cannot give this: the form names a tool that was not offered')
+  }
+  if (chosen.size === 0) {
+    show(sight, response, 'Choose at least one tool, or refuse.')
+    return
+  }
+  const choice = {
+    principalId: signedIn.principal.id,
+    client: { id: client.id, name: client.name },
+    upstream: pinned.upstream.name,
+    tools: chosen,
+    durationSeconds: form.durationSeconds,
+  }
+  const grant = await parts.grants.give(choice, async (tx) => {
+    await parts.engine.takeAnswer(tx, waiting.uid)
+    await parts.clients.admit(tx, client)
+  })
+  await parts.engine.answer(request, response, { principalId: choice.principalId, grantId: grant.id })
+}
+
+function redirect(response: ServerResponse, location: string): void {
+  response.writeHead(303, { location, 'cache-control': 'no-store' }).end()
+}

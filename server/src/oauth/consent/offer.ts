@@ -1,0 +1,85 @@
+import { compareEffect, type Effect, type Trait } from '../../model/effect.ts'
+import type { Entitlement, Grant } from '../../model/rights.ts'
+import { digestOf } from '../../base/ids.ts'
+import type { PinnedTools } from '../ports.ts'
+
+/** A tool that a person may give to a client. */
+export interface OfferedTool {
+  name: string
+  title: string | undefined
+  description: string | undefined
+  effect: Effect
+  traits: Trait[]
+  /** Digest of the pinned definition: what is given is this, not whatever has the name later. */
+  digest: string
+  /** Whether it is ticked before the person does anything. */
+  preselected: boolean
+  /** Whether the client had it, by this definition, until now. */
+  had: boolean
+}
+
+const descriptionMax = 240
+
+/**
+ * What the consent page offers: the tools that are pinned, that the principal may use now, and that are not above the
+ * upstream's ceiling. Mildest first, then by name.
+ *
+ * Ticked beforehand is what only reads and returns no secrets, and what this client had before by the same definition;
+ * never what destroys.
+ */
+export function offerTools(facts: {
+  pinned: PinnedTools
+  entitlements: Entitlement[]
+  earlier: Grant | undefined
+  now: number
+}): OfferedTool[] {
+  const { pinned, earlier, now } = facts
+  const usable = new Set(
+    facts.entitlements
+      .filter((one) => one.right === 'use' && one.upstream === pinned.upstream.name && holds(one, now))
+      .map((one) => one.tool),
+  )
+  const offered: OfferedTool[] = []
+  for (const [name, { tool, definition }] of pinned.tools) {
+    if (tool.pin !== 'pinned' || tool.digest === undefined || !usable.has(name)) continue
+    if (compareEffect(tool.effect, pinned.upstream.ceiling) > 0) continue
+    const had = earlier?.tools.get(name) === tool.digest
+    const harmless = tool.effect === 'read' && !tool.traits.includes('secret')
+    offered.push({
+      name,
+      ...wordsOf(definition),
+      effect: tool.effect,
+      traits: tool.traits,
+      digest: tool.digest,
+      preselected: tool.effect !== 'destructive' && (earlier === undefined ? harmless : had),
+      had,
+    })
+  }
+  return offered.sort((a, b) => compareEffect(a.effect, b.effect) || (a.name < b.name ? -1 : 1))
+}
+
+/** Digest of all that a person saw and judged by: a form that was made from something else is not taken. */
+export function digestOfOffer(seen: {
+  clientName: string
+  redirectUri: string
+  upstream: string
+  tools: OfferedTool[]
+}): string {
+  const tools = seen.tools.map(({ name, digest, effect, traits }) => [name, digest, effect, traits])
+  return digestOf(JSON.stringify([seen.clientName, seen.redirectUri, seen.upstream, tools]))
+}
+
+function holds(entitlement: Entitlement, now: number): boolean {
+  return entitlement.revokedAt === undefined && (entitlement.endsAt === undefined || entitlement.endsAt > now)
+}
+
+function wordsOf(definition: unknown): Pick<OfferedTool, 'title' | 'description'> {
+  const { title, description } = (definition ?? {}) as { title?: unknown; description?: unknown }
+  return { title: textOf(title, 100), description: textOf(description, descriptionMax) }
+}
+
+function textOf(value: unknown, max: number): string | undefined {
+  if (typeof value !== 'string') return undefined
+  const line = value.trim().replace(/\s+/g, ' ')
+  return line.length > max ? `${line.slice(0, max - 1)}…` : line || undefined
+}

@@ -1,0 +1,163 @@
+import { html, type Html, page } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import type { Effect } from '../../model/effect.ts'
+import type { Client } from '../../model/rights.ts'
+import { receiverOf } from '../client/redirect-uri.ts'
+import { durations, usualDurationSeconds } from './form.ts'
+import type { OfferedTool } from './offer.ts'
+
+/** What the consent page shows. */
+export interface ConsentView {
+  uid: string
+  csrf: string
+  shown: string
+  who: string
+  client: Pick<Client, 'id' | 'source' | 'name'>
+  redirectUri: string
+  upstream: { name: string; purpose: string }
+  tools: OfferedTool[]
+  /** Whether this client has a grant on this upstream now. */
+  again: boolean
+  /** What was wrong with the last answer. */
+  problem: string | undefined
+}
+
+const effectWords: Record<Effect, { title: string; hint: string }> = {
+  read: { title: 'Reads', hint: 'Looks things up and changes nothing.' },
+  write: { title: 'Writes', hint: 'Adds or changes things.' },
+  destructive: {
+    title: 'Destroys',
+    hint: 'Deletes, ends or resets things. Each single call waits until another person approves it.',
+  },
+}
+
+const traitWords = {
+  secret: 'returns secrets',
+  money: 'moves money',
+  outward: 'reaches others',
+  execution: 'runs code',
+  access: 'changes access',
+} as const
+
+/** Writes the consent page. Everything from the client and from the upstream is text of a stranger. */
+export function consentPage(view: ConsentView): string {
+  const name = visible(view.client.name)
+  const upstream = view.upstream.name
+  return page({
+    title: `Connect ${name}`,
+    width: 'narrow',
+    body: html`<h1>Let “${name}” use <code>${upstream}</code>?</h1>
+      ${view.problem && html`<p class="notice bad" role="alert">${view.problem}</p>`}
+      <dl class="facts">
+        <dt>Program</dt>
+        <dd><strong>${name}</strong><br /><span class="small muted">${originOf(view.client)}</span></dd>
+        <dt>Answer goes to</dt>
+        <dd>${receiver(view.redirectUri)}</dd>
+        <dt>Server</dt>
+        <dd><code>${upstream}</code><br /><span class="small muted">${visible(view.upstream.purpose)}</span></dd>
+        <dt>On behalf of</dt>
+        <dd>${visible(view.who)}</dd>
+      </dl>
+      ${caution(view)} ${view.tools.length === 0 ? nothingToGive(view) : choiceForm(view)}`,
+  })
+}
+
+function originOf(client: ConsentView['client']): Html {
+  switch (client.source) {
+    case 'metadata-document': {
+      const { host } = new URL(client.id)
+      return html`It is described at <strong>${visible(host)}</strong>: <code>${visible(client.id)}</code>`
+    }
+    case 'registration':
+      return html`It registered itself here and chose its name. Nobody has checked who it is.`
+    case 'configuration':
+      return html`Your administrator registered it.`
+  }
+}
+
+function receiver(redirectUri: string): Html {
+  const { kind, name } = receiverOf(redirectUri)
+  if (kind === 'web') return html`<strong>${visible(name)}</strong>`
+  if (kind === 'loopback') return html`a program on this computer, at <code>${visible(name)}</code>`
+  return html`the program on this computer that opens <code>${visible(name)}</code> addresses`
+}
+
+function caution({ redirectUri }: ConsentView): Html | undefined {
+  if (receiverOf(redirectUri).kind === 'web') return undefined
+  return html`<p class="notice warn">
+    Any program on this computer can claim this name and wait for the answer. Go on only if you started this connection
+    yourself, just now.
+  </p>`
+}
+
+function nothingToGive(view: ConsentView): Html {
+  return html`<p class="notice">
+      You may not use any tool of <code>${view.upstream.name}</code> yet. Ask an administrator of this gateway, then
+      connect again.
+    </p>
+    <form method="post" action="/consent/${view.uid}">
+      <input type="hidden" name="csrf" value="${view.csrf}" />
+      <div class="actions"><button name="answer" value="refuse">Go back</button></div>
+    </form>`
+}
+
+function choiceForm(view: ConsentView): Html {
+  const groups = (['read', 'write', 'destructive'] as const).map((effect) => ({
+    effect,
+    tools: view.tools.filter((tool) => tool.effect === effect),
+  }))
+  return html`<form method="post" action="/consent/${view.uid}">
+    <input type="hidden" name="csrf" value="${view.csrf}" />
+    <input type="hidden" name="shown" value="${view.shown}" />
+    ${
+      view.again &&
+      html`<p class="notice">
+        This program has access now. What it had is ticked, except what destroys; your answer replaces what it had.
+      </p>`
+    }
+    ${groups.filter(({ tools }) => tools.length > 0).map(({ effect, tools }) => toolGroup(effect, tools, view.again))}
+    <div class="field">
+      <label for="duration">For how long</label>
+      <select id="duration" name="duration">
+        ${durations.map(
+          ({ seconds, label }) =>
+            html`<option value="${seconds}" ${seconds === usualDurationSeconds ? html` selected` : ''}>
+              ${label}
+            </option>`,
+        )}
+      </select>
+      <p class="hint">You can withdraw it at any time.</p>
+    </div>
+    <div class="actions">
+      <button class="primary" name="answer" value="accept">Accept</button>
+      <button name="answer" value="refuse">Refuse</button>
+    </div>
+  </form>`
+}
+
+function toolGroup(effect: Effect, tools: OfferedTool[], again: boolean): Html {
+  const { title, hint } = effectWords[effect]
+  return html`<fieldset>
+    <legend><span class="badge ${effect}">${title}</span> <span class="muted">${tools.length}</span></legend>
+    <p class="hint">${hint}</p>
+    <ul class="choices">
+      ${tools.map(
+        (tool) =>
+          html`<li>
+            <label>
+              <input type="checkbox" name="tool" value="${tool.name}" ${tool.preselected ? html` checked` : ''} />
+              <span>
+                <span class="name">${visible(tool.name)}</span>
+                ${tool.traits.map((trait) => html`<span class="badge trait">${traitWords[trait]}</span> `)}
+                ${again && !tool.had ? html`<span class="badge">new</span>` : ''}
+                ${
+                  (tool.description ?? tool.title) &&
+                  html`<br /><span class="small muted">${visible(tool.description ?? tool.title ?? '')}</span>`
+                }
+              </span>
+            </label>
+          </li>`,
+      )}
+    </ul>
+  </fieldset>`
+}

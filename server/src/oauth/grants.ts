@@ -1,0 +1,159 @@
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { digestOf, makeId } from '../base/ids.ts'
+import type { Grant } from '../model/rights.ts'
+import {
+  findStoredGrant,
+  type GrantFilter,
+  insertGrant,
+  listStoredGrants,
+  revokeStoredGrants,
+} from '../store/grants.ts'
+import { deleteProtocolRecordsOfGrants } from '../store/protocol-records.ts'
+import type { Handle, Store } from '../store/store.ts'
+import type { OnRevoke, Recorder } from './ports.ts'
+
+/** What a person chose on the consent page. */
+export interface Choice {
+  principalId: string
+  client: { id: string; name: string }
+  upstream: string
+  /** Tool name → digest of the definition that was shown. */
+  tools: ReadonlyMap<string, string>
+  durationSeconds: number
+}
+
+/** Grants that are meant together: those that match every field that is given, at least one. */
+export type GrantsOf = { principalId?: string; clientId?: string; upstream?: string }
+
+// A page of grants; nobody reads more at once.
+const listedMax = 1_000
+// An entry holds 64 KiB: longer lists of tools are recorded as their number and digest.
+const recordedToolsMax = 300
+
+class AlreadyRevoked extends Error {}
+
+/** The grants: the rights that principals gave to clients. This is their only record: the protocol engine reads it too. */
+export class Grants {
+  readonly #store: Store
+  readonly #recorder: Recorder
+  readonly #clock: Clock
+  readonly #onRevoke: OnRevoke
+
+  constructor(parts: { store: Store; recorder: Recorder; clock: Clock; onRevoke: OnRevoke }) {
+    this.#store = parts.store
+    this.#recorder = parts.recorder
+    this.#clock = parts.clock
+    this.#onRevoke = parts.onRevoke
+  }
+
+  /** The grant of this id, whatever its state. */
+  find(id: string): Promise<Grant | undefined> {
+    return findStoredGrant(this.#store, id)
+  }
+
+  /** The grants that match, newest first, at most 1,000. */
+  list(filter: GrantFilter): Promise<Grant[]> {
+    return listStoredGrants(this.#store, filter, listedMax)
+  }
+
+  /**
+   * Gives a grant.
+   *
+   * Promise: grant, ledger entry and `alongside` commit together or not at all. Earlier grants of the same principal to
+   * the same client on the same upstream end with it, so that the last choice is the one that holds.
+   *
+   * @param alongside Runs once, within the transaction.
+   * @returns The grant, active from now.
+   * @throws {Fault} `ledger.unavailable`: nothing was given.
+   */
+  async give(choice: Choice, alongside: (tx: Handle) => Promise<void>): Promise<Grant> {
+    const now = this.#clock.now()
+    const grant: Grant = {
+      id: makeId(this.#clock),
+      principalId: choice.principalId,
+      clientId: choice.client.id,
+      upstream: choice.upstream,
+      createdAt: now,
+      endsAt: now + choice.durationSeconds * 1_000,
+      revokedAt: undefined,
+      revokedBecause: undefined,
+      tools: choice.tools,
+    }
+    const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }
+    const earlier = await this.list({ ...same, activeAt: now })
+    const details = {
+      principalId: grant.principalId,
+      clientId: grant.clientId,
+      clientName: choice.client.name,
+      upstream: grant.upstream,
+      endsAt: grant.endsAt,
+      ...describeTools(grant.tools),
+      ...(earlier.length > 0 ? { supersedes: earlier.map(({ id }) => id) } : {}),
+    }
+    const change = {
+      by: grant.principalId,
+      what: 'grant.given',
+      about: { kind: 'grant', id: grant.id },
+      details,
+    } as const
+    await this.#recorder.recordChange(change, async (tx) => {
+      await alongside(tx)
+      await this.revokeWithin(tx, same, 'replaced by a newer choice')
+      await insertGrant(tx, grant)
+    })
+    return grant
+  }
+
+  /**
+   * Revokes a grant: its tokens are refused from now on, and cannot be renewed.
+   *
+   * Promise: when it resolves, the grant is revoked, whoever did it.
+   *
+   * @param by Id of the principal, or `system`.
+   * @throws {Fault} `oauth.grant_unknown` if there is no such grant.
+   */
+  async revoke({ by, id, reason }: { by: string; id: string; reason: string }): Promise<void> {
+    const grant = await this.find(id)
+    if (grant === undefined)
+      throw new Fault('oauth.grant_unknown', 'cannot revoke this grant: there is none of this id')
+    if (grant.revokedAt !== undefined) return
+    const { principalId, clientId, upstream } = grant
+    const change = {
+      by,
+      what: 'grant.revoked',
+      about: { kind: 'grant', id },
+      reason,
+      details: { principalId, clientId, upstream },
+    } as const
+    const work = async (tx: Handle): Promise<void> => {
+      // Somebody else was faster: an entry that changes nothing is not written.
+      if ((await this.#revokeWhich(tx, { id }, reason)).length === 0) throw new AlreadyRevoked()
+    }
+    await this.#recorder.recordChange(change, work).catch((error: unknown) => {
+      if (!(error instanceof AlreadyRevoked)) throw error
+    })
+  }
+
+  /**
+   * Revokes within the transaction of a greater change, such as of a client or of a principal, all that belongs to it.
+   *
+   * @returns the ids of the grants that ended by it.
+   */
+  revokeWithin(tx: Handle, which: GrantsOf, because: string): Promise<string[]> {
+    return this.#revokeWhich(tx, which, because)
+  }
+
+  async #revokeWhich(tx: Handle, which: GrantsOf & { id?: string }, because: string): Promise<string[]> {
+    const ids = await revokeStoredGrants(tx, which, { at: this.#clock.now(), because })
+    await deleteProtocolRecordsOfGrants(tx, ids)
+    for (const grantId of ids) await this.#onRevoke(tx, { grantId })
+    return ids
+  }
+}
+
+function describeTools(tools: ReadonlyMap<string, string>): Record<string, unknown> {
+  if (tools.size <= recordedToolsMax) return { tools: Object.fromEntries(tools) }
+  const lines = [...tools].map(([name, digest]) => `${name} ${digest}`).sort()
+  return { toolCount: tools.size, toolsDigest: digestOf(lines.join('\n')) }
+}

@@ -1,0 +1,186 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { Log } from '../base/log.ts'
+import { pageHeaders } from '../base/page.ts'
+import { consumeProtocolRecord } from '../store/protocol-records.ts'
+import type { Handle, Store } from '../store/store.ts'
+import type { FetchDocument } from './client/metadata-document.ts'
+import type { Clients } from './clients.ts'
+import type { Grants } from './grants.ts'
+import { endpoints } from './metadata.ts'
+import type { Catalogue, People, Secrets } from './ports.ts'
+import { engineAdapter, recordKey } from './provider/adapter.ts'
+import { type BrowserBinding, browserBinding } from './provider/browser-binding.ts'
+import { errorPage } from './provider/error-page.ts'
+import { engineSettings } from './provider/settings.ts'
+
+/** An authorization request that waits for a person. */
+export interface WaitingRequest {
+  uid: string
+  clientId: string
+  redirectUri: string
+  /** The resource indicator, one that exists. */
+  resource: string
+  /** Whether it was answered already. */
+  answered: boolean
+  /** Where the browser goes on after the answer. */
+  returnTo: string
+}
+
+/** What a person answers to an authorization request. */
+export type Answer = { principalId: string; grantId: string } | { refused: true }
+
+/** The protocol engine: the certified library behind our doors. */
+export interface Engine {
+  /** Serves a request to one of the `endpoints`, the continuation of an authorization included. */
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /**
+   * The authorization request that this browser waits with.
+   *
+   * @throws {Fault} `oauth.consent_ended` if it ended, or belongs to another browser.
+   */
+  findWaiting(request: IncomingMessage, response: ServerResponse, uid: string): Promise<WaitingRequest>
+  /**
+   * Takes the right to answer a request: at most one taker succeeds, and only if the transaction commits.
+   *
+   * @throws {Fault} `oauth.consent_ended` if it was answered already.
+   */
+  takeAnswer(tx: Handle, uid: string): Promise<void>
+  /** Gives the answer to the engine; the browser then goes to `returnTo` of the request. */
+  answer(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void>
+  /** The client that a request to the revocation endpoint authenticated as, once it was served. */
+  authenticatedClient(request: IncomingMessage): string | undefined
+}
+
+interface EngineParts {
+  origin: string
+  store: Store
+  clock: Clock
+  log: Log
+  secrets: Secrets
+  people: People
+  catalogue: Catalogue
+  clients: Clients
+  grants: Grants
+  fetch: FetchDocument
+  registration: boolean
+}
+
+/**
+ * Opens the protocol engine.
+ *
+ * The browser of an authorization request is bound to it twice: by the engine's own cookies, which live below the paths
+ * where they are needed, and by one with the `__Host-` prefix, which no neighbouring subdomain can plant.
+ *
+ * @see docs/decisions/0003-oidc-provider.md
+ */
+export async function openEngine(parts: EngineParts): Promise<Engine> {
+  const { origin, clock } = parts
+  const binding = browserBinding(origin)
+  const authenticated = new WeakMap<IncomingMessage, string>()
+  const provider = await makeProvider(parts, binding)
+  provider.use(async (ctx, next) => {
+    const uid = resumed(ctx.path)
+    if (uid !== undefined && !binding.holds(ctx, uid)) {
+      ctx.status = 400
+      ctx.set(pageHeaders())
+      ctx.body = errorPage({ error: 'invalid_request', description: 'this answer was given in another browser' })
+      return
+    }
+    if (uid !== undefined) binding.release(ctx, uid)
+    await next()
+    dropEngineSession(ctx, provider.cookieName('session'))
+    const oidc = (ctx as Partial<KoaContextWithOIDC>).oidc
+    if (ctx.path === endpoints.revocation && ctx.status === 200 && oidc?.client) {
+      authenticated.set(ctx.req, oidc.client.clientId)
+    }
+  })
+  const handle = provider.callback()
+
+  return {
+    async serve(request, response) {
+      await handle(behindOrigin(request, origin), response)
+    },
+    async findWaiting(request, response, uid) {
+      const ctx = provider.createContext(behindOrigin(request, origin), response)
+      const waiting = await provider.interactionDetails(request, response).catch(() => undefined)
+      if (waiting?.uid !== uid || !binding.holds(ctx, uid)) throw ended()
+      const { client_id: clientId, redirect_uri: redirectUri, resource } = waiting.params as Record<string, string>
+      if (!clientId || !redirectUri || !resource) throw ended()
+      return {
+        uid,
+        clientId,
+        redirectUri,
+        resource,
+        answered: waiting.result !== undefined,
+        returnTo: waiting.returnTo,
+      }
+    },
+    async takeAnswer(tx, uid) {
+      if (!(await consumeProtocolRecord(tx, recordKey('Interaction', uid), clock.now()))) throw ended()
+    },
+    async answer(request, response, answer) {
+      const result =
+        'refused' in answer
+          ? { error: 'access_denied', error_description: 'the person refused' }
+          : {
+              login: { accountId: answer.principalId, remember: false, ts: Math.floor(clock.now() / 1_000) },
+              consent: { grantId: answer.grantId },
+            }
+      await provider.interactionFinished(behindOrigin(request, origin), response, result, {
+        mergeWithLastSubmission: false,
+      })
+    },
+    authenticatedClient: (request) => authenticated.get(request),
+  }
+
+  function ended(): Fault {
+    return new Fault(
+      'oauth.consent_ended',
+      'cannot go on with this request: it ended, was answered already, or was begun in another browser; start again from your program',
+    )
+  }
+}
+
+async function makeProvider(parts: EngineParts, binding: BrowserBinding): Promise<Provider> {
+  const { origin, log, secrets } = parts
+  const ends = new WeakMap<object, number>()
+  const [{ keys }, cookieKeys] = await Promise.all([secrets.tokenKeys(), secrets.cookieKeys()])
+  const adapter = engineAdapter({ ...parts, ends })
+  const provider = new Provider(
+    origin,
+    engineSettings({ ...parts, ends, keys, cookieKeys, adapter, bind: binding.bind }),
+  )
+  provider.proxy = true
+  provider.silent = true
+  const failed = (error: unknown): void => log.error({ error }, 'the protocol engine failed')
+  provider.on('server_error', (_ctx, error) => failed(error))
+  ;(provider as NodeJS.EventEmitter).on('error', failed)
+  return provider
+}
+
+function resumed(path: string): string | undefined {
+  return path.startsWith(`${endpoints.authorization}/`) ? path.slice(endpoints.authorization.length + 1) : undefined
+}
+
+// What the wire says of scheme and host is not believed: links and cookies follow the configured origin.
+function behindOrigin(request: IncomingMessage, origin: string): IncomingMessage {
+  const { protocol, host } = new URL(origin)
+  request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
+  request.headers['x-forwarded-host'] = host
+  delete request.headers['x-forwarded-for']
+  Object.assign(request, { originalUrl: request.url })
+  return request
+}
+
+// The engine would remember who signed in; here only `identity` does, and the next authorization asks it again.
+function dropEngineSession(ctx: { response: KoaContextWithOIDC['response'] }, name: string): void {
+  const cookies = ctx.response.get('set-cookie') as unknown as string[] | string | undefined
+  const kept = [cookies ?? []]
+    .flat()
+    .filter((cookie) => !cookie.startsWith(`${name}=`) && !cookie.startsWith(`${name}.sig=`))
+  ctx.response.remove('set-cookie')
+  if (kept.length > 0) ctx.response.set('set-cookie', kept)
+}

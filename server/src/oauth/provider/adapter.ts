@@ -1,0 +1,157 @@
+import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider'
+import type { Clock } from '../../base/clock.ts'
+import { digestOf } from '../../base/ids.ts'
+import {
+  consumeProtocolRecord,
+  deleteProtocolRecord,
+  findProtocolRecord,
+  insertProtocolRecord,
+  type ProtocolRecord,
+  upsertProtocolRecord,
+} from '../../store/protocol-records.ts'
+import type { Store } from '../../store/store.ts'
+import type { Clients } from '../clients.ts'
+import type { Grants } from '../grants.ts'
+import { resourceFor, scope } from '../metadata.ts'
+import { findEngineClient, registerEngineClient } from './engine-client.ts'
+
+interface AdapterParts {
+  store: Store
+  clock: Clock
+  origin: string
+  clients: Clients
+  grants: Grants
+  /** Until when the grant of a request holds, for the lifetime of what is issued under it. */
+  ends: WeakMap<object, number>
+}
+
+/** The key of a record: whoever reads the store learns no code and no token from it. */
+export function recordKey(model: string, id: string): string {
+  return digestOf(`${model}\n${id}`)
+}
+
+/**
+ * Where the protocol engine keeps its things. Clients and grants are ours, it only sees them; sessions it has none, since
+ * whoever signs in is known to `identity`; access tokens are signed and not kept; the rest are records.
+ */
+export function engineAdapter(parts: AdapterParts): AdapterFactory {
+  return (model) => {
+    switch (model) {
+      case 'Client':
+        return { ...refusing(model), find: (id) => findEngineClient(parts.clients, id), upsert: register(parts) }
+      case 'Grant':
+        return grantAdapter(parts)
+      case 'Session':
+      case 'AccessToken':
+        return { ...refusing(model), ...forgetful }
+      case 'AuthorizationCode':
+      case 'RefreshToken':
+        return recordAdapter(parts, model)
+      case 'Interaction':
+        return { ...recordAdapter(parts, model), consume: refusing(model).consume }
+      case 'ReplayDetection':
+        return { ...recordAdapter(parts, model), upsert: (id, payload, seconds) => once(parts, id, payload, seconds) }
+      default:
+        return refusing(model)
+    }
+  }
+}
+
+const forgetful = {
+  upsert: async () => undefined,
+  find: async () => undefined,
+  findByUid: async () => undefined,
+  destroy: async () => undefined,
+  revokeByGrantId: async () => undefined,
+} satisfies Partial<Adapter>
+
+/** What the engine has no business to ask of a model fails loudly. */
+function refusing(model: string): Adapter {
+  const refuse = async () => {
+    throw new TypeError(`the protocol engine may not do this with ${model}`)
+  }
+  return {
+    upsert: refuse,
+    find: refuse,
+    findByUserCode: refuse,
+    findByUid: refuse,
+    consume: refuse,
+    destroy: refuse,
+    revokeByGrantId: refuse,
+  }
+}
+
+function register({ clients }: AdapterParts): Adapter['upsert'] {
+  return (id, payload) => registerEngineClient(clients, id, payload)
+}
+
+function grantAdapter({ clock, grants, origin, ends }: AdapterParts): Adapter {
+  return {
+    ...refusing('Grant'),
+    async find(id) {
+      const grant = await grants.find(id)
+      if (grant === undefined || grant.revokedAt !== undefined || grant.endsAt <= clock.now()) return undefined
+      const request = Provider.ctx
+      if (request !== undefined) ends.set(request, grant.endsAt)
+      // No `exp`: the engine would hold it against its own clock.
+      return {
+        jti: id,
+        kind: 'Grant',
+        iat: Math.floor(grant.createdAt / 1_000),
+        accountId: grant.principalId,
+        clientId: grant.clientId,
+        openid: { scope: `openid ${scope}` },
+        resources: { [resourceFor(origin, grant.upstream)]: scope },
+      } as AdapterPayload
+    },
+    // The engine calls this when a code or a refresh token is used twice, and when the client gives a token back.
+    async destroy(id) {
+      const reason =
+        Provider.ctx?.oidc?.route === 'revocation' ? 'the client gave its token back' : 'a token was used twice'
+      await grants.revoke({ by: 'system', id, reason })
+    },
+  }
+}
+
+function recordOf(parts: AdapterParts, what: { model: string; id: string; payload: AdapterPayload; seconds: number }) {
+  const { jti: _secret, ...payload } = what.payload
+  return {
+    key: recordKey(what.model, what.id),
+    model: what.model,
+    payload,
+    grantId: payload.grantId,
+    expiresAt: parts.clock.now() + what.seconds * 1_000,
+  } satisfies ProtocolRecord
+}
+
+function recordAdapter(parts: AdapterParts, model: string): Adapter {
+  const { store, clock, grants } = parts
+  return {
+    ...refusing(model),
+    async upsert(id, payload, seconds) {
+      if (seconds === undefined) throw new TypeError(`${model} must end`)
+      await upsertProtocolRecord(store, recordOf(parts, { model, id, payload, seconds }))
+    },
+    async find(id) {
+      const record = await findProtocolRecord(store, recordKey(model, id))
+      if (record === undefined || record.expiresAt <= clock.now()) return undefined
+      return { ...record.payload, jti: id, ...(record.consumedAt === undefined ? {} : { consumed: record.consumedAt }) }
+    },
+    // Two requests may have found the record unused; one consumes it, and the other is a second use like any later one.
+    async consume(id) {
+      const key = recordKey(model, id)
+      if (await consumeProtocolRecord(store, key, clock.now())) return
+      const grantId = (await findProtocolRecord(store, key))?.grantId
+      if (grantId !== undefined) await grants.revoke({ by: 'system', id: grantId, reason: 'a token was used twice' })
+      throw new errors.InvalidGrant('already used')
+    },
+    destroy: (id) => deleteProtocolRecord(store, recordKey(model, id)),
+    // Goes with the grant, in its transaction: the engine never revokes the one without the other.
+    revokeByGrantId: async () => undefined,
+  }
+}
+
+async function once(parts: AdapterParts, id: string, payload: AdapterPayload, seconds = 600): Promise<void> {
+  const record = recordOf(parts, { model: 'ReplayDetection', id, payload, seconds })
+  if (!(await insertProtocolRecord(parts.store, record))) throw new errors.InvalidClientAuth('assertion used twice')
+}

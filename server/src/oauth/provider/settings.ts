@@ -1,0 +1,171 @@
+import { type Adapter, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { JWK } from 'jose'
+import type { Clock } from '../../base/clock.ts'
+import { accessTokenSeconds } from '../access-token.ts'
+import type { FetchDocument } from '../client/metadata-document.ts'
+import { assertionAlgorithms, endpoints, resourceFor, scope, upstreamOf } from '../metadata.ts'
+import type { Catalogue, People } from '../ports.ts'
+import { renderError } from './error-page.ts'
+
+/** How long an authorization request may wait for the person: to sign in, read and choose. */
+export const interactionSeconds = 1_800
+
+const codeSeconds = 60
+// Document of a client's keys; fifty keys are 40 kB.
+const keysBytesMax = 64 * 1_024
+
+export interface EngineParts {
+  origin: string
+  clock: Clock
+  people: Pick<People, 'findPrincipal'>
+  catalogue: Pick<Catalogue, 'findUpstream'>
+  fetch: FetchDocument
+  adapter: (model: string) => Adapter
+  ends: WeakMap<object, number>
+  keys: JWK[]
+  cookieKeys: string[]
+  registration: boolean
+  /** Binds an authorization request to the browser, before it goes to the consent page. */
+  bind(ctx: KoaContextWithOIDC, uid: string): void
+}
+
+/**
+ * The engine's configuration. What is off: implicit and hybrid flows, its own sessions and pages, opaque access tokens,
+ * `offline_access`, PAR, DPoP, userinfo, introspection, logout, device flow. What MCP asks for on top is in the functions.
+ */
+export function engineSettings(parts: EngineParts): Configuration {
+  const secure = parts.origin.startsWith('https:')
+  const cookie = { httpOnly: true, sameSite: 'lax', signed: true, overwrite: true, secure } as const
+  const prefix = secure ? '__Secure-' : ''
+  return {
+    adapter: parts.adapter,
+    jwks: { keys: parts.keys as Required<NonNullable<Configuration['jwks']>>['keys'] },
+    routes: { ...endpoints },
+    scopes: ['openid', scope],
+    claims: { openid: ['sub'], auth_time: null, iss: null },
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    pkce: { required: () => true },
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientDefaults: { id_token_signed_response_alg: 'ES256', response_types: ['code'] },
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES256'],
+      clientAuthSigningAlgValues: assertionAlgorithms as ('ES256' | 'PS256' | 'RS256' | 'EdDSA' | 'Ed25519')[],
+    },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    clockTolerance: 0,
+    clientBasedCORS: () => true,
+    cookies: {
+      names: {
+        session: `${prefix}sallyport-engine`,
+        interaction: `${prefix}sallyport-request`,
+        resume: `${prefix}sallyport-resume`,
+      },
+      long: cookie,
+      short: cookie,
+      keys: parts.cookieKeys,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      userinfo: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      dPoP: { enabled: false },
+      revocation: { enabled: true },
+      registration: { enabled: parts.registration, issueRegistrationAccessToken: false },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_ctx, _client, several) => requireResource(several),
+        useGrantedResource: () => true,
+        getResourceServerInfo: (ctx, resource) => readResource(parts, ctx, resource),
+      },
+    },
+    findAccount: (_ctx, id) => findAccount(parts, id),
+    loadExistingGrant: (ctx) => {
+      const grantId = ctx.oidc.result?.consent?.grantId
+      return grantId === undefined ? undefined : ctx.oidc.provider.Grant.find(grantId)
+    },
+    interactions: {
+      url: (ctx, interaction) => {
+        parts.bind(ctx, interaction.uid)
+        return `/consent/${interaction.uid}`
+      },
+    },
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    expiresWithSession: () => false,
+    rotateRefreshToken: true,
+    revokeGrantPolicy: () => true,
+    extraTokenClaims: (_ctx, token) => ('grantId' in token ? { grant_id: token.grantId } : undefined),
+    formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurClock(parts.clock, jwt.payload) } },
+    assertJwtClientAuthClaimsAndHeader: (_ctx, claims) => {
+      // Of several audiences, or another than the issuer, the assertion may have been meant for somebody else.
+      if (claims['aud'] !== parts.origin) throw new errors.InvalidClientAuth('the audience must be the issuer alone')
+    },
+    ttl: {
+      AccessToken: (ctx) => Math.min(accessTokenSeconds, remaining(parts, ctx)),
+      RefreshToken: (ctx) => remaining(parts, ctx),
+      AuthorizationCode: codeSeconds,
+      IdToken: accessTokenSeconds,
+      Interaction: interactionSeconds,
+      Session: interactionSeconds,
+      Grant: interactionSeconds,
+    },
+    fetch: (url, options) => fetchFor(parts.fetch, url, options),
+    fetchResponseBodyLimits: { jwks_uri: keysBytesMax },
+    renderError,
+  }
+}
+
+function requireResource(several: readonly string[] | undefined): never {
+  throw new errors.InvalidTarget(
+    several === undefined
+      ? 'the resource parameter is required: the address of the MCP server'
+      : 'exactly one resource parameter is allowed',
+  )
+}
+
+async function readResource(parts: EngineParts, ctx: KoaContextWithOIDC, resource: string) {
+  if (Array.isArray(ctx.oidc.params?.['resource'])) requireResource([])
+  const name = upstreamOf(parts.origin, resource)
+  const upstream = name === undefined ? undefined : await parts.catalogue.findUpstream(name)
+  if (upstream?.state !== 'approved') throw new errors.InvalidTarget('there is no such resource here')
+  return {
+    scope,
+    audience: resourceFor(parts.origin, upstream.name),
+    accessTokenFormat: 'jwt' as const,
+    accessTokenTTL: accessTokenSeconds,
+    jwt: { sign: { alg: 'ES256' as const } },
+  }
+}
+
+async function findAccount(parts: EngineParts, id: string) {
+  const principal = await parts.people.findPrincipal(id)
+  if (principal?.state !== 'active') return undefined
+  return { accountId: id, claims: async () => ({ sub: id }) }
+}
+
+function remaining({ clock, ends }: EngineParts, ctx: KoaContextWithOIDC): number {
+  const endsAt = ends.get(ctx)
+  if (endsAt === undefined) throw new TypeError('nothing is issued without a grant')
+  return Math.max(1, Math.floor((endsAt - clock.now()) / 1_000))
+}
+
+// The engine reads the machine's clock; verification reads ours.
+function onOurClock(clock: Clock, payload: Record<string, unknown>): void {
+  const seconds = Number(payload['exp']) - Number(payload['iat'])
+  payload['iat'] = Math.floor(clock.now() / 1_000)
+  payload['exp'] = Number(payload['iat']) + seconds
+}
+
+/** The keys of clients that sign are fetched through the egress guard, like all else. */
+async function fetchFor(fetch: FetchDocument, url: string | URL | Request, options?: RequestInit): Promise<Response> {
+  if ((options?.method ?? 'GET') !== 'GET') throw new TypeError('the protocol engine only reads')
+  const address = url instanceof Request ? url.url : String(url)
+  const { status, headers, body } = await fetch(address, { bytesMax: keysBytesMax, timeoutMs: 2_500 })
+  const kept = ['content-type', 'cache-control', 'expires'].flatMap((name) => {
+    const value = headers.get(name)
+    return value === null ? [] : [[name, value] as [string, string]]
+  })
+  return new Response(Buffer.from(body), { status, headers: kept })
+}
