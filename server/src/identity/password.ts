@@ -44,14 +44,14 @@ export interface PasswordHasher {
  */
 export function readPassword(text: string, about: { login: string; name: string }): string {
   const password = text.normalize('NFKC')
-  const length = [...password].length
+  const length = Array.from(password).length
   const lower = password.toLowerCase()
   const refuse = (why: string) => new Fault('identity.password_refused', `cannot use this password: ${why}`)
   if (length < charactersMin) throw refuse(`it has fewer than ${charactersMin} characters`)
   if (length > charactersMax) throw refuse(`it has more than ${charactersMax} characters`)
   const words = [about.login, about.login.split('@')[0]!, ...about.name.split(/\s+/)].map((word) => word.toLowerCase())
   const rest = words.reduce((left, word) => (word.length >= 3 ? left.replaceAll(word, '') : left), lower)
-  if ([...rest].length < charactersMin / 2) throw refuse('it is little more than the name')
+  if (Array.from(rest).length < charactersMin / 2) throw refuse('it is little more than the name')
   if (new Set(lower).size < 5) throw refuse('it has too few different characters')
   if (common.test(password) || isRun(lower)) throw refuse('it is one that everybody tries first')
   return password
@@ -136,6 +136,6 @@ function read(text: string): Hash {
 
 function isRun(text: string): boolean {
   const runs = ['abcdefghijklmnopqrstuvwxyz', '01234567890123456789', 'qwertyuiopasdfghjklzxcvbnm']
-  const backwards = [...text].reverse().join('')
+  const backwards = Array.from(text).toReversed().join('')
   return runs.some((run) => run.includes(text) || run.includes(backwards))
 }

@@ -54,13 +54,13 @@ export interface SignInDesk {
   mint(): { secret: string; id: string }
 }
 
-/** Opens the sign-ins of one origin. */
-export function openSignIns(parts: { store: Store; clock: Clock; origin: string }): SignIns & SignInDesk {
+/** Opens the sign-ins of one origin, and the desk that makes them. */
+export function openSignIns(parts: { store: Store; clock: Clock; origin: string }): { signIns: SignIns; desk: SignInDesk } {
   const { store, clock } = parts
   const cookies = openCookies(parts.origin)
   const secretOf = (req: IncomingMessage) => cookies.read(req, 'sallyport')
 
-  return {
+  const signIns: SignIns = {
     async whoIs(req) {
       const secret = secretOf(req)
       if (!secret) return undefined
@@ -80,6 +80,8 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string 
       return path === '/' ? '/sign-in' : `/sign-in?return_to=${encodeURIComponent(path)}`
     },
     endSignIns: (tx, principalId) => deleteSignInsOf(tx, principalId),
+  }
+  const desk: SignInDesk = {
     async start(req, { principalId, provider, secret }) {
       const before = secretOf(req)
       const now = clock.now()
@@ -100,5 +102,5 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string 
       const secret = makeSecret()
       return { secret, id: digestOf(secret) }
     },
-  }
+  }  return { signIns, desk }
 }

@@ -1,0 +1,74 @@
+import type { CustomFetch } from 'openid-client'
+import type { Clock } from '../base/clock.ts'
+import type { Config } from '../base/config.ts'
+import type { Door } from '../base/listen.ts'
+import type { Log } from '../base/log.ts'
+import type { Store } from '../store/store.ts'
+import type { Keyring } from '../vault/keyring.ts'
+import type { Sealer } from '../vault/sealer.ts'
+import { openIdentityDoor } from './door.ts'
+import { openIdps } from './idps.ts'
+import { type Invitations, openInvitations } from './invitations.ts'
+import { openThrottle } from './login/throttle.ts'
+import { openLogins } from './login.ts'
+import { type OperatorKeys, openOperatorKeys } from './operator-keys.ts'
+import { openPasswordHasher } from './password.ts'
+import { type OnDisable, openPrincipals, type Principals } from './principals.ts'
+import type { IdentityLedger } from './records.ts'
+import { openCookies } from './sign-in/cookies.ts'
+import { openBrowsers } from './sign-in/forms.ts'
+import { openSignIns, type SignIns } from './sign-ins.ts'
+
+/** Who: identity providers, sign-ins, principals, invitations, operator keys. */
+export interface Identity extends SignIns, Principals, Invitations, OperatorKeys {
+  /** The pages under `/sign-in`, `/sign-out` and `/join`. */
+  readonly door: Door
+}
+
+/** What identity stands on. */
+export interface IdentityParts {
+  store: Store
+  ledger: IdentityLedger
+  vault: Sealer & Keyring
+  clock: Clock
+  config: Pick<Config, 'origin' | 'login'>
+  /** The way out to the identity providers. */
+  dialer: { fetch: CustomFetch }
+  log: Log
+  /** What else must end when a principal is disabled, in this order. */
+  onDisable?: OnDisable[]
+}
+
+/**
+ * Opens identity: nothing is fetched from an identity provider until somebody signs in there.
+ *
+ * @throws {Fault} `vault.cannot_open` if the cookie keys cannot be opened.
+ */
+export async function openIdentity(parts: IdentityParts): Promise<Identity> {
+  const { store, ledger, vault, clock, config, log } = parts
+  const { origin } = config
+  const hasher = openPasswordHasher()
+  const idps = openIdps({ config, store, hasher, fetch: (url, options) => parts.dialer.fetch(url, options), clock })
+  const browsers = openBrowsers(openCookies(origin), await vault.cookieKeys('identity'))
+  const { signIns, desk } = openSignIns({ store, clock, origin })
+  const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })
+  const throttle = openThrottle()
+  const logins = openLogins({
+    store,
+    ledger,
+    sealer: vault,
+    clock,
+    origin,
+    idps,
+    throttle,
+    signIns: desk,
+    invitations: invitationDesk,
+  })
+  return {
+    door: openIdentityDoor({ origin, idps, logins, signIns, desk, browsers, invitations: invitationDesk, hasher, log }),
+    ...signIns,
+    ...invitations,
+    ...openPrincipals({ store, ledger, clock, onDisable: parts.onDisable ?? [] }),
+    ...openOperatorKeys({ store, ledger, clock }),
+  }
+}

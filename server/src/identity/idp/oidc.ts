@@ -1,0 +1,172 @@
+import {
+  allowInsecureRequests,
+  authorizationCodeGrant,
+  AuthorizationResponseError,
+  buildAuthorizationUrl,
+  calculatePKCECodeChallenge,
+  ClientSecretBasic,
+  ClientSecretPost,
+  clockTolerance,
+  Configuration,
+  type CustomFetch,
+  customFetch,
+  discovery,
+  enableNonRepudiationChecks,
+  fetchUserInfo,
+  None,
+  randomNonce,
+  randomPKCECodeVerifier,
+  type ServerMetadata,
+} from 'openid-client'
+import type { Clock } from '../../base/clock.ts'
+import type { OidcProviderConfig } from '../../base/config.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Person, RedirectIdp } from '../idp.ts'
+
+const timeoutSeconds = 10
+const metadataSeconds = 60 * 60
+const clockToleranceSeconds = 30
+const subjectCharactersMax = 255
+
+type Claims = Record<string, unknown>
+
+export interface OidcParts {
+  provider: OidcProviderConfig
+  /** The dialler's: the only way out of the house. */
+  fetch: CustomFetch
+  clock: Clock
+}
+
+/** @see https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth */
+export function openOidc({ provider, fetch, clock }: OidcParts): RedirectIdp {
+  const issuer = new URL(provider.issuer)
+  const insecure = issuer.protocol === 'http:'
+  let known: { configuration: Promise<Configuration>; until: number } | undefined
+
+  async function discover(): Promise<Configuration> {
+    const execute = [enableNonRepudiationChecks, ...(insecure ? [allowInsecureRequests] : [])]
+    const found = await discovery(issuer, provider.clientId, undefined, None(), {
+      [customFetch]: fetch,
+      timeout: timeoutSeconds,
+      execute,
+    })
+    const metadata = found.serverMetadata()
+    checkEndpoint(metadata.authorization_endpoint, insecure)
+    const made = new Configuration(
+      metadata,
+      provider.clientId,
+      { [clockTolerance]: clockToleranceSeconds },
+      authenticationFor(metadata, provider.clientSecret),
+    )
+    made[customFetch] = fetch
+    made.timeout = timeoutSeconds
+    for (const extension of execute) extension(made)
+    return made
+  }
+
+  function configured(): Promise<Configuration> {
+    if (known === undefined || known.until <= clock.monotonic()) {
+      const configuration = discover()
+      known = { configuration, until: clock.monotonic() + metadataSeconds * 1_000 }
+      // What failed is not kept: the next login asks again.
+      configuration.catch(() => (known = undefined))
+    }
+    return known.configuration
+  }
+
+  return {
+    way: 'redirect',
+    id: provider.id,
+    name: provider.name,
+    async begin({ state, callback }) {
+      const [verifier, nonce] = [randomPKCECodeVerifier(), randomNonce()]
+      try {
+        const url = buildAuthorizationUrl(await configured(), {
+          redirect_uri: callback,
+          scope: provider.scopes.join(' '),
+          state,
+          nonce,
+          code_challenge: await calculatePKCECodeChallenge(verifier),
+          code_challenge_method: 'S256',
+        })
+        return { url: url.href, kept: { verifier, nonce } }
+      } catch (cause) {
+        throw failed(provider, cause)
+      }
+    },
+    async complete({ url, state, kept }) {
+      try {
+        const configuration = await configured()
+        const tokens = await authorizationCodeGrant(configuration, url, {
+          expectedState: state,
+          expectedNonce: kept['nonce']!,
+          pkceCodeVerifier: kept['verifier']!,
+          idTokenExpected: true,
+        })
+        const claims = tokens.claims()!
+        const shown = await describe(configuration, claims, tokens.access_token)
+        return personOf(configuration.serverMetadata().issuer, claims.sub, { ...shown, ...claims })
+      } catch (cause) {
+        throw failed(provider, cause)
+      }
+    },
+  }
+}
+
+function authenticationFor(metadata: ServerMetadata, secret: string | undefined) {
+  if (secret === undefined) return None()
+  // Discovery 1.0, section 3: without a list it is client_secret_basic.
+  const methods = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
+  return methods.includes('client_secret_basic') ? ClientSecretBasic(secret) : ClientSecretPost(secret)
+}
+
+function checkEndpoint(endpoint: string | undefined, insecure: boolean): void {
+  const protocol = endpoint !== undefined && URL.canParse(endpoint) ? new URL(endpoint).protocol : undefined
+  if (protocol !== 'https:' && !(insecure && protocol === 'http:')) {
+    throw new TypeError(`the authorization endpoint ${endpoint} is not https`)
+  }
+}
+
+// Some providers put the name only into userinfo. It is for display: a login does not fail for want of it.
+async function describe(configuration: Configuration, claims: Claims, accessToken: string): Promise<Claims> {
+  if (claims['name'] !== undefined || configuration.serverMetadata().userinfo_endpoint === undefined) return {}
+  try {
+    return await fetchUserInfo(configuration, accessToken, claims['sub'] as string)
+  } catch {
+    return {}
+  }
+}
+
+function personOf(issuer: string, subject: string, claims: Claims): Person {
+  if (!/^[\x21-\x7e]+$/.test(subject) || subject.length > subjectCharactersMax) {
+    throw new TypeError('the subject is not 1 to 255 visible ASCII characters')
+  }
+  const text = (name: string) => {
+    const value = claims[name]
+    const trimmed =
+      typeof value === 'string'
+        ? value
+            .replaceAll(/\p{Cc}/gu, '')
+            .trim()
+            .slice(0, 100)
+            .toWellFormed()
+        : ''
+    return trimmed || undefined
+  }
+  const name = text('name') ?? text('preferred_username') ?? text('email') ?? subject
+  return { issuer, subject, name, email: text('email') }
+}
+
+function failed(provider: OidcProviderConfig, cause: unknown): Fault {
+  if (cause instanceof Fault) return cause
+  const refused = cause instanceof AuthorizationResponseError && cause.error === 'access_denied'
+  const { message, code } = cause as { message?: string; code?: string }
+  const inner = (cause as { cause?: { message?: string } }).cause?.message
+  return new Fault(
+    'identity.provider_failed',
+    refused
+      ? `cannot sign in: \`${provider.name}\` or the person there said no`
+      : `cannot sign in: \`${provider.name}\` did not give an answer that can be believed`,
+    { cause, detail: [code, message, inner].filter(Boolean).join(': ') },
+  )
+}

@@ -1,0 +1,26 @@
+import type { CustomFetch } from 'openid-client'
+import type { Clock } from '../base/clock.ts'
+import type { Config } from '../base/config.ts'
+import type { Store } from '../store/store.ts'
+import { openLocal } from './idp/local.ts'
+import { openOidc } from './idp/oidc.ts'
+import type { Idp } from './idp.ts'
+import type { PasswordHasher } from './password.ts'
+
+/**
+ * The identity providers of a configuration, in the order in which the sign-in page offers them. A new kind is one file in
+ * `idp/` and one line here.
+ */
+export function openIdps(parts: {
+  config: Pick<Config, 'login'>
+  store: Store
+  hasher: PasswordHasher
+  fetch: CustomFetch
+  clock: Clock
+}): Idp[] {
+  const { store, hasher, fetch, clock } = parts
+  return [
+    ...(parts.config.login.local.enabled ? [openLocal({ store, hasher })] : []),
+    ...parts.config.login.oidc.map((provider) => openOidc({ provider, fetch, clock })),
+  ]
+}

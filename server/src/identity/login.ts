@@ -1,0 +1,187 @@
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { digestOf, makeSecret } from '../base/ids.ts'
+import type { Principal } from '../model/principal.ts'
+import {
+  countLoginAttempts,
+  deleteExpiredLoginAttempts,
+  insertLoginAttempt,
+  takeLoginAttempt,
+} from '../store/login-attempts.ts'
+import { findPrincipalBySubject } from '../store/principals.ts'
+import type { Store } from '../store/store.ts'
+import type { Sealer } from '../vault/sealer.ts'
+import type { FormIdp, Idp, Person, RedirectIdp } from './idp.ts'
+import type { InvitationDesk } from './invitations.ts'
+import { readReturnTo } from './login/return-to.ts'
+import type { Throttle } from './login/throttle.ts'
+import { admitPerson } from './principals.ts'
+import { type IdentityLedger, partyOf } from './records.ts'
+import type { SignInDesk } from './sign-ins.ts'
+
+/** How long a person may take at the provider. */
+const attemptSeconds = 10 * 60
+/** Attempts that may wait at once; each is a row of some hundred bytes. */
+const attemptsMax = 10_000
+
+/** A browser that asks to be let in. */
+export interface Visitor {
+  req: IncomingMessage
+  /** For the limits and the ledger. */
+  address: string
+}
+
+/** Somebody was let in. */
+export interface Entered {
+  principal: Principal
+  /** `Set-Cookie`. */
+  cookie: string
+  /** A path of ours. */
+  returnTo: string
+}
+
+/** The four ways through the first door. Each records that somebody came in before he is in, and each failure. */
+export interface Logins {
+  /**
+   * Signs in by login and password.
+   *
+   * @throws {Fault} `identity.sign_in_failed` for a wrong login and a wrong password alike, `identity.too_many`,
+   *   `identity.disabled` for the right password of a principal who is disabled.
+   */
+  withPassword(visitor: Visitor, fields: { login: string; password: string; returnTo: string }): Promise<Entered>
+  /**
+   * Begins a login at a provider.
+   *
+   * @param attempt `browser` is the secret of the browser that begins; only it can complete, once, within 10 minutes.
+   * @returns the provider's address.
+   */
+  begin(
+    visitor: Visitor,
+    attempt: { provider: string; browser: string; returnTo: string; link?: string | undefined },
+  ): Promise<string>
+  /**
+   * Completes a login when the browser comes back, and accepts the invitation that it was begun with.
+   *
+   * @throws {Fault} `identity.sign_in_failed` if this browser did not begin it, or it was completed already, or is too old;
+   *   `identity.provider_failed`; `identity.disabled`; `identity.link_invalid`.
+   */
+  complete(visitor: Visitor, answer: { provider: string; browser: string | undefined; url: URL }): Promise<Entered>
+  /** Signs in a principal who was made just now. */
+  enter(visitor: Visitor, given: { principal: Principal; provider: string; returnTo: string }): Promise<Entered>
+}
+
+/** Opens the logins over the providers of the configuration. */
+export function openLogins(parts: {
+  store: Store
+  ledger: IdentityLedger
+  sealer: Sealer
+  clock: Clock
+  origin: string
+  idps: readonly Idp[]
+  throttle: Throttle
+  signIns: SignInDesk
+  invitations: InvitationDesk
+}): Logins {
+  const { store, ledger, clock, idps, throttle } = parts
+
+  const enter: Logins['enter'] = async ({ req, address }, { principal, provider, returnTo }) => {
+    const { secret, id } = parts.signIns.mint()
+    await ledger.recordLogin({ status: 'success', provider, principal: partyOf(principal), signInId: id, address })
+    const cookie = await parts.signIns.start(req, { principalId: principal.id, provider, secret })
+    return { principal, cookie, returnTo: readReturnTo(returnTo) }
+  }
+
+  async function refuse(
+    visitor: Visitor,
+    given: { provider: string; person: Person | undefined; fault: Fault },
+  ): Promise<never> {
+    const { person, fault, provider } = given
+    const principal = person && (await findPrincipalBySubject(store, person.issuer, person.subject))
+    const known = principal ? { principal: partyOf(principal) } : {}
+    await ledger.recordLogin({ status: 'failure', provider, ...known, reason: fault.code, address: visitor.address })
+    throw fault
+  }
+
+  return {
+    enter,
+    async withPassword(visitor, { login, password, returnTo }) {
+      const idp = findIdp(idps, 'form', 'local') as FormIdp
+      const name = login.normalize('NFKC').trim().toLowerCase().slice(0, 200)
+      await throttle.admit(name, visitor.address)
+      const { ok, person } = await idp.check({ login: name, password: password.slice(0, 1_000) })
+      if (!ok) {
+        const fault = new Fault('identity.sign_in_failed', 'cannot sign in: the login or the password is wrong')
+        return refuse(visitor, { provider: idp.id, person, fault })
+      }
+      await throttle.succeeded(name, visitor.address)
+      const principal = await admitted(() => admitPerson(parts, person), { visitor, provider: idp.id, person })
+      return enter(visitor, { principal, provider: idp.id, returnTo })
+    },
+    async begin(visitor, { provider, browser, returnTo, link }) {
+      const idp = findIdp(idps, 'redirect', provider) as RedirectIdp
+      await throttle.admitBeginning(visitor.address)
+      await deleteExpiredLoginAttempts(store, clock.now())
+      if ((await countLoginAttempts(store)) >= attemptsMax) {
+        throw new Fault('base.busy', 'cannot begin a login now: too many wait to be completed')
+      }
+      const state = makeSecret()
+      const { url, kept } = await idp.begin({ state, callback: callbackOf(parts.origin, provider) })
+      const id = digestOf(state)
+      await insertLoginAttempt(store, {
+        id,
+        provider,
+        browser: digestOf(browser),
+        payload: parts.sealer.seal('login-attempt', id, JSON.stringify({ kept, link })),
+        returnTo: readReturnTo(returnTo),
+        expiresAt: clock.now() + attemptSeconds * 1_000,
+      })
+      return url
+    },
+    async complete(visitor, { provider, browser, url }) {
+      const idp = findIdp(idps, 'redirect', provider) as RedirectIdp
+      const states = url.searchParams.getAll('state')
+      const state = states[0] ?? ''
+      const attempt = states.length === 1 ? await takeLoginAttempt(store, digestOf(state), clock.now()) : undefined
+      const sameBrowser = browser !== undefined && attempt?.browser === digestOf(browser)
+      if (!attempt || attempt.provider !== provider || !sameBrowser) {
+        const fault = new Fault(
+          'identity.sign_in_failed',
+          'cannot complete this login: it was begun in another browser, took longer than 10 minutes, or was completed already; begin again',
+          { detail: attempt ? 'another browser or provider' : 'no such attempt' },
+        )
+        return refuse(visitor, { provider, person: undefined, fault })
+      }
+      const opened = Buffer.from(parts.sealer.open('login-attempt', attempt.id, attempt.payload)).toString()
+      const { kept, link } = JSON.parse(opened) as { kept: Record<string, string>; link?: string }
+      const person = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
+      const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
+      const principal = await admitted(join, { visitor, provider, person })
+      return enter(visitor, { principal, provider, returnTo: attempt.returnTo })
+    },
+  }
+
+  async function admitted<T>(
+    work: () => Promise<T>,
+    given: { visitor: Visitor; provider: string; person: Person | undefined },
+  ): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      const told = error instanceof Fault && error.code.startsWith('identity.')
+      if (!told) throw error
+      return refuse(given.visitor, { provider: given.provider, person: given.person, fault: error })
+    }
+  }
+}
+
+/** Where a provider sends the browser back to: each has its own address, so that none can answer for another. */
+export function callbackOf(origin: string, provider: string): string {
+  return `${origin}/sign-in/callback/${provider}`
+}
+
+function findIdp(idps: readonly Idp[], way: Idp['way'], id: string): Idp {
+  const found = idps.find((idp) => idp.way === way && idp.id === id)
+  if (found === undefined) throw new Fault('identity.not_found', 'cannot sign in this way: it is not offered here')
+  return found
+}

@@ -1,0 +1,101 @@
+import { html, type Html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import type { Idp } from '../idp.ts'
+import { hidden, problem, taskPage } from './frame.ts'
+
+export interface SignInPage {
+  idps: readonly Idp[]
+  /** For the form of this browser. */
+  token: string
+  returnTo: string
+  /** What was typed in as login, after a failure. */
+  login?: string | undefined
+  problem?: string | undefined
+  /** Who is signed in already. */
+  who?: { name: string; csrf: string } | undefined
+}
+
+export function signInPage(given: SignInPage): string {
+  const form = given.idps.some((idp) => idp.way === 'form')
+  const others = given.idps.filter((idp) => idp.way === 'redirect')
+  return taskPage(
+    'Sign in',
+    html`${problem(given.problem)} ${given.who && alreadySignedIn(given.who, given.returnTo)}
+      <div class="card">
+        ${others.map(
+          (idp) =>
+            html`<a class="button wide" href="/sign-in/with/${idp.id}?return_to=${encodeURIComponent(given.returnTo)}"
+              >Continue with ${visible(idp.name)}</a
+            >`,
+        )}
+        ${others.length > 0 && form && html`<p class="muted small">or with a password</p>`}
+        ${form && passwordForm(given)}
+      </div>`,
+  )
+}
+
+function passwordForm(given: SignInPage): Html {
+  return html`<form method="post" action="/sign-in">
+    ${hidden({ csrf: given.token, return_to: given.returnTo })}
+    <div class="field">
+      <label for="login">Login</label>
+      <input
+        id="login"
+        name="login"
+        value="${given.login ?? ''}"
+        autocomplete="username"
+        autocapitalize="none"
+        spellcheck="false"
+        maxlength="200"
+        required
+        ${given.login ? '' : html`autofocus`}
+      />
+    </div>
+    <div class="field">
+      <label for="password">Password</label>
+      <input
+        id="password"
+        name="password"
+        type="password"
+        autocomplete="current-password"
+        maxlength="1000"
+        required
+        ${given.login ? html`autofocus` : ''}
+      />
+    </div>
+    <button class="primary wide" type="submit">Sign in</button>
+  </form>`
+}
+
+function alreadySignedIn(who: { name: string; csrf: string }, returnTo: string): Html {
+  return html`<div class="notice">
+    <div class="row apart">
+      <span>You are signed in as <strong>${visible(who.name)}</strong>.</span>
+      <span class="row">
+        <a class="button quiet" href="${returnTo}">Continue</a>
+        <form class="inline" method="post" action="/sign-out">
+          ${hidden({ csrf: who.csrf })}
+          <button class="quiet" type="submit">Sign out</button>
+        </form>
+      </span>
+    </div>
+  </div>`
+}
+
+export function signOutPage(who: { name: string; csrf: string } | undefined): string {
+  if (who === undefined) {
+    return taskPage(
+      'Signed out',
+      html`<p>Nobody is signed in here.</p>
+        <p><a class="button" href="/sign-in">Sign in</a></p>`,
+    )
+  }
+  return taskPage(
+    'Sign out',
+    html`<form class="card" method="post" action="/sign-out">
+      ${hidden({ csrf: who.csrf })}
+      <p>You are signed in as <strong>${visible(who.name)}</strong>. Clients that you gave grants to keep them.</p>
+      <div class="actions"><button class="primary" type="submit">Sign out</button></div>
+    </form>`,
+  )
+}

@@ -1,0 +1,160 @@
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { makeId } from '../base/ids.ts'
+import type { Principal } from '../model/principal.ts'
+import { readReason } from '../model/rights.ts'
+import { endLinksBy } from '../store/one-time-links.ts'
+import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
+import {
+  findPrincipal,
+  findPrincipalBySubject,
+  insertPrincipal,
+  listAdministratorIds,
+  listPrincipals,
+  updatePrincipalDisplay,
+  updatePrincipalState,
+} from '../store/principals.ts'
+import { updateSetting } from '../store/settings.ts'
+import { deleteSignInsOf } from '../store/sign-ins.ts'
+import type { Handle, Store } from '../store/store.ts'
+import type { Person } from './idp.ts'
+import type { IdentityLedger } from './records.ts'
+
+/** What else must end when a principal is disabled: grants, approvals. Runs within the transaction that disables. */
+export type OnDisable = (tx: Handle, principalId: string) => Promise<void>
+
+/** Who answers for calls. */
+export interface Principals {
+  /** The principal of this id, disabled ones too. */
+  findPrincipal(id: string): Promise<Principal | undefined>
+  /** The principals in the order in which they came, after the id `after`; at most `limit`, by default 100. */
+  listPrincipals(page?: { after?: string; limit?: number }): Promise<Principal[]>
+  /**
+   * Disables a principal.
+   *
+   * Promise: when it resolves, his sign-ins, operator keys and open invitations have ended, and what `onDisable` ends, all
+   * in the transaction that records it.
+   *
+   * @param step `by` must be an administrator, `set-up` or `system`; `reason` has 3 to 500 characters.
+   * @throws {Fault} `identity.not_allowed`, `identity.not_found`, or `identity.last_administrator` if nobody could
+   *   administer afterwards; nothing was changed then.
+   */
+  disablePrincipal(step: { by: string; id: string; reason: string }): Promise<void>
+  /** Enables a principal again: he may sign in and has what entitlements he had; grants and keys stay revoked. */
+  enablePrincipal(step: { by: string; id: string; reason: string }): Promise<void>
+}
+
+interface PrincipalParts {
+  store: Store
+  ledger: IdentityLedger
+  clock: Clock
+  onDisable: OnDisable[]
+}
+
+/** Opens the principals. */
+export function openPrincipals(parts: PrincipalParts): Principals {
+  const { store, ledger, clock } = parts
+
+  async function step(what: 'disabled' | 'enabled', given: { by: string; id: string; reason: string }): Promise<void> {
+    const reason = readReason(given.reason)
+    const about = { kind: 'principal', id: given.id } as const
+    await ledger.recordChange({ by: given.by, what: `principal.${what}`, about, reason }, async (tx) => {
+      await lockAdministration(tx, clock)
+      await checkAdministers(tx, given.by, clock)
+      const changed = await updatePrincipalState(tx, given.id, what === 'enabled' ? 'active' : 'disabled', clock.now())
+      if (!changed)
+        throw new Fault('identity.not_found', `cannot find a principal \`${given.id}\` that is not ${what} yet`)
+      if (what === 'enabled') return
+      if ((await listAdministratorIds(tx, clock.now())).length === 0) {
+        throw new Fault('identity.last_administrator', 'cannot disable the last administrator: make another one first')
+      }
+      await deleteSignInsOf(tx, given.id)
+      await revokeOperatorKeysOf(tx, given.id, clock.now())
+      await endLinksBy(tx, given.id, clock.now())
+      for (const end of parts.onDisable) await end(tx, given.id)
+    })
+  }
+
+  return {
+    findPrincipal: (id) => findPrincipal(store, id),
+    listPrincipals: (page = {}) =>
+      listPrincipals(store, { after: page.after, limit: Math.min(page.limit ?? 100, 1_000) }),
+    disablePrincipal: (given) => step('disabled', given),
+    enablePrincipal: (given) => step('enabled', given),
+  }
+}
+
+/**
+ * Makes all who change who administers wait for one another until the transaction ends, so that two steps that are each
+ * right alone cannot leave nobody, or make two first administrators.
+ */
+export async function lockAdministration(tx: Handle, clock: Clock): Promise<void> {
+  await updateSetting(tx, 'identity.administration', String(clock.now()))
+}
+
+/** Refuses who neither administers nor is the house itself. Throws `identity.not_allowed`. */
+export async function checkAdministers(tx: Handle, by: string, clock: Clock): Promise<void> {
+  if (by === 'set-up' || by === 'system') return
+  if ((await listAdministratorIds(tx, clock.now())).includes(by)) return
+  throw new Fault('identity.not_allowed', 'cannot do this: only an administrator may', { detail: `by ${by}` })
+}
+
+/**
+ * The principal of a person whom an identity provider vouches for: found by issuer and subject, never by e-mail. Who is
+ * new is admitted with no rights at all.
+ *
+ * @throws {Fault} `identity.disabled` if he is disabled.
+ */
+export async function admitPerson(parts: Omit<PrincipalParts, 'onDisable'>, person: Person): Promise<Principal> {
+  const { store, ledger, clock } = parts
+  const found = await findPrincipalBySubject(store, person.issuer, person.subject)
+  if (found === undefined) {
+    const principal = newPrincipal(person, clock)
+    const about = { kind: 'principal', id: principal.id } as const
+    const details = { issuer: principal.issuer, subject: principal.subject, name: principal.name, rights: [] }
+    const inserted = await ledger
+      .recordChange({ by: principal.id, what: 'principal.joined', about, details }, async (tx) => {
+        if (!(await insertPrincipal(tx, principal))) throw new Overtaken()
+        return principal
+      })
+      .catch((error: unknown) => {
+        if (error instanceof Overtaken) return undefined
+        throw error
+      })
+    // The same person came in by two windows at once: the other was first.
+    return inserted ?? (await findPrincipalBySubject(store, person.issuer, person.subject))!
+  }
+  checkActive(found)
+  if (found.name === person.name && found.email === person.email) return found
+  const display = { name: person.name, email: person.email }
+  const about = { kind: 'principal', id: found.id } as const
+  await ledger.recordChange({ by: found.id, what: 'principal.changed', about, details: { name: person.name } }, (tx) =>
+    updatePrincipalDisplay(tx, found.id, display),
+  )
+  return { ...found, ...display }
+}
+
+/** Refuses a principal who is disabled. Throws `identity.disabled`. */
+export function checkActive(principal: Principal): void {
+  if (principal.state === 'active') return
+  throw new Fault('identity.disabled', 'cannot sign in: an administrator has disabled this principal', {
+    detail: principal.id,
+  })
+}
+
+/** A principal for a person who was not known. */
+export function newPrincipal(person: Person, clock: Clock): Principal {
+  return {
+    id: makeId(clock),
+    issuer: person.issuer,
+    subject: person.subject,
+    kind: 'person',
+    name: person.name,
+    email: person.email,
+    state: 'active',
+    createdAt: clock.now(),
+  }
+}
+
+/** Rolls a transaction back because another one did the same first. */
+class Overtaken extends Error {}
