@@ -73,12 +73,10 @@ export interface InvitationDesk {
 }
 
 /** Opens the invitations of one origin, and the desk that accepts them. */
-export function openInvitations(parts: {
-  store: Store
-  ledger: IdentityLedger
-  clock: Clock
-  origin: string
-}): { invitations: Invitations; desk: InvitationDesk } {
+export function openInvitations(parts: { store: Store; ledger: IdentityLedger; clock: Clock; origin: string }): {
+  invitations: Invitations
+  desk: InvitationDesk
+} {
   const { store, ledger, clock, origin } = parts
 
   async function make(given: {
@@ -183,7 +181,8 @@ export function openInvitations(parts: {
       })
       return principal
     },
-  }  return { invitations, desk }
+  }
+  return { invitations, desk }
 }
 
 function payloadOf(link: OneTimeLink): InvitationFor | undefined {

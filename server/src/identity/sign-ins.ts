@@ -55,7 +55,10 @@ export interface SignInDesk {
 }
 
 /** Opens the sign-ins of one origin, and the desk that makes them. */
-export function openSignIns(parts: { store: Store; clock: Clock; origin: string }): { signIns: SignIns; desk: SignInDesk } {
+export function openSignIns(parts: { store: Store; clock: Clock; origin: string }): {
+  signIns: SignIns
+  desk: SignInDesk
+} {
   const { store, clock } = parts
   const cookies = openCookies(parts.origin)
   const secretOf = (req: IncomingMessage) => cookies.read(req, 'sallyport')
@@ -102,5 +105,6 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string 
       const secret = makeSecret()
       return { secret, id: digestOf(secret) }
     },
-  }  return { signIns, desk }
+  }
+  return { signIns, desk }
 }
