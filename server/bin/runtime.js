@@ -43,8 +43,9 @@ export function findRuntime(from, running = { execPath: process.execPath, versio
  * Runs a program in this process's place: same terminal, same signals, same exit code.
  *
  * Ctrl-C in a terminal reaches the program by itself (the terminal tells every process of the foreground group), so
- * SIGINT is forwarded only where there is no terminal; npm forwards it once more, so each signal is forwarded at most
- * once. (The scripts of package.json say `exec`: a shell between npm and this process would die of the signal.) A program that stops cleanly after a signal counts as success.
+ * SIGINT is forwarded only where there is no terminal. npm forwards it once more, so each signal is forwarded at most
+ * once; the scripts of package.json say `exec`, because a shell in between would die of the signal. A program that stops
+ * cleanly after a signal counts as success.
  *
  * @param {string} file The executable.
  * @param {string[]} args
