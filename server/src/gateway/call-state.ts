@@ -8,6 +8,7 @@ import type { Reply } from './reply.ts'
 /** One call on its way: who, what, and where the answer goes. */
 export interface Call {
   id: string
+  kind: 'call'
   caller: Caller
   envelope: Envelope
   /** The JSON-RPC id, by which the client may cancel. */

@@ -8,6 +8,8 @@ export interface Exchange extends Disposable {
   readonly caller: Caller
   /** The JSON-RPC id of the request, so that the client can cancel it. */
   readonly requestId: string | number | undefined
+  /** A stream has no end of its own; a call has, and is given time for it. */
+  readonly kind: 'call' | 'stream'
   /** Aborted when the exchange must end: the client went away, or the right behind it was withdrawn. */
   readonly signal: AbortSignal
   end(why: string): void
@@ -38,13 +40,14 @@ export class Exchanges {
    * @param stillHolds whether the right behind it still holds; a throw counts as no.
    */
   begin(
-    of: { caller: Caller; signal: AbortSignal; requestId?: string | number | undefined },
+    of: { caller: Caller; signal: AbortSignal; kind: Exchange['kind']; requestId?: string | number | undefined },
     stillHolds: () => Promise<boolean>,
   ): Exchange {
     const ending = new AbortController()
     const exchange: Exchange = {
       caller: of.caller,
       requestId: of.requestId,
+      kind: of.kind,
       signal: AbortSignal.any([of.signal, ending.signal]),
       end: (why) => ending.abort(new Error(why)),
       stillHolds,
@@ -90,6 +93,11 @@ export class Exchanges {
       this.#again = false
       await Promise.all([...this.#open].map((exchange) => check(exchange)))
     }
+  }
+
+  /** Ends the streams, which would never end by themselves; calls may finish. */
+  endStreams(): void {
+    for (const exchange of this.#open) if (exchange.kind === 'stream') exchange.end('the gateway stops')
   }
 
   close(): void {

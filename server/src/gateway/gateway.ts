@@ -45,6 +45,8 @@ export interface Gateway {
   door: Door
   /** Looks at an upstream now: what it is and which tools it offers. The findings are in the inventory afterwards. */
   look(upstream: Upstream): Promise<void>
+  /** Ends the streams of clients; calls under way may finish. */
+  endStreams(): void
   /** Ends every stream, connection and process of ours; resolves when they are gone. */
   close(): Promise<void>
 }
@@ -82,6 +84,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
   return {
     door,
     look: (upstream) => pool.look(upstream),
+    endStreams: () => exchanges.endStreams(),
     async close() {
       exchanges.close()
       await pool.close()

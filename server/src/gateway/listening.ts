@@ -32,7 +32,7 @@ export async function openListening(
   rooms.exchanges.requireRoom(caller)
   const wanted = envelope === undefined || readFilter(envelope)
   let shown = shownTo(rooms.facts, await rooms.facts.view(caller))
-  using exchange = rooms.exchanges.begin(listening, async () => {
+  using exchange = rooms.exchanges.begin({ ...listening, kind: 'stream' }, async () => {
     const view = await rooms.facts.view(caller)
     if (findFall(rooms.facts, view) !== undefined) return false
     const now = shownTo(rooms.facts, view)

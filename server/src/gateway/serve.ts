@@ -107,6 +107,7 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
     case 'modern tools/call':
       return callTool(rooms, {
         id: makeId(rooms.clock),
+        kind: 'call',
         caller,
         envelope,
         reply,

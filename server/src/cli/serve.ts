@@ -1,0 +1,84 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { systemClock } from '../base/clock.ts'
+import { readConfig, type Config } from '../base/config.ts'
+import { Fault } from '../base/fault.ts'
+import { openLog } from '../base/log.ts'
+import { builtinLaunches } from '../gateway/upstream/builtin.ts'
+import { openSallyport, type Sallyport } from '../main.ts'
+
+const defaultFile = 'sallyport.yaml'
+
+/**
+ * Runs the product until it is told to stop: `sallyport serve`, and `npm start`.
+ *
+ * SIGINT and SIGTERM close it in order; a second one ends it at once.
+ *
+ * @param options `config`: path of the configuration file; else `SALLYPORT_CONFIG`, else `sallyport.yaml` if it is there.
+ * @returns the exit code, when it has stopped.
+ */
+export async function serve(options: { config?: string | undefined }): Promise<number> {
+  const startedAt = systemClock.monotonic()
+  let config: Config
+  let sallyport: Sallyport
+  try {
+    config = readConfiguration(options.config)
+    const log = openLog({ level: config.log.level, pretty: process.stderr.isTTY })
+    const preload = Object.keys(builtinLaunches)
+    sallyport = await openSallyport(config, { clock: systemClock, log, preload })
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    console.error(error.message)
+    return 1
+  }
+  const firstLink = await sallyport.rooms.identity.firstAdministratorLink()
+  const seconds = ((systemClock.monotonic() - startedAt) / 1_000).toFixed(1)
+  console.log(greeting(config, { seconds, firstLink, url: sallyport.url }))
+  await stopSignal()
+  console.log('\nStopping: calls under way may finish (5 s at most); Ctrl-C again ends at once.')
+  process.once('SIGINT', () => process.exit(130))
+  await sallyport.close()
+  console.log('Stopped.')
+  return 0
+}
+
+function readConfiguration(given: string | undefined): Config {
+  const { env } = process
+  const named = given ?? env['SALLYPORT_CONFIG']
+  const path = named ?? (existsSync(defaultFile) ? defaultFile : undefined)
+  if (path === undefined) return readConfig({ env, cwd: process.cwd() })
+  if (!existsSync(path))
+    throw new Fault('config.invalid', `cannot read the configuration: there is no file \`${path}\``)
+  return readConfig({ file: { path, text: readFileSync(path, 'utf8') }, env, cwd: process.cwd() })
+}
+
+function greeting(config: Config, at: { seconds: string; firstLink: string | undefined; url: string }): string {
+  const lines = ['', `Sallyport is ready after ${at.seconds} s: ${config.origin}`]
+  if (at.url !== config.origin) lines.push(`It listens on ${at.url}.`)
+  if (at.firstLink === undefined) {
+    lines.push('', `  Sign in:          ${config.origin}/`)
+  } else {
+    lines.push(
+      '',
+      'Nobody administers it yet. Open this link once, within 24 hours, to become the first administrator:',
+      '',
+      `  ${at.firstLink}`,
+    )
+  }
+  lines.push(
+    '',
+    'Then connect a client, and sign in when the browser opens:',
+    '',
+    `  Claude Code:      claude mcp add --transport http memory ${config.origin}/mcp/memory`,
+    `  Others:           ${config.origin}/mcp/memory  or  ${config.origin}/mcp/mux`,
+    '',
+    `Data is in ${config.databaseUrl === undefined ? config.dataDir : 'PostgreSQL, keys in ' + config.dataDir}. Ctrl-C stops.`,
+  )
+  return lines.join('\n')
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+}

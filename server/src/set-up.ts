@@ -1,0 +1,57 @@
+import type { Log } from './base/log.ts'
+import { builtinLaunches } from './gateway/upstream/builtin.ts'
+import type { Inventory } from './inventory/inventory.ts'
+import type { Upstream } from './model/upstream.ts'
+
+/** What the set-up works with. */
+export interface SetUpParts {
+  inventory: Inventory
+  look: (upstream: Upstream) => Promise<void>
+  log: Log
+}
+
+const firstRights = 'comes with the product: the first administrator may try every tool'
+
+/**
+ * Enters the upstreams that come with the product, approved by the set-up, and looks at what they offer. Does nothing for
+ * those that were entered before.
+ *
+ * @param names of the built-in launch specifications.
+ */
+export async function preloadUpstreams({ inventory }: SetUpParts, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const builtin = builtinLaunches[name]
+    if (builtin === undefined) throw new TypeError(`no built-in launch specification is called ${name}`)
+    await inventory.preloadUpstream({ name, launch: { kind: 'stdio', command: name }, purpose: builtin.purpose })
+  }
+}
+
+/**
+ * Gives the upstreams of the set-up, which have no owner yet, to the first administrator, who may use their tools from
+ * then on. Approvals stay with somebody else: the owner approves the calls of others, never his own.
+ */
+export async function giveToFirstAdministrator(parts: SetUpParts): Promise<void> {
+  const { inventory, look } = parts
+  const orphans = (await inventory.listUpstreams()).filter(
+    (one) => one.proposedBy === undefined && one.ownerId === undefined,
+  )
+  if (orphans.length === 0) return
+  const [first] = await inventory.listEntitlements({ right: 'administer', upstream: '*', tool: '*' })
+  if (first === undefined) return
+  for (const upstream of orphans) {
+    if (upstream.state !== 'approved') continue
+    await look(upstream)
+    const tools = (await inventory.listTools(upstream.name)).map((tool) => tool.name)
+    const by = 'set-up'
+    await inventory.setUpstreamOwner({ by, name: upstream.name, ownerId: first.principalId, reason: firstRights })
+    if (tools.length === 0) continue
+    await inventory.entitle({
+      by,
+      principalId: first.principalId,
+      right: 'use',
+      upstream: upstream.name,
+      tools,
+      reason: firstRights,
+    })
+  }
+}
