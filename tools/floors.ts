@@ -49,11 +49,10 @@ function checkImport(source: Source, item: Import, packages: ReadonlySet<string>
   return depth > 2 ? wrong(`${layering.closet} (${other})`) : []
 }
 
-/** The room of a file: the folder below `server/src`; `main.ts` and `cli/` are the doors. */
+/** The room of a file: the folder below `server/src`; `main.ts`, what lies beside it, and `cli/` are the doors. */
 function roomOf(path: string): string {
   const [first = '', second] = path.slice(home.length).split('/')
-  if (first === 'cli' || (first === 'main.ts' && second === undefined)) return 'doors'
-  return second === undefined || first === 'doors' ? path : first
+  return first === 'cli' || second === undefined ? 'doors' : first
 }
 
 function isDeclared(specifier: string, packages: ReadonlySet<string>): boolean {

@@ -44,6 +44,16 @@ test('a group of tests may be long, a test may not, and a callback has the shape
   assert.deepEqual(findings, ['server/src/oauth/a.test.ts:83 `one` has 82 lines, the most is 70'])
 })
 
+test('functions that a function defines by name are measured by themselves, callbacks are part of it', (t) => {
+  const body = comments(40)
+  const named = `function a() {\n${body}}\nconst b = () => {\n${body}}\nreturn { a, b, c() {\n${body}} }\n`
+  const findings = judge(t, {
+    'server/src/oauth/open.ts': `export function open() {\n${named}}\n`,
+    'server/src/oauth/run.ts': `export function run() {\n[1].map(() => {\n${body}})\n[2].map(() => {\n${body}})\n}\n`,
+  })
+  assert.deepEqual(findings, ['server/src/oauth/run.ts:1 run has 86 lines, the most is 70'])
+})
+
 test('an exception holds at its value, and must shrink with what it excuses', (t) => {
   const list = (value: number): string =>
     JSON.stringify({ exceptions: [{ rule: 'file-lines', path: 'server/src/oauth/a.ts', value }] })

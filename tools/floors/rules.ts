@@ -17,7 +17,7 @@ export const floors: Readonly<Record<string, number>> = {
 
 /** What the floors are for, said to whoever breaks them. */
 export const layering = {
-  unknownRoom: 'every file of server/src lies in a room of DESIGN, in cli/ or is main.ts',
+  unknownRoom: 'every file of server/src lies in a room that has a floor, in cli/ or beside main.ts',
   upward: 'imports go down only; news travels up by subscription',
   strangers: 'rooms on one floor are strangers',
   closet: 'halls are public, closets are private: import a file at the top of that room',

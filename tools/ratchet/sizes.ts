@@ -32,10 +32,10 @@ export function measure(source: Source): Measure[] {
   }
   const measures: Measure[] = [file]
   walk(source.body, (node, parent) => {
-    if (!/^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type)) return
+    if (!isFunction(node)) return
     const line = source.lineAt(node.start)
     const name = nameOfFunction(node, parent)
-    const lines = source.lineAt(node.end) - line + 1
+    const lines = linesOf(source, node) - linesOfNamed(source, node)
     // `describe` only groups tests; the tests in it are measured.
     if (!(test && isGroup(parent)))
       measures.push({ rule: 'function-lines', path: source.path, line, name, value: lines })
@@ -45,6 +45,29 @@ export function measure(source: Source): Measure[] {
     measures.push({ rule: 'parameters', path: source.path, line, name, value: parameters.length })
   })
   return measures
+}
+
+function isFunction(node: SyntaxNode): boolean {
+  return /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type)
+}
+
+function linesOf(source: Source, node: SyntaxNode): number {
+  return source.lineAt(node.end) - source.lineAt(node.start) + 1
+}
+
+/**
+ * The lines of the functions that a function defines by name. They are measured by themselves, like the methods of a
+ * class: `openLogins()` may hold six of them. A callback is part of the function that passes it.
+ */
+function linesOfNamed(source: Source, outer: SyntaxNode): number {
+  let lines = 0
+  walk(outer['body'], (node, parent) => {
+    if (!isFunction(node)) return true
+    const named = node.type === 'FunctionDeclaration' || /^(Property|VariableDeclarator)$/.test(parent?.type ?? '')
+    if (named) lines += linesOf(source, node)
+    return !named
+  })
+  return lines
 }
 
 function isGroup(parent: SyntaxNode | undefined): boolean {
