@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { formBytesMax } from '../base/limits.ts'
 import { type Door, readBody } from '../base/listen.ts'
 import { pageHeaders } from '../base/page.ts'
+import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Grant } from '../model/rights.ts'
 import type { StoredClient } from '../store/clients.ts'
 import type { Clients } from './clients.ts'
@@ -12,7 +13,7 @@ import { digestOfOffer, offerTools, type OfferedTool } from './consent/offer.ts'
 import { consentPage } from './consent/view.ts'
 import type { Grants } from './grants.ts'
 import { upstreamOf } from './metadata.ts'
-import type { Catalogue, People, PinnedTools, SignedIn } from './ports.ts'
+import type { Catalogue, People, SignedIn } from './ports.ts'
 import type { Engine, WaitingRequest } from './provider.ts'
 
 /** What the consent page needs. */
@@ -31,7 +32,7 @@ interface Sight {
   waiting: WaitingRequest
   signedIn: SignedIn
   client: StoredClient
-  pinned: PinnedTools
+  pinned: PinnedCatalogue
   earlier: Grant | undefined
   tools: OfferedTool[]
   shown: string
@@ -112,7 +113,7 @@ async function answer(
   { request, response }: { request: IncomingMessage; response: ServerResponse },
 ): Promise<void> {
   const body = new URLSearchParams(Buffer.from(await readBody(request, formBytesMax)).toString())
-  await parts.people.checkForm(request, body)
+  parts.people.checkForm(request, body)
   const form = readConsentForm(body)
   const { waiting, signedIn, client, pinned, tools, shown } = sight
   if (form.answer === 'refuse') {

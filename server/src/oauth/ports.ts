@@ -1,19 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { JWK } from 'jose'
-import type { ChangeKind } from '../ledger/entry.ts'
+import type { PinnedCatalogue } from '../inventory/catalogue.ts'
+import type { Change } from '../ledger/change.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Entitlement } from '../model/rights.ts'
-import type { Tool } from '../model/tool.ts'
 import type { Upstream } from '../model/upstream.ts'
-import type { About } from '../store/revisions.ts'
 import type { Handle } from '../store/store.ts'
 
 /** What the ledger does for the authorization server: a change and its entry commit together or not at all. */
 export interface Recorder {
-  recordChange<T>(
-    change: { by: string; what: ChangeKind; about: About; reason?: string; details?: Record<string, unknown> },
-    work: (tx: Handle) => Promise<T>,
-  ): Promise<T>
+  recordChange<T>(change: Change, work: (tx: Handle) => Promise<T>): Promise<T>
 }
 
 /** What the vault does for the authorization server: its keys, and the secrets of clients. */
@@ -35,21 +31,15 @@ export interface SignedIn {
 export interface People {
   whoIs(request: IncomingMessage): Promise<SignedIn | undefined>
   /** @throws {Fault} if the form was not sent from our own page by this sign-in. */
-  checkForm(request: IncomingMessage, body: URLSearchParams): Promise<unknown>
+  checkForm(request: IncomingMessage, body: URLSearchParams): void
   signInUrl(returnTo: string): string
   findPrincipal(id: string): Promise<Principal | undefined>
-}
-
-/** The pinned tools of an upstream, with the definition that was accepted. */
-export interface PinnedTools {
-  upstream: Upstream
-  tools: ReadonlyMap<string, { tool: Tool; definition: unknown }>
 }
 
 /** What the inventory does for the authorization server. */
 export interface Catalogue {
   findUpstream(name: string): Promise<Upstream | undefined>
-  readPinned(upstream: string): Promise<PinnedTools | undefined>
+  readPinned(upstream: string): Promise<PinnedCatalogue | undefined>
   listEntitlements(of: { principalId: string; upstream: string }): Promise<Entitlement[]>
 }
 

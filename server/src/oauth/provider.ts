@@ -34,8 +34,16 @@ export type Answer = { principalId: string; grantId: string } | { refused: true 
 
 /** The protocol engine: the certified library behind our doors. */
 export interface Engine {
-  /** Serves a request to one of the `endpoints`, the continuation of an authorization included. */
-  serve(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /**
+   * Serves a request to one of the `endpoints`, the continuation of an authorization included.
+   *
+   * @param revoking At the revocation endpoint: run with the id of the authenticated client, before the answer is sent.
+   */
+  serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    revoking?: (clientId: string) => Promise<void>,
+  ): Promise<void>
   /**
    * The authorization request that this browser waits with.
    *
@@ -50,8 +58,6 @@ export interface Engine {
   takeAnswer(tx: Handle, uid: string): Promise<void>
   /** Gives the answer to the engine; the browser then goes to `returnTo` of the request. */
   answer(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void>
-  /** The client that a request to the revocation endpoint authenticated as, once it was served. */
-  authenticatedClient(request: IncomingMessage): string | undefined
 }
 
 interface EngineParts {
@@ -79,7 +85,7 @@ interface EngineParts {
 export async function openEngine(parts: EngineParts): Promise<Engine> {
   const { origin, clock } = parts
   const binding = browserBinding(origin)
-  const authenticated = new WeakMap<IncomingMessage, string>()
+  const afterwards = new WeakMap<IncomingMessage, (clientId: string) => Promise<void>>()
   const provider = await makeProvider(parts, binding)
   provider.use(async (ctx, next) => {
     const uid = resumed(ctx.path)
@@ -92,15 +98,16 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     if (uid !== undefined) binding.release(ctx, uid)
     await next()
     dropEngineSession(ctx, provider.cookieName('session'))
-    const oidc = (ctx as Partial<KoaContextWithOIDC>).oidc
-    if (ctx.path === endpoints.revocation && ctx.status === 200 && oidc?.client) {
-      authenticated.set(ctx.req, oidc.client.clientId)
+    const client = (ctx as Partial<KoaContextWithOIDC>).oidc?.client
+    if (ctx.path === endpoints.revocation && ctx.status === 200 && client) {
+      await afterwards.get(ctx.req)?.(client.clientId)
     }
   })
   const handle = provider.callback()
 
   return {
-    async serve(request, response) {
+    async serve(request, response, revoking) {
+      if (revoking !== undefined) afterwards.set(request, revoking)
       await handle(behindOrigin(request, origin), response)
     },
     async findWaiting(request, response, uid) {
@@ -133,7 +140,6 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
         mergeWithLastSubmission: false,
       })
     },
-    authenticatedClient: (request) => authenticated.get(request),
   }
 
   function ended(): Fault {

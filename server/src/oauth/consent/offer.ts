@@ -1,7 +1,7 @@
 import { compareEffect, type Effect, type Trait } from '../../model/effect.ts'
 import type { Entitlement, Grant } from '../../model/rights.ts'
 import { digestOf } from '../../base/ids.ts'
-import type { PinnedTools } from '../ports.ts'
+import type { PinnedCatalogue } from '../../inventory/catalogue.ts'
 
 /** A tool that a person may give to a client. */
 export interface OfferedTool {
@@ -28,7 +28,7 @@ const descriptionMax = 240
  * never what destroys.
  */
 export function offerTools(facts: {
-  pinned: PinnedTools
+  pinned: PinnedCatalogue
   entitlements: Entitlement[]
   earlier: Grant | undefined
   now: number

@@ -72,7 +72,7 @@ export function engineSettings(parts: EngineParts): Configuration {
       rpInitiatedLogout: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       registration: { enabled: parts.registration, issueRegistrationAccessToken: false },
       resourceIndicators: {
         enabled: true,

@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Door } from '../base/listen.ts'
+import type { AccessTokens } from './access-token.ts'
+import { admitMethod, sendJson } from './endpoint/answers.ts'
+import { registrationEndpoint } from './endpoint/registration.ts'
+import { revocationEndpoint } from './endpoint/revocation.ts'
+import { withOurScope } from './endpoint/scope.ts'
+import type { Grants } from './grants.ts'
+import { endpoints, resourceMetadata, serverMetadata } from './metadata.ts'
+import type { Catalogue } from './ports.ts'
+import type { Engine } from './provider.ts'
+
+type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+const serverDocument = /^\/\.well-known\/(?:oauth-authorization-server|openid-configuration)(?:\/mcp\/[a-z0-9-]+)?$/
+const resourceDocument = /^\/\.well-known\/oauth-protected-resource\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
+const continuation = /^\/oauth\/authorize\/[\w-]{10,64}$/
+
+/**
+ * The metadata documents. Clients look for the server's at several addresses, with the path of the resource inserted too;
+ * a resource has one only while its upstream is approved.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8414#section-3
+ * @see https://www.rfc-editor.org/rfc/rfc9728#section-3
+ */
+export function metadataDoor(parts: {
+  origin: string
+  catalogue: Catalogue
+  offers: { registration: boolean; metadataDocuments: boolean }
+}): Door {
+  const server = serverMetadata(parts.origin, parts.offers)
+  return {
+    name: 'metadata',
+    match: (path) => path.startsWith('/.well-known/o'),
+    async handle(request, response) {
+      if (!admitMethod(request, response, ['GET'])) return
+      const path = pathOf(request)
+      if (serverDocument.test(path)) return sendJson(response, { body: server, cache: 'public, max-age=300' })
+      const name = resourceDocument.exec(path)?.[1]
+      const upstream = name === undefined ? undefined : await parts.catalogue.findUpstream(name)
+      if (upstream?.state !== 'approved') return sendJson(response, { status: 404, body: { error: 'not_found' } })
+      sendJson(response, { body: resourceMetadata(parts.origin, upstream.name), cache: 'no-cache' })
+    },
+  }
+}
+
+/**
+ * The endpoints of the protocol. Only what is listed here reaches the engine.
+ *
+ * @param parts `registrationsPerHour`: absent when registration is switched off.
+ */
+export function protocolDoor(parts: {
+  engine: Engine
+  accessTokens: AccessTokens
+  grants: Grants
+  registrationsPerHour: number | undefined
+}): Door {
+  const { engine, registrationsPerHour } = parts
+  const engineServes: Endpoint = (request, response) => engine.serve(request, response)
+  const shared = (methods: string[], endpoint: Endpoint): Endpoint => {
+    return async (request, response) => {
+      if (admitMethod(request, response, methods)) await endpoint(request, response)
+    }
+  }
+  const table = new Map<string, Endpoint>([
+    [endpoints.token, shared(['POST'], engineServes)],
+    [endpoints.jwks, shared(['GET'], engineServes)],
+    [endpoints.revocation, shared(['POST'], revocationEndpoint(parts))],
+    ...(registrationsPerHour === undefined
+      ? []
+      : [[endpoints.registration, shared(['POST'], registrationEndpoint(engine, registrationsPerHour))] as const]),
+  ])
+  return {
+    name: 'oauth',
+    match: (path) => path.startsWith('/oauth/'),
+    async handle(request, response) {
+      const path = pathOf(request)
+      const endpoint = table.get(path)
+      if (endpoint !== undefined) return endpoint(request, response)
+      const authorizes = path === endpoints.authorization
+      if (!authorizes && !continuation.test(path))
+        return sendJson(response, { status: 404, body: { error: 'not_found' } })
+      if (request.method !== 'GET') {
+        response.writeHead(405, { allow: 'GET' }).end()
+        return
+      }
+      if (authorizes) request.url = withOurScope(request.url ?? '')
+      await engine.serve(request, response)
+    },
+  }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0]!
+}

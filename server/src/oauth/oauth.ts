@@ -1,0 +1,111 @@
+import type { Clock } from '../base/clock.ts'
+import type { Config } from '../base/config.ts'
+import type { Door } from '../base/listen.ts'
+import type { Log } from '../base/log.ts'
+import type { Client, Grant } from '../model/rights.ts'
+import type { GrantFilter } from '../store/grants.ts'
+import { deleteExpiredProtocolRecords } from '../store/protocol-records.ts'
+import type { Handle, Store } from '../store/store.ts'
+import { type Caller, openAccessTokens } from './access-token.ts'
+import { readDocument } from './client/fetch.ts'
+import { MetadataDocuments } from './client/metadata-document.ts'
+import { Clients } from './clients.ts'
+import { consentDoor } from './consent.ts'
+import { metadataDoor, protocolDoor } from './endpoints.ts'
+import { Grants, type GrantsOf } from './grants.ts'
+import { challengeFor, resourceFor } from './metadata.ts'
+import type { Catalogue, OnRevoke, People, Recorder, Secrets } from './ports.ts'
+import { openEngine } from './provider.ts'
+
+// What expired is of no use to anybody; it goes in batches, when nobody waits.
+const sweepMs = 600_000
+
+/** The authorization server. */
+export interface OAuth {
+  /** The metadata, the protocol's endpoints and the consent page. */
+  readonly doors: Door[]
+  /** The resource indicator of an upstream: the address of its MCP endpoint, to the byte. */
+  resourceFor(upstream: string): string
+  /** The `WWW-Authenticate` value for an upstream; see `challengeFor` in `metadata.ts`. */
+  challengeFor(upstream: string, error?: { code: string; description: string }): string
+  /** Verifies the token of a request; see `AccessTokens.verify`. It does not ask whether the grant still holds. */
+  verifyAccessToken(authorization: string | undefined, resource: string): Promise<Caller>
+  findGrant(id: string): Promise<Grant | undefined>
+  /** The grants that match, newest first, at most 1,000. */
+  listGrants(filter: GrantFilter): Promise<Grant[]>
+  /** Revokes a grant; see `Grants.revoke`. */
+  revokeGrant(withdrawal: { by: string; id: string; reason: string }): Promise<void>
+  /** Revokes, within the transaction of a greater change, the grants that go with it; returns their ids. */
+  revokeGrantsWithin(tx: Handle, which: GrantsOf, because: string): Promise<string[]>
+  findClient(id: string): Promise<Client | undefined>
+  /** The clients on record, newest first, at most 1,000. */
+  listClients(): Promise<Client[]>
+  /** Revokes a client and all grants to it; see `Clients.revoke`. */
+  revokeClient(withdrawal: { by: string; id: string; reason: string }): Promise<void>
+  close(): Promise<void>
+}
+
+/** What the authorization server stands on. */
+export interface OAuthParts {
+  store: Store
+  ledger: Recorder
+  vault: Secrets
+  identity: People
+  inventory: Catalogue
+  clock: Clock
+  config: Pick<Config, 'origin' | 'clients' | 'egress'>
+  /** The way out, to metadata documents and keys of clients. */
+  dialer: { fetch(url: string, options: RequestInit): Promise<Response> }
+  log: Log
+  /** What else must end with a grant, within the same transaction. */
+  onRevoke?: OnRevoke
+}
+
+/**
+ * Opens the authorization server: issuer is the public origin, resources are the upstreams.
+ *
+ * @throws {Fault} `config.invalid` if a client of the configuration cannot be used; `vault.cannot_open`.
+ * @see docs/decisions/0003-oidc-provider.md
+ */
+export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
+  const { store, ledger, vault, identity, inventory, clock, config, log } = parts
+  const { origin } = config
+  const { registration, metadataDocuments, preregistered } = config.clients
+  const fetch = readDocument(parts.dialer)
+  const onRevoke = parts.onRevoke ?? (async () => undefined)
+  const grants = new Grants({ store, recorder: ledger, clock, onRevoke })
+  const documents = metadataDocuments.enabled
+    ? new MetadataDocuments({ fetch, hosts: metadataDocuments.hosts, plain: config.egress.allowPrivate })
+    : undefined
+  const rooms = { origin, store, clock, log, secrets: vault, people: identity, catalogue: inventory, grants, fetch }
+  const clients = await Clients.open({ ...rooms, recorder: ledger, documents, configured: preregistered })
+  const engine = await openEngine({ ...rooms, clients, registration: registration.enabled })
+  const accessTokens = openAccessTokens({ origin, clock, keys: (await vault.tokenKeys()).keys })
+  const offers = { registration: registration.enabled, metadataDocuments: metadataDocuments.enabled }
+  const registrationsPerHour = registration.enabled ? registration.perHourMax : undefined
+  const sweep = setInterval(() => {
+    deleteExpiredProtocolRecords(store, clock.now()).catch((error: unknown) =>
+      log.warn({ error }, 'cannot forget expired records of the protocol'),
+    )
+  }, sweepMs)
+  sweep.unref()
+
+  return {
+    doors: [
+      metadataDoor({ origin, catalogue: inventory, offers }),
+      protocolDoor({ engine, accessTokens, grants, registrationsPerHour }),
+      consentDoor({ ...rooms, engine, clients }),
+    ],
+    resourceFor: (upstream) => resourceFor(origin, upstream),
+    challengeFor: (upstream, error) => challengeFor(origin, upstream, error),
+    verifyAccessToken: (authorization, resource) => accessTokens.verify(authorization, resource),
+    findGrant: (id) => grants.find(id),
+    listGrants: (filter) => grants.list(filter),
+    revokeGrant: (withdrawal) => grants.revoke(withdrawal),
+    revokeGrantsWithin: (tx, which, because) => grants.revokeWithin(tx, which, because),
+    findClient: (id) => clients.find(id),
+    listClients: () => clients.list(),
+    revokeClient: (withdrawal) => clients.revoke(withdrawal),
+    close: async () => clearInterval(sweep),
+  }
+}
