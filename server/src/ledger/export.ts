@@ -64,7 +64,7 @@ export async function writeExport(
   if (cutter.size < size) {
     throw new Fault(
       'ledger.invalid',
-      `cannot export the ledger: it has ${cutter.size} entries, its checkpoint says ${size}`,
+      `cannot export the ledger: entry ${cutter.size} is missing, its checkpoint covers ${size}`,
     )
   }
   if (bundle.length > 0) await flush()

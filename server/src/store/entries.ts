@@ -83,16 +83,17 @@ export async function listOpenIntents(
   return rows.map((row) => ({ seq: row.seq, callId: row.call_id!, leaf: row.leaf }))
 }
 
-/** The leaves from a position on, in their order. */
+/** The leaves from a position on, in their order, up to the first position that is missing. */
 export async function listLeaves(handle: Handle, from: number, limit: number): Promise<string[]> {
   const rows = await open(handle)
     .selectFrom('entries')
-    .select('leaf')
+    .select(['seq', 'leaf'])
     .where('seq', '>=', from)
     .orderBy('seq')
     .limit(limit)
     .execute()
-  return rows.map((row) => row.leaf)
+  const gap = rows.findIndex(({ seq }, i) => seq !== from + i)
+  return (gap < 0 ? rows : rows.slice(0, gap)).map(({ leaf }) => leaf)
 }
 
 /** Which entries to list. `after` lists upwards from there; without it the newest come first, those before `before`. */

@@ -65,6 +65,15 @@ export const cases: [string, (store: Store) => Promise<void>][] = [
     },
   ],
   [
+    'leaves are read up to the first position that is missing',
+    async (store) => {
+      await append(store, [['login'], ['login']])
+      await store.transaction(async (tx) => insertEntries(tx, [made((await takePositions(tx, 2)) + 1, 'login')]))
+      assert.equal((await listLeaves(store, 0, 9)).length, 2)
+      assert.equal((await listLeaves(store, 2, 9)).length, 0)
+    },
+  ],
+  [
     'a page is by position, kind and call, newest first unless it goes upwards',
     async (store) => {
       await append(store, [['intent', 'c1'], ['denial'], ['outcome', 'c1'], ['login'], ['intent', 'c2']])

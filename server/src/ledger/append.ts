@@ -1,0 +1,197 @@
+import { setImmediate } from 'node:timers/promises'
+import { Fault } from '../base/fault.ts'
+import { insertEntries, listOutcomes, type StoredEntry, takePositions } from '../store/entries.ts'
+import type { Handle, Store } from '../store/store.ts'
+import { type Entry, writeEntry } from './entry.ts'
+
+/** Entries that share one transaction, and with it one flush to the disk. */
+const batchMax = 256
+/** Entries that may wait. At 2,000 calls a second these are two seconds: beyond that, waiting longer helps nobody. */
+const waitingMax = 4_096
+
+/** Where an entry came to stand. */
+export interface Appended {
+  seq: number
+}
+
+/** How one append is waited for. */
+interface Waiting {
+  /** Milliseconds after which it is given up. */
+  withinMs: number
+  /** Told when an entry that was given up was written all the same. */
+  onLate?: (seq: number) => void
+  /** An outcome that may be there already: then it is not written again. */
+  again?: true
+}
+
+interface Item {
+  entry: Omit<StoredEntry, 'seq'>
+  resolve(seq: number | undefined): void
+  reject(error: unknown): void
+  abandoned: boolean
+  again: boolean
+}
+
+/** Writes entries at the end of the ledger: the only thing that does. */
+export interface Appender {
+  /**
+   * Writes one entry, together with others that are waiting.
+   *
+   * @returns its position; undefined for an outcome of a call that has its outcome.
+   * @throws {Fault} `ledger.unavailable` if that is not confirmed in time, or too many wait.
+   */
+  append(entry: Entry, waiting: Waiting): Promise<number | undefined>
+  /**
+   * Writes one entry in a transaction of its own with `work`: both or neither. What `work` throws comes out unchanged.
+   *
+   * @param after Runs last in the transaction, when the entry is in.
+   */
+  appendWith<T>(
+    entry: Entry,
+    steps: { work: (tx: Handle) => Promise<T>; after?: (tx: Handle) => Promise<unknown> },
+    waiting: Waiting,
+  ): Promise<Appended & { result: T }>
+  /** Refuses what comes from now on, and resolves when all that waited is written or refused. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the one writer of this process.
+ *
+ * @param onAppended Told how many entries were written, after each transaction.
+ */
+export function openAppender({ store, onAppended }: { store: Store; onAppended(count: number): void }): Appender {
+  const queue: Item[] = []
+  const running = new Set<Promise<unknown>>()
+  let draining: Promise<void> | undefined
+  let closed = false
+
+  async function drain(): Promise<void> {
+    // Whoever arrives in this turn of the event loop shares the transaction.
+    await setImmediate()
+    while (queue.length > 0) {
+      const batch = queue.splice(0, batchMax).filter((item) => !item.abandoned)
+      if (batch.length > 0) await writeBatch(store, batch, onAppended)
+    }
+    // At once, not when somebody hears of it: who comes in between must not wait for a drain that has ended.
+    draining = undefined
+  }
+
+  function admit(): void {
+    if (closed) throw unavailable('the ledger is closing')
+    if (queue.length + running.size >= waitingMax) throw unavailable(`${waitingMax} entries are waiting`)
+  }
+
+  return {
+    async append(entry, waiting) {
+      admit()
+      const item: Item = {
+        entry: toStored(entry),
+        resolve: () => undefined,
+        reject: () => undefined,
+        abandoned: false,
+        again: waiting.again === true,
+      }
+      const written = new Promise<number | undefined>((resolve, reject) => Object.assign(item, { resolve, reject }))
+      queue.push(item)
+      draining ??= drain()
+      return inTime(written, waiting, () => {
+        item.abandoned = true
+      })
+    },
+    async appendWith(entry, { work, after }, waiting) {
+      admit()
+      const stored = toStored(entry)
+      const written = store.transaction(async (tx) => {
+        const result = await work(tx)
+        const seq = await takePositions(tx, 1)
+        await insertEntries(tx, [{ ...stored, seq }])
+        await after?.(tx)
+        return { seq, result }
+      })
+      const tracked = written.then(
+        () => onAppended(1),
+        () => undefined,
+      )
+      running.add(tracked)
+      void tracked.finally(() => running.delete(tracked))
+      const onLate = waiting.onLate
+      await inTime(
+        written.then(({ seq }) => seq),
+        { withinMs: waiting.withinMs, ...(onLate && { onLate }) },
+      )
+      return written
+    },
+    async close() {
+      closed = true
+      while (draining !== undefined || running.size > 0) await Promise.allSettled([draining, ...running])
+    },
+  }
+}
+
+function toStored(entry: Entry): Omit<StoredEntry, 'seq'> {
+  const callId = 'callId' in entry ? entry.callId : undefined
+  return { kind: entry.kind, at: entry.at, callId, leaf: writeEntry(entry) }
+}
+
+async function writeBatch(store: Store, batch: Item[], onAppended: (count: number) => void): Promise<void> {
+  try {
+    const seqs = await store.transaction(async (tx) => {
+      const first = await takePositions(tx, batch.length)
+      const wanted = await withoutSecondOutcomes(tx, batch)
+      const superfluous = batch.length - wanted.size
+      if (superfluous > 0) await takePositions(tx, -superfluous)
+      let next = first
+      const seqs = batch.map((item) => (wanted.has(item) ? next++ : undefined))
+      const rows = batch.flatMap((item, i) => (seqs[i] === undefined ? [] : [{ ...item.entry, seq: seqs[i] }]))
+      await insertEntries(tx, rows)
+      return seqs
+    })
+    onAppended(batch.length)
+    for (const [i, item] of batch.entries()) item.resolve(seqs[i])
+  } catch (error) {
+    for (const item of batch) item.reject(asUnavailable(error))
+  }
+}
+
+/** Another replica may have taken this one for dead and given the outcome: then that one stands. */
+async function withoutSecondOutcomes(tx: Handle, batch: Item[]): Promise<Set<Item>> {
+  const outcomes = batch.filter(({ entry, again }) => entry.kind === 'outcome' && (again || tx.kind === 'postgres'))
+  const known = await listOutcomes(
+    tx,
+    outcomes.map(({ entry }) => entry.callId!),
+  )
+  return new Set(batch.filter((item) => !(outcomes.includes(item) && known.has(item.entry.callId!))))
+}
+
+async function inTime(
+  written: Promise<number | undefined>,
+  { withinMs, onLate }: Waiting,
+  onGivenUp?: () => void,
+): Promise<number | undefined> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    onGivenUp?.()
+    written.then(
+      (seq) => seq !== undefined && onLate?.(seq),
+      () => undefined,
+    )
+    late.reject(unavailable(`it was not durable within ${withinMs} ms`))
+  }, withinMs)
+  try {
+    return await Promise.race([written, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export function asUnavailable(error: unknown): unknown {
+  return error instanceof Fault ? error : unavailable(String(error), error)
+}
+
+function unavailable(detail: string, cause?: unknown): Fault {
+  return new Fault('ledger.unavailable', 'cannot record this in the ledger, so it is not done; try again later', {
+    detail,
+    cause,
+  })
+}

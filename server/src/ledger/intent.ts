@@ -1,0 +1,70 @@
+import type { Handle } from '../store/store.ts'
+import { asUnavailable } from './append.ts'
+import { entryVersion, type Intent } from './entry.ts'
+import type { LedgerParts } from './parts.ts'
+
+const made = Symbol('made here')
+
+/**
+ * The proof that an intent is durable: only `recordIntent` makes one, and whoever sends to an upstream demands it.
+ */
+export class Receipt {
+  #taken = false
+  readonly callId: string
+  /** Position of the intent in the ledger. */
+  readonly seq: number
+  /** Instant of the intent, epoch milliseconds. */
+  readonly at: number
+
+  /** For `recordIntent` alone: whoever else calls it throws. */
+  constructor(key: typeof made, { callId, seq, at }: { callId: string; seq: number; at: number }) {
+    if (key !== made) throw new TypeError('only the ledger makes receipts')
+    this.callId = callId
+    this.seq = seq
+    this.at = at
+  }
+
+  /**
+   * Takes the receipt for its outcome, once.
+   *
+   * @throws {TypeError} for what is no receipt of the ledger, and for a receipt that was taken.
+   */
+  static take(value: Receipt): void {
+    if (!(#taken in value)) throw new TypeError('not a receipt of the ledger')
+    if (value.#taken) throw new TypeError('the outcome of this call is recorded already')
+    value.#taken = true
+  }
+}
+
+/**
+ * Records that a call is about to be made, before it is made; see `Ledger.recordIntent`, which is this.
+ *
+ * @throws {Fault} `ledger.unavailable`; whatever `alongside` throws as a fault.
+ * @see spec/ledger.md, "Intent before effect"
+ */
+export async function recordIntent(
+  { appender, clock, instance, owed, times }: LedgerParts,
+  intent: Intent,
+  alongside?: (tx: Handle) => Promise<void>,
+): Promise<Receipt> {
+  const { callId } = intent
+  const at = clock.now()
+  const entry = { ...intent, v: entryVersion, kind: 'intent', at, instance } as const
+  const onLate = (seq: number): void => {
+    // The caller has been told that nothing was done, and nothing was: the ledger is to say so as well.
+    const outcome = { status: 'failure', reason: 'not sent: the intent was durable too late' } as const
+    const late = { v: entryVersion, kind: 'outcome', at: clock.now(), callId, intent: seq, ...outcome } as const
+    appender.append(late, { withinMs: times.recordMs }).catch(() => owed.push(late))
+  }
+  const waiting = { withinMs: times.recordMs, onLate }
+  if (alongside === undefined) {
+    const seq = await appender.append(entry, waiting)
+    return new Receipt(made, { callId, seq: seq!, at })
+  }
+  try {
+    const { seq } = await appender.appendWith(entry, { work: alongside }, waiting)
+    return new Receipt(made, { callId, seq, at })
+  } catch (error) {
+    throw asUnavailable(error)
+  }
+}
