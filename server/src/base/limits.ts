@@ -33,8 +33,11 @@ export const connectionsMax = 10_000
 /** How long a closing door waits for answers under way before it cuts them. */
 export const closeGraceMs = 5_000
 
-/** Time to reach another host: name, TCP and TLS together. */
-export const connectTimeoutMs = 5_000
+/** Time for one step towards another host: the name, or one attempt at TCP and TLS. */
+export const connectTimeoutMs = 3_000
+
+/** Addresses of one host that are tried in turn. */
+export const connectAttemptsMax = 3
 
 /** Largest document that we fetch for our own use (client metadata, keys, discovery). A key set of 50 keys is 40 kB. */
 export const fetchBytesMax = 256 * 1024
