@@ -2,29 +2,31 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
-import { Agent } from 'undici'
-import { systemClock } from '../../src/base/clock.ts'
+import { after, test, type TestContext } from 'node:test'
 import { Fault } from '../../src/base/fault.ts'
 import { probeUpstream } from '../../src/gateway/probe.ts'
-import type { RpcResponse } from '../../src/gateway/upstream/message.ts'
 import {
   mayHaveHappened,
-  type MessageDispatcher,
-  type ReplyEvent,
   type ResolvedLaunch,
   type UpstreamConnection,
-  type UpstreamReply,
-  type UpstreamRequest,
 } from '../../src/gateway/upstream/upstream-kind.ts'
-import { kindsOfUpstream } from '../../src/gateway/upstreams.ts'
 import type { Receipt } from '../../src/ledger/intent.ts'
 import { behaviourNames } from '../fake/fake-tools.ts'
+import { openReceipts } from '../receipts.ts'
+import {
+  callOf,
+  collect,
+  connectUpstream,
+  resultOf,
+  until,
+  type CallOptions,
+  type Connection,
+} from '../upstream-client.ts'
 import { openFakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
 
-// What every kind of upstream must do, whatever era the server behind it speaks. Only a ledger makes receipts; what a
-// connection does with one is its type's business, so these tests need none.
-const receipt = undefined as unknown as Receipt
+// What every kind of upstream must do, whatever era the server behind it speaks.
+const receipts = await openReceipts()
+after(() => receipts.close())
 const never = new AbortController().signal
 
 interface Behind {
@@ -94,82 +96,17 @@ async function behindHttp(
   }
 }
 
-interface Connected {
+interface Connected extends Connection {
   behind: Behind
-  connection: UpstreamConnection
-  listChanges: () => number
 }
 
 async function connect(t: TestContext, one: Case): Promise<Connected> {
   const behind = await one.open(t)
-  const agent = new Agent()
-  let changes = 0
-  const connection = kindsOfUpstream[behind.launch.kind].open(
-    { name: 'fake', launch: behind.launch },
-    {
-      clock: systemClock,
-      log: { info: () => undefined, warn: () => undefined },
-      credential: async () => undefined,
-      dispatcher: agent as unknown as MessageDispatcher,
-      onListChanged: () => changes++,
-    },
-  )
-  t.after(async () => {
-    await connection.close()
-    await agent.destroy()
-  })
-  return { behind, connection, listChanges: () => changes }
-}
-
-interface CallOptions {
-  id?: string | number
-  args?: Record<string, unknown>
-  era?: 'legacy' | 'modern'
-  callerKey?: string
-  progressToken?: string
-}
-
-function callOf(name: string, options: CallOptions = {}): UpstreamRequest {
-  const modern = options.era === 'modern'
-  const meta = {
-    ...(modern && {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': {},
-      'io.modelcontextprotocol/clientInfo': { name: 'a-client', version: '9' },
-    }),
-    ...(options.progressToken !== undefined && { progressToken: options.progressToken }),
-  }
-  const params = { name, arguments: options.args ?? {}, ...(Object.keys(meta).length > 0 && { _meta: meta }) }
-  const message = { jsonrpc: '2.0' as const, id: options.id ?? 1, method: 'tools/call', params }
-  return {
-    message,
-    text: JSON.stringify(message),
-    protocolVersion: modern ? '2026-07-28' : '2025-11-25',
-    callerKey: options.callerKey ?? 'grant-1',
-  }
-}
-
-/** Everything that came of a call: the events before the answer, and the answer. */
-async function collect(reply: UpstreamReply): Promise<{ before: ReplyEvent[]; text: string; answer: RpcResponse }> {
-  if (reply.kind === 'json') return { before: [], text: Buffer.from(reply.bytes).toString(), answer: reply.message }
-  const events: ReplyEvent[] = []
-  for await (const event of reply.events) events.push(event)
-  const last = events.pop()
-  assert.ok(last !== undefined && !('method' in last.message), 'a stream ends with the answer')
-  return { before: events, text: last.text, answer: last.message }
-}
-
-function resultOf(answer: RpcResponse): Record<string, unknown> {
-  assert.ok('result' in answer, JSON.stringify(answer))
-  return answer.result
+  return { behind, ...connectUpstream(t, behind.launch) }
 }
 
 async function call(connection: UpstreamConnection, name: string, options: CallOptions = {}) {
-  return collect(await connection.send(receipt, callOf(name, options), never))
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+  return collect(await connection.send(await receipts.next(), callOf(name, options), never))
 }
 
 const eras = ['legacy', 'modern'] as const
@@ -250,7 +187,7 @@ for (const [name, one] of Object.entries(cases)) {
   test(`${name}: aborting cancels the call at the server`, async (t) => {
     const { behind, connection } = await connect(t, one)
     const stop = new AbortController()
-    const sent = connection.send(receipt, callOf('hang', { era: behind.era }), stop.signal).then(collect)
+    const sent = connection.send(await receipts.next(), callOf('hang', { era: behind.era }), stop.signal).then(collect)
     await Promise.all([
       assert.rejects(
         sent,
@@ -265,7 +202,11 @@ for (const [name, one] of Object.entries(cases)) {
 
   test(`${name}: leaving a stream early cancels the call at the server`, async (t) => {
     const { behind, connection } = await connect(t, one)
-    const reply = await connection.send(receipt, callOf('progress', { progressToken: 'p', era: behind.era }), never)
+    const reply = await connection.send(
+      await receipts.next(),
+      callOf('progress', { progressToken: 'p', era: behind.era }),
+      never,
+    )
     assert.equal(reply.kind, 'stream')
     if (reply.kind === 'stream') for await (const event of reply.events) if ('method' in event.message) break
     await until(() => behind.sawCancel())
@@ -274,7 +215,9 @@ for (const [name, one] of Object.entries(cases)) {
   test(`${name}: a signal that is aborted already sends nothing`, async (t) => {
     const { behind, connection } = await connect(t, one)
     await call(connection, 'echo')
-    await assert.rejects(connection.send(receipt, callOf('echo'), AbortSignal.abort()), { code: 'gateway.cancelled' })
+    await assert.rejects(connection.send(await receipts.next(), callOf('echo'), AbortSignal.abort()), {
+      code: 'gateway.cancelled',
+    })
     assert.equal(behind.heard('tools/call').length, 1)
   })
 
@@ -308,6 +251,17 @@ for (const [name, one] of Object.entries(cases)) {
       assert.equal(legacy['isError'], true)
       assert.match(JSON.stringify(legacy['content']), /asks for input/)
     })
+
+  test(`${name}: a call without a genuine receipt, or with one that was used, sends nothing`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const used = await receipts.next()
+    await collect(await connection.send(used, callOf('echo'), never))
+    const forged = { callId: used.callId, seq: used.seq, at: used.at } as Receipt
+    for (const receipt of [used, forged, undefined as unknown as Receipt]) {
+      await assert.rejects(connection.send(receipt, callOf('echo'), never), TypeError)
+    }
+    assert.equal(behind.heard('tools/call').length, 1)
+  })
 
   test(`${name}: only control methods can be asked without a receipt`, async (t) => {
     const { behind, connection } = await connect(t, one)

@@ -38,6 +38,7 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts'
+import { ReceiptBook } from './receipt-book.ts'
 import { routingHeaders } from './routing-headers.ts'
 import {
   controlMethods,
@@ -83,6 +84,7 @@ class HttpConnection implements UpstreamConnection {
   readonly #needs: UpstreamNeeds
   readonly #wire: HttpWire
   readonly #sessions: HttpSessions
+  readonly #receipts = new ReceiptBook()
   #known: Promise<Known> | undefined
   #lastId = 0
 
@@ -94,7 +96,8 @@ class HttpConnection implements UpstreamConnection {
     this.#sessions = new HttpSessions(needs.clock, (session) => wire.end(session.id, sessionHeaders(session)))
   }
 
-  async send(_receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+  async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+    this.#receipts.use(receipt)
     return this.#forward(request, signal)
   }
 

@@ -16,6 +16,7 @@ import {
 } from './era.ts'
 import { startLineProcess, type LineProcess } from './line-process.ts'
 import type { RpcRequest } from './message.ts'
+import { ReceiptBook } from './receipt-book.ts'
 import { StdioSession, type Call } from './stdio-session.ts'
 import {
   controlMethods,
@@ -59,6 +60,7 @@ class StdioConnection implements UpstreamConnection {
   readonly #launch: StdioLaunch
   readonly #needs: UpstreamNeeds
   readonly #closing = new AbortController()
+  readonly #receipts = new ReceiptBook()
   #life: Promise<Life> | undefined
   #crashes = 0
   #startAfter = 0
@@ -70,7 +72,8 @@ class StdioConnection implements UpstreamConnection {
     this.#needs = needs
   }
 
-  async send(_receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+  async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+    this.#receipts.use(receipt)
     const { session, learnt } = await this.#live(signal)
     const way = {
       method: request.message.method,

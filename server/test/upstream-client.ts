@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { Agent } from 'undici'
+import { systemClock } from '../src/base/clock.ts'
+import type { RpcResponse } from '../src/gateway/upstream/message.ts'
+import type {
+  MessageDispatcher,
+  ReplyEvent,
+  ResolvedLaunch,
+  UpstreamConnection,
+  UpstreamNeeds,
+  UpstreamReply,
+  UpstreamRequest,
+  UpstreamSpec,
+} from '../src/gateway/upstream/upstream-kind.ts'
+import { kindsOfUpstream } from '../src/gateway/upstreams.ts'
+
+/** A connection as the gateway would open it, and what it told. */
+export interface Connection {
+  connection: UpstreamConnection
+  listChanges: () => number
+  /** What was logged, as text. */
+  logged: string[]
+}
+
+/** Connects to an upstream for one test. The way out is unguarded here: the guard has tests of its own. */
+export function connectUpstream(
+  t: TestContext,
+  launch: ResolvedLaunch,
+  more: { credential?: UpstreamNeeds['credential']; learnt?: UpstreamSpec['learnt'] } = {},
+): Connection {
+  const agent = new Agent()
+  const logged: string[] = []
+  const note = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
+  let changes = 0
+  const connection = kindsOfUpstream[launch.kind].open(
+    { name: 'fake', launch, learnt: more.learnt },
+    {
+      clock: systemClock,
+      log: { info: note, warn: note },
+      credential: more.credential ?? (async () => undefined),
+      dispatcher: agent as unknown as MessageDispatcher,
+      onListChanged: () => changes++,
+    },
+  )
+  t.after(async () => {
+    await connection.close()
+    await agent.destroy()
+  })
+  return { connection, listChanges: () => changes, logged }
+}
+
+/** How a call differs from the plainest one. */
+export interface CallOptions {
+  id?: string | number
+  args?: Record<string, unknown>
+  era?: 'legacy' | 'modern'
+  callerKey?: string
+  progressToken?: string
+}
+
+/** A `tools/call` as the gateway would hand it on. */
+export function callOf(name: string, options: CallOptions = {}): UpstreamRequest {
+  const modern = options.era === 'modern'
+  const meta = {
+    ...(modern && {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+      'io.modelcontextprotocol/clientInfo': { name: 'a-client', version: '9' },
+    }),
+    ...(options.progressToken !== undefined && { progressToken: options.progressToken }),
+  }
+  const params = { name, arguments: options.args ?? {}, ...(Object.keys(meta).length > 0 && { _meta: meta }) }
+  const message = { jsonrpc: '2.0' as const, id: options.id ?? 1, method: 'tools/call', params }
+  return {
+    message,
+    text: JSON.stringify(message),
+    protocolVersion: modern ? '2026-07-28' : '2025-11-25',
+    callerKey: options.callerKey ?? 'grant-1',
+  }
+}
+
+/** Everything that came of a call: the events before the answer, and the answer. */
+export async function collect(
+  reply: UpstreamReply,
+): Promise<{ before: ReplyEvent[]; text: string; answer: RpcResponse }> {
+  if (reply.kind === 'json') return { before: [], text: Buffer.from(reply.bytes).toString(), answer: reply.message }
+  const events: ReplyEvent[] = []
+  for await (const event of reply.events) events.push(event)
+  const last = events.pop()
+  assert.ok(last !== undefined && !('method' in last.message), 'a stream ends with the answer')
+  return { before: events, text: last.text, answer: last.message }
+}
+
+export function resultOf(answer: RpcResponse): Record<string, unknown> {
+  assert.ok('result' in answer, JSON.stringify(answer))
+  return answer.result
+}
+
+/** Waits for something that happens elsewhere. The test's own time limit ends a wait in vain. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
