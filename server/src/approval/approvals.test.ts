@@ -1,87 +1,36 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
+import { type ApprovalRoom, asking, openApprovalRoom } from '../../test/approval-room.ts'
+import { goodFacts } from '../../test/golden/decision-facts.ts'
 import { Fault, type FaultCode } from '../base/fault.ts'
-import { digestOf } from '../base/ids.ts'
 import { canonicalJson } from '../base/json.ts'
 import type { Approval } from '../model/rights.ts'
 import { decide } from '../policy/decide.ts'
 import type { Facts } from '../policy/facts.ts'
-import { goodFacts } from '../../test/golden/decision-facts.ts'
-import { openStore, type Handle, type Store } from '../store/store.ts'
-import { openSealer } from '../vault/sealer.ts'
-import { openApprovals, type ApprovalParts, type Approvals } from './approvals.ts'
+import type { Approvals } from './approvals.ts'
 import { approvedForMs, deniedForMs, pendingForMs, pendingMax, requestsMax, requestsWindowMs } from './lifetimes.ts'
 import type { ApprovalRequest } from './request.ts'
 import { shownBytesMax } from './show.ts'
 
-type Change = Parameters<ApprovalParts['ledger']['recordChange']>[0]
-
-interface Room {
-  store: Store
-  approvals: Approvals
-  changes: Change[]
-  /** Who may approve what, as `principal upstream/tool`. */
-  rights: Set<string>
-  clock: { at: number }
-}
-
-async function openRoom(t: TestContext): Promise<Room> {
+/** The room on a SQLite of its own. */
+async function openRoom(t: TestContext): Promise<ApprovalRoom> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'sallyport-approval-'))
-  const store = await openStore({ dataFolder })
-  t.after(async () => {
-    await store.close()
-    rmSync(dataFolder, { recursive: true, force: true })
-  })
-  const clock = { at: goodFacts().now }
-  const changes: Change[] = []
-  const rights = new Set(['bo mux/delete_asset', 'cy mux/delete_asset', 'ana mux/delete_asset'])
-  const approvals = openApprovals({
-    store,
-    vault: openSealer(randomBytes(32)),
-    clock: { now: () => clock.at, monotonic: () => clock.at },
-    origin: 'https://gate.example',
-    mayApprove: async (principalId, upstream, tool) => rights.has(`${principalId} ${upstream}/${tool}`),
-    // Like the ledger: the entry and the work are one transaction.
-    ledger: {
-      async recordChange<T>(change: Change, work: (tx: Handle) => Promise<T>): Promise<T> {
-        const done = await store.transaction(work)
-        changes.push(change)
-        return done
-      },
-    },
-  })
-  return { store, approvals, changes, rights, clock }
-}
-
-function asking(change: Partial<ApprovalRequest> & { arguments?: unknown } = {}): ApprovalRequest {
-  const { arguments: args = { id: 'x1' }, ...rest } = change
-  const argumentsText = canonicalJson(args)
-  return {
-    principalId: 'ana',
-    clientId: 'claude',
-    grantId: 'g1',
-    upstream: 'mux',
-    tool: 'delete_asset',
-    toolDigest: 'd1',
-    argumentsDigest: digestOf(argumentsText),
-    argumentsText,
-    ...rest,
-  }
+  t.after(() => rmSync(dataFolder, { recursive: true, force: true }))
+  return openApprovalRoom(t, { dataFolder })
 }
 
 const code = (expected: FaultCode) => (error: unknown) => error instanceof Fault && error.code === expected
 
-async function approve(room: Room, asked: Approval, by = 'bo'): Promise<Approval> {
+async function approve(room: ApprovalRoom, asked: Approval, by = 'bo'): Promise<Approval> {
   return room.approvals.answer({ by, id: asked.id, approve: true, reason: 'as agreed' })
 }
 
 /** What the gateway does when the call is made: facts from the newest approval, and the decision on them. */
-async function callWith(room: Room, call: ApprovalRequest): Promise<string> {
+async function callWith(room: ApprovalRoom, call: ApprovalRequest): Promise<string> {
   const approval = await room.approvals.findFor(call)
   const good = goodFacts()
   const facts: Facts = {
@@ -156,7 +105,7 @@ test('the same call asked for again gets the same request, even at the same time
   const asked = await Promise.all(Array.from({ length: 6 }, () => room.approvals.request(asking())))
   assert.equal(new Set(asked.map(({ id }) => id)).size, 1)
   assert.deepEqual(
-    room.changes.map(({ what, by, about }) => ({ what, by, about })),
+    (await room.changes()).map(({ what, by, about }) => ({ what, by, about })),
     [{ what: 'approval.requested', by: 'ana', about: { kind: 'approval', id: asked[0]!.id } }],
   )
   const other = await room.approvals.request(asking({ toolDigest: 'd2' }))
@@ -174,7 +123,7 @@ test('nobody answers their own request, and who may not approve the tool learns 
   assert.ok(refused instanceof Fault && absent instanceof Fault)
   assert.deepEqual([refused.code, refused.message], ['approval.not_found', absent.message])
   assert.equal((await room.approvals.get(id)).state, 'pending')
-  assert.equal(room.changes.length, 1)
+  assert.equal((await room.changes()).length, 1)
 })
 
 test('an approver who loses the right afterwards has approved nothing', async (t) => {
@@ -212,7 +161,7 @@ test('of two approvers at once one wins, and only that answer is recorded', asyn
   const stands = await room.approvals.get(id)
   assert.equal(stands.answeredBy, won.value.answeredBy)
   assert.deepEqual(
-    room.changes.slice(1).map(({ what, by }) => [what, by]),
+    (await room.changes()).slice(1).map(({ what, by }) => [what, by]),
     [[`approval.${stands.state}`, stands.answeredBy]],
   )
 })
@@ -224,7 +173,7 @@ test('an answer needs a reason, which is recorded without what surrounds it', as
     await assert.rejects(room.approvals.answer({ by: 'bo', id, approve: true, reason }), code('model.invalid'))
   }
   await room.approvals.answer({ by: 'bo', id, approve: false, reason: '  the asset is still used ' })
-  assert.equal(room.changes.at(-1)?.reason, 'the asset is still used')
+  assert.equal((await room.changes()).at(-1)?.reason, 'the asset is still used')
   assert.equal((await room.approvals.get(id)).reason, 'the asset is still used')
 })
 
@@ -279,7 +228,7 @@ test('the arguments are sealed in the store, shown to who asked and who may deci
   const { id } = await room.approvals.request(asking({ arguments: { id: 'canary-4711' } }))
   const { findSealedArguments } = await import('../store/approvals.ts')
   assert.doesNotMatch((await findSealedArguments(room.store, id))!, /canary/)
-  assert.doesNotMatch(JSON.stringify(room.changes), /canary/)
+  assert.doesNotMatch(JSON.stringify(await room.changes()), /canary/)
   for (const [viewer, as] of [
     ['ana', 'requester'],
     ['bo', 'approver'],
@@ -302,7 +251,7 @@ test('arguments too long to be shown in full are not asked about, nor is a diges
     room.approvals.request({ ...asking(), argumentsText: '{"id":"x2"}' }),
     code('approval.digest_mismatch'),
   )
-  assert.equal(room.changes.length, 0)
+  assert.deepEqual(await room.changes(), [])
 })
 
 test('one principal cannot flood the approvers', async (t) => {
