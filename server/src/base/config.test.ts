@@ -19,7 +19,7 @@ function refusal(text: string | undefined, env: Env = {}): string {
     assert.equal(error.code, 'config.invalid')
     return error.message
   }
-  assert.fail('the configuration was accepted')
+  return assert.fail('the configuration was accepted')
 }
 
 test('without a file and without variables the defaults serve loopback', () => {

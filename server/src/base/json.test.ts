@@ -15,7 +15,7 @@ function refusal(run: () => unknown): Fault {
     assert.ok(error instanceof Fault, String(error))
     return error
   }
-  assert.fail('nothing was refused')
+  return assert.fail('nothing was refused')
 }
 
 /** True for what the strict reading accepts: no `__proto__`, no number that is rounded, no lone surrogate. */
