@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { Agent } from 'undici'
-import { systemClock } from '../src/base/clock.ts'
+import { systemClock, type Clock } from '../src/base/clock.ts'
 import type { RpcResponse } from '../src/gateway/upstream/message.ts'
 import type {
   MessageDispatcher,
@@ -27,7 +27,7 @@ export interface Connection {
 export function connectUpstream(
   t: TestContext,
   launch: ResolvedLaunch,
-  more: { credential?: UpstreamNeeds['credential']; learnt?: UpstreamSpec['learnt'] } = {},
+  more: { credential?: UpstreamNeeds['credential']; learnt?: UpstreamSpec['learnt']; clock?: Clock } = {},
 ): Connection {
   const agent = new Agent()
   const logged: string[] = []
@@ -36,7 +36,7 @@ export function connectUpstream(
   const connection = kindsOfUpstream[launch.kind].open(
     { name: 'fake', launch, learnt: more.learnt },
     {
-      clock: systemClock,
+      clock: more.clock ?? systemClock,
       log: { info: note, warn: note },
       credential: more.credential ?? (async () => undefined),
       dispatcher: agent as unknown as MessageDispatcher,
