@@ -95,7 +95,9 @@ export function openInvitations(parts: { store: Store; ledger: IdentityLedger; c
       expiresAt: now + given.seconds * 1_000,
       usedAt: undefined,
     }
-    const details = { link: link.id, purpose: link.purpose, expiresAt: link.expiresAt, ...given.payload }
+    const { name, rights: promised } = given.payload ?? {}
+    const whom = name === undefined ? {} : { name, rights: promised }
+    const details = { link: link.id, purpose: link.purpose, expiresAt: link.expiresAt, ...whom }
     await ledger.recordChange(
       { by: given.by, what: 'principal.invited', about: { kind: 'principal' }, details },
       async (tx) => {

@@ -115,9 +115,10 @@ export function openOidc({ provider, fetch, clock }: OidcParts): RedirectIdp {
 
 function authenticationFor(metadata: ServerMetadata, secret: string | undefined) {
   if (secret === undefined) return None()
-  // Discovery 1.0, section 3: without a list it is client_secret_basic.
-  const methods = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
-  return methods.includes('client_secret_basic') ? ClientSecretBasic(secret) : ClientSecretPost(secret)
+  // Without a list it is client_secret_basic (Discovery 1.0, section 3). Where both are offered, in the body: providers
+  // disagree about how to encode a secret in the header.
+  const posts = metadata.token_endpoint_auth_methods_supported?.includes('client_secret_post') ?? false
+  return posts ? ClientSecretPost(secret) : ClientSecretBasic(secret)
 }
 
 function checkEndpoint(endpoint: string | undefined, insecure: boolean): void {

@@ -1,0 +1,186 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
+
+/** Somebody whom the provider knows. */
+export interface FakePerson {
+  sub: string
+  name?: string
+  email?: string
+}
+
+/** How the provider misbehaves. Everything that is absent is done right. */
+export interface IdpKnobs {
+  /** Answers the authorization request with `access_denied`. */
+  deny?: boolean
+  /** `iss` of the authorization response (RFC 9207), or none at all. */
+  responseIss?: string | 'absent'
+  /** Claims of the ID token that are written over. */
+  claims?: Record<string, unknown>
+  /** Signs with a key that is not in the JWK set. */
+  foreignKey?: boolean
+  /** Writes an ID token that nobody signed. */
+  unsigned?: boolean
+  /** Issuer in the discovery document. */
+  discoveredIssuer?: string
+  /** Subject in userinfo. */
+  userinfoSub?: string
+  /** Keeps name and e-mail out of the ID token: only userinfo tells. */
+  thin?: boolean
+  /** Answers the token request with this status. */
+  tokenStatus?: number
+}
+
+/** One request as the provider saw it. */
+export interface IdpVisit {
+  method: string
+  path: string
+  query: Record<string, string>
+  body: Record<string, string>
+  authorization: string | undefined
+}
+
+/** A scripted OpenID provider with a journal of its own. */
+export interface FakeIdp {
+  issuer: string
+  /** `host:port`, for the dialler. */
+  authority: string
+  journal: IdpVisit[]
+  /** Who sits before the browser from now on. */
+  person: FakePerson
+  knobs: IdpKnobs
+  close(): Promise<void>
+}
+
+export interface FakeClient {
+  id: string
+  secret: string
+}
+
+/** Starts a provider on a free port of 127.0.0.1; it approves every authorization request as `person` without asking. */
+export async function openFakeIdp(client: FakeClient, person: FakePerson): Promise<FakeIdp> {
+  const [key, foreign] = [await makeKey(), await makeKey()]
+  const codes = new Map<string, { person: FakePerson; query: Record<string, string> }>()
+  const server = createServer((req, res) => {
+    handle(req, res).catch((error: unknown) => res.writeHead(500).end(String(error)))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const authority = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const issuer = `http://${authority}`
+  const idp: FakeIdp = { issuer, authority, journal: [], person, knobs: {}, close }
+
+  async function close(): Promise<void> {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  }
+
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const url = new URL(req.url ?? '/', issuer)
+    const chunks: Buffer[] = []
+    for await (const chunk of req) chunks.push(chunk as Buffer)
+    const visit: IdpVisit = {
+      method: req.method ?? '',
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      body: Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString())),
+      authorization: req.headers.authorization,
+    }
+    idp.journal.push(visit)
+    switch (url.pathname) {
+      case '/.well-known/openid-configuration':
+        return json(res, 200, metadata())
+      case '/jwks':
+        return json(res, 200, { keys: [key.publicJwk] })
+      case '/authorize':
+        return authorize(res, visit)
+      case '/token':
+        return token(res, visit)
+      case '/userinfo':
+        return json(res, 200, { ...idp.person, sub: idp.knobs.userinfoSub ?? idp.person.sub })
+      default:
+        return json(res, 404, {})
+    }
+  }
+
+  function metadata(): Record<string, unknown> {
+    return {
+      issuer: idp.knobs.discoveredIssuer ?? issuer,
+      authorization_endpoint: `${issuer}/authorize`,
+      token_endpoint: `${issuer}/token`,
+      userinfo_endpoint: `${issuer}/userinfo`,
+      jwks_uri: `${issuer}/jwks`,
+      response_types_supported: ['code'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256'],
+      authorization_response_iss_parameter_supported: true,
+    }
+  }
+
+  function authorize(res: ServerResponse, { query }: IdpVisit): void {
+    const back = new URL(query['redirect_uri']!)
+    if (query['state']) back.searchParams.set('state', query['state'])
+    const iss = idp.knobs.responseIss ?? issuer
+    if (iss !== 'absent') back.searchParams.set('iss', iss)
+    if (idp.knobs.deny) {
+      back.searchParams.set('error', 'access_denied')
+    } else {
+      const code = randomBytes(16).toString('hex')
+      codes.set(code, { person: idp.person, query })
+      back.searchParams.set('code', code)
+    }
+    res.writeHead(302, { location: back.href }).end()
+  }
+
+  async function token(res: ServerResponse, { body, authorization }: IdpVisit): Promise<void> {
+    if (idp.knobs.tokenStatus) return json(res, idp.knobs.tokenStatus, { error: 'server_error' })
+    if (!isClient(authorization)) return json(res, 401, { error: 'invalid_client' })
+    const issued = codes.get(body['code'] ?? '')
+    codes.delete(body['code'] ?? '')
+    const challenge = createHash('sha256')
+      .update(body['code_verifier'] ?? '')
+      .digest('base64url')
+    const right = issued?.query['code_challenge'] === challenge && issued.query['redirect_uri'] === body['redirect_uri']
+    if (!issued || !right) return json(res, 400, { error: 'invalid_grant' })
+    const idToken = await mint(issued.person, issued.query['nonce'])
+    return json(res, 200, { access_token: 'opaque', token_type: 'Bearer', expires_in: 60, id_token: idToken })
+  }
+
+  /** RFC 6749, 2.3.1: both halves are form-encoded before they are joined. */
+  function isClient(authorization: string | undefined): boolean {
+    const [, encoded] = /^Basic (.+)$/.exec(authorization ?? '') ?? []
+    const [id, secret] = Buffer.from(encoded ?? '', 'base64')
+      .toString()
+      .split(':')
+    const given = new URLSearchParams(`id=${id}&secret=${secret}`)
+    return given.get('id') === client.id && given.get('secret') === client.secret
+  }
+
+  async function mint(who: FakePerson, nonce: string | undefined): Promise<string> {
+    const now = Math.floor(Date.now() / 1_000)
+    const told = idp.knobs.thin ? { sub: who.sub } : { ...who }
+    const claims = { ...told, iss: issuer, aud: client.id, iat: now, exp: now + 60, nonce, ...idp.knobs.claims }
+    if (idp.knobs.unsigned) {
+      const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+      return `${part({ alg: 'none' })}.${part(claims)}.`
+    }
+    const signing = idp.knobs.foreignKey ? foreign : key
+    const header = { alg: 'ES256', kid: key.publicJwk.kid! }
+    return new SignJWT(claims).setProtectedHeader(header).sign(signing.privateKey)
+  }
+
+  return idp
+}
+
+async function makeKey() {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const jwk = await exportJWK(publicKey)
+  return { privateKey, publicJwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'ES256', use: 'sig' } }
+}
+
+function json(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}

@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { listEntitlements } from '../../src/store/entitlements.ts'
+import { Browser, type Shown } from '../browser.ts'
+import { type FakeIdp, type FakePerson, type IdpKnobs, openFakeIdp } from '../fake/idp.ts'
+import { type IdentityHouse, openIdentityHouse, whoIs } from '../identity-house.ts'
+
+const client = { id: 'sallyport', secret: 'the client secret' }
+const ana: FakePerson = { sub: 'a-1', name: 'Ana Work', email: 'ana@example.org' }
+
+async function openWithIdps(
+  t: TestContext,
+  people: FakePerson[],
+  more: { local?: boolean } = {},
+): Promise<{ house: IdentityHouse; idps: FakeIdp[] }> {
+  const idps = await Promise.all(people.map((person) => openFakeIdp(client, person)))
+  for (const idp of idps) t.after(() => idp.close())
+  const oidc = idps.map((idp, at) => ({
+    id: `idp-${at}`,
+    name: `Provider ${at}`,
+    issuer: idp.issuer,
+    clientId: client.id,
+    clientSecret: client.secret,
+    scopes: ['openid', 'profile', 'email'],
+  }))
+  return { house: await openIdentityHouse(t, { oidc, ...more }), idps }
+}
+
+async function signIn(house: IdentityHouse, browser = new Browser(), provider = 'idp-0'): Promise<Shown> {
+  const page = await browser.open(`${house.origin}/sign-in?return_to=/sign-out`)
+  return browser.follow(page, `/sign-in/with/${provider}?return_to=/sign-out`)
+}
+
+/** The address that the provider sends the browser back to, caught before the browser goes there. */
+async function catchCallback(house: IdentityHouse, browser: Browser): Promise<URL> {
+  const begun = await browser.peek(`${house.origin}/sign-in/with/idp-0`)
+  const answered = await browser.peek(begun.headers.get('location')!)
+  return new URL(answered.headers.get('location')!)
+}
+
+test('a person signs in through a provider, by code, PKCE, state and nonce, and has no rights at all', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  const browser = new Browser()
+  const landed = await signIn(house, browser)
+  assert.equal(landed.url.href, `${house.origin}/sign-out`)
+  const { principal } = (await whoIs(house, browser))!
+  assert.deepEqual(
+    { issuer: principal.issuer, subject: principal.subject, name: principal.name, email: principal.email },
+    { issuer: idps[0]!.issuer, subject: 'a-1', name: 'Ana Work', email: 'ana@example.org' },
+  )
+  assert.deepEqual(await listEntitlements(house.store, { principalId: principal.id }), [])
+
+  const asked = idps[0]!.journal.find((visit) => visit.path === '/authorize')!.query
+  assert.equal(asked['code_challenge_method'], 'S256')
+  assert.equal(asked['redirect_uri'], `${house.origin}/sign-in/callback/idp-0`)
+  for (const name of ['state', 'nonce', 'code_challenge']) assert.ok(asked[name]!.length >= 43, name)
+  const [login] = (await house.entries('login')).slice(-1)
+  assert.deepEqual([login!.status, login!.provider, login!.principal?.id], ['success', 'idp-0', principal.id])
+})
+
+test('who comes back is the same principal, with the name that the provider says now', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  const [first, second] = [new Browser(), new Browser()]
+  await signIn(house, first)
+  idps[0]!.person = { sub: 'a-1', name: 'Ana New', email: 'new@example.org' }
+  await signIn(house, second)
+  const principal = (await whoIs(house, second))!.principal
+  assert.equal(principal.id, (await whoIs(house, first))!.principal.id)
+  assert.deepEqual([principal.name, principal.email], ['Ana New', 'new@example.org'])
+})
+
+test('the same e-mail, and even the same subject, at two providers are two principals', async (t) => {
+  const { house } = await openWithIdps(t, [ana, ana])
+  const [one, two] = [new Browser(), new Browser()]
+  await signIn(house, one, 'idp-0')
+  await signIn(house, two, 'idp-1')
+  const [first, second] = [(await whoIs(house, one))!.principal, (await whoIs(house, two))!.principal]
+  assert.equal(first.email, second.email)
+  assert.notEqual(first.id, second.id)
+})
+
+test('another subject with the e-mail of somebody else is somebody else', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  const [one, two] = [new Browser(), new Browser()]
+  await signIn(house, one)
+  idps[0]!.person = { ...ana, sub: 'a-2' }
+  await signIn(house, two)
+  assert.notEqual((await whoIs(house, one))!.principal.id, (await whoIs(house, two))!.principal.id)
+})
+
+const hourAgo = Math.floor(Date.now() / 1_000) - 3_600
+const lies: [what: string, knobs: IdpKnobs][] = [
+  ['names another issuer in the ID token', { claims: { iss: 'https://other.example' } }],
+  ['names another issuer in the answer', { responseIss: 'https://other.example' }],
+  ['leaves the issuer out of the answer although it promised it', { responseIss: 'absent' }],
+  ['names another issuer in discovery', { discoveredIssuer: 'https://other.example' }],
+  ['repeats another nonce', { claims: { nonce: 'of another login' } }],
+  ['leaves the nonce out', { claims: { nonce: undefined } }],
+  ['means another audience', { claims: { aud: 'another client' } }],
+  ['means several audiences and another party', { claims: { aud: [client.id, 'other'], azp: 'other' } }],
+  ['gives an expired ID token', { claims: { exp: hourAgo, iat: hourAgo - 60 } }],
+  ['signs with a key that it does not publish', { foreignKey: true }],
+  ['does not sign', { unsigned: true }],
+  ['names nobody', { claims: { sub: undefined } }],
+  ['names a subject with a line end', { claims: { sub: 'a\n1' } }],
+  ['names a subject of 256 characters', { claims: { sub: 'x'.repeat(256) } }],
+  ['fails at the token endpoint', { tokenStatus: 500 }],
+]
+for (const [what, knobs] of lies) {
+  test(`a provider that ${what} signs nobody in`, async (t) => {
+    const { house, idps } = await openWithIdps(t, [ana])
+    idps[0]!.knobs = knobs
+    const browser = new Browser()
+    const shown = await signIn(house, browser)
+    assert.equal(shown.status, 502)
+    assert.match(shown.text, /identity\.provider_failed/)
+    assert.equal(await whoIs(house, browser), undefined)
+    assert.deepEqual(await house.identity.listPrincipals(), [])
+    assert.ok(house.lines.some((line) => line.includes('a login at an identity provider failed')))
+    idps[0]!.knobs = {}
+    assert.equal((await signIn(house, browser)).status, 200, 'and it works again when it tells the truth')
+  })
+}
+
+test('a refusal at the provider is told and recorded', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  idps[0]!.knobs = { deny: true }
+  const shown = await signIn(house)
+  assert.equal(shown.status, 502)
+  assert.match(shown.text, /said no/)
+  const [login] = (await house.entries('login')).slice(-1)
+  assert.deepEqual([login!.status, login!.reason], ['failure', 'identity.provider_failed'])
+})
+
+test('the way back works once', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  const browser = new Browser()
+  const callback = await catchCallback(house, browser)
+  const tries = await Promise.all([1, 2, 3].map(() => browser.peek(callback)))
+  assert.deepEqual(tries.map((shown) => shown.status).sort(), [303, 401, 401])
+  assert.equal(idps[0]!.journal.filter((visit) => visit.path === '/token').length, 1, 'the code is sent once')
+})
+
+test('a way back that was begun in another browser signs nobody in', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  const callback = await catchCallback(house, new Browser())
+  const victim = new Browser()
+  assert.equal((await victim.open(callback)).status, 401)
+  assert.equal(await whoIs(house, victim), undefined)
+
+  const withCookie = new Browser()
+  const second = await catchCallback(house, new Browser())
+  await withCookie.open(`${house.origin}/sign-in`)
+  assert.equal((await withCookie.open(second)).status, 401)
+  assert.equal(await whoIs(house, withCookie), undefined)
+  assert.equal(
+    idps[0]!.journal.some((visit) => visit.path === '/token'),
+    false,
+    'the code is not even sent',
+  )
+})
+
+test('a way back with a state that is made up, doubled or older than ten minutes signs nobody in', async (t) => {
+  const { house } = await openWithIdps(t, [ana])
+  const browser = new Browser()
+  const madeUp = await catchCallback(house, browser)
+  madeUp.searchParams.set('state', 'made up')
+  const doubled = await catchCallback(house, browser)
+  doubled.searchParams.append('state', doubled.searchParams.get('state')!)
+  const old = await catchCallback(house, browser)
+  for (const url of [madeUp, doubled]) assert.equal((await browser.peek(url)).status, 401)
+  house.pass(601)
+  assert.equal((await browser.peek(old)).status, 401)
+  assert.equal(await whoIs(house, browser), undefined)
+})
+
+test('the answer of one provider is not taken for the answer of another', async (t) => {
+  const { house } = await openWithIdps(t, [ana, { sub: 'other' }])
+  const browser = new Browser()
+  const callback = await catchCallback(house, browser)
+  callback.pathname = '/sign-in/callback/idp-1'
+  assert.equal((await browser.open(callback)).status, 401)
+})
+
+test('no other site can begin a login', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  const answer = await fetch(`${house.origin}/sign-in/with/idp-0`, {
+    headers: { 'sec-fetch-site': 'cross-site' },
+    redirect: 'manual',
+  })
+  assert.equal(answer.headers.get('location'), '/sign-in')
+  assert.deepEqual(answer.headers.getSetCookie(), [])
+  assert.deepEqual(idps[0]!.journal, [])
+})
+
+test('what waits for the way back is sealed', async (t) => {
+  const { house } = await openWithIdps(t, [ana])
+  const begun = await new Browser().peek(`${house.origin}/sign-in/with/idp-0`)
+  const { searchParams } = new URL(begun.headers.get('location')!)
+  const cookie = begun.headers.getSetCookie().find((line) => line.startsWith('sallyport-browser='))
+  assert.match(cookie!, /HttpOnly; SameSite=Lax/)
+  const { countLoginAttempts, takeLoginAttempt } = await import('../../src/store/login-attempts.ts')
+  const { digestOf } = await import('../../src/base/ids.ts')
+  assert.equal(await countLoginAttempts(house.store), 1)
+  const attempt = await takeLoginAttempt(house.store, digestOf(searchParams.get('state')!), Date.now())
+  const stored = JSON.stringify(attempt)
+  for (const secret of [searchParams.get('state')!, searchParams.get('nonce')!, 'verifier']) {
+    assert.equal(stored.includes(secret), false)
+  }
+})
+
+test('a provider that tells names only in userinfo is asked there, and not believed about another subject', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana])
+  idps[0]!.knobs = { thin: true }
+  const one = new Browser()
+  await signIn(house, one)
+  assert.equal((await whoIs(house, one))?.principal.name, 'Ana Work')
+  idps[0]!.person = { ...ana, sub: 'a-9' }
+  idps[0]!.knobs = { thin: true, userinfoSub: 'a-1' }
+  const two = new Browser()
+  await signIn(house, two)
+  assert.equal((await whoIs(house, two))?.principal.name, 'a-9')
+})
+
+test('the first administrator can come through a provider, and so can who is invited', async (t) => {
+  const { house, idps } = await openWithIdps(t, [ana], { local: false })
+  const browser = new Browser()
+  const link = (await house.identity.firstAdministratorLink())!
+  const page = await browser.open(link)
+  assert.doesNotMatch(page.text, /type="password"/)
+  const landed = await browser.follow(page, `${new URL(link).pathname}/with/idp-0`)
+  assert.equal(landed.url.pathname, '/')
+  const administrator = (await whoIs(house, browser))!.principal
+  const rights = await listEntitlements(house.store, { principalId: administrator.id })
+  assert.deepEqual(
+    rights.map((item) => item.right),
+    ['administer'],
+  )
+
+  const rightsOfBo = [{ right: 'use' as const, upstream: 'memory', tool: 'read_graph' }]
+  const { url } = await house.identity.invite({ by: administrator.id, name: 'Bo', rights: rightsOfBo })
+  idps[0]!.person = { sub: 'b-1', name: 'Bo' }
+  const second = new Browser()
+  await second.follow(await second.open(url), `${new URL(url).pathname}/with/idp-0`)
+  const bo = (await whoIs(house, second))!.principal
+  assert.deepEqual(
+    (await listEntitlements(house.store, { principalId: bo.id })).map((item) => item.tool),
+    ['read_graph'],
+  )
+  assert.equal((await new Browser().open(url)).status, 404, 'the link is used up')
+})
+
+test('who signed in before with no rights can become the first administrator by the link', async (t) => {
+  const { house } = await openWithIdps(t, [ana])
+  const browser = new Browser()
+  await signIn(house, browser)
+  const before = (await whoIs(house, browser))!.principal
+  const link = (await house.identity.firstAdministratorLink())!
+  await browser.follow(await browser.open(link), `${new URL(link).pathname}/with/idp-0`)
+  assert.equal((await whoIs(house, browser))!.principal.id, before.id)
+  assert.equal((await listEntitlements(house.store, { principalId: before.id })).length, 1)
+})
+
+test('a principal who is disabled does not come in through the provider either', async (t) => {
+  const { house } = await openWithIdps(t, [ana])
+  await house.administrator()
+  const browser = new Browser()
+  await signIn(house, browser)
+  const { principal } = (await whoIs(house, browser))!
+  await house.identity.disablePrincipal({ by: 'system', id: principal.id, reason: 'left the company' })
+  const shown = await signIn(house, browser)
+  assert.equal(shown.status, 403)
+  assert.equal(await whoIs(house, browser), undefined)
+  const [login] = (await house.entries('login')).slice(-1)
+  assert.deepEqual([login!.status, login!.reason, login!.principal?.id], ['failure', 'identity.disabled', principal.id])
+})
