@@ -23,7 +23,7 @@ export function checkFloors(root: string): Finding[] {
   const production = sources.filter((source) => source.path.startsWith(home) && !isTest(source.path))
   return [
     ...production.flatMap((source) => source.imports.flatMap((item) => checkImport(source, item, packages))),
-    ...production.flatMap((source) => locks.flatMap((lock) => checkLock(source, lock))),
+    ...production.flatMap(checkLocks),
     ...checkSealed(production),
     ...checkCycles(sources),
   ]
@@ -70,20 +70,20 @@ function readDependencies(root: string): Set<string> {
   return new Set(kinds.flatMap((kind) => Object.keys(manifest[kind] ?? {})))
 }
 
-function checkLock(source: Source, lock: Lock): Finding[] {
+function checkLocks(source: Source): Finding[] {
   const path = source.path.slice(home.length)
-  if (lock.key?.test(path) === true || lock.inside?.test(path) === false) return []
-  const imported = source.imports
-    .filter((item) => matches(item.specifier, lock.imports ?? []) && !(item.typeOnly && lock.types === true))
-    .filter((item) => takesLocked(item, lock))
-    .map((item) => ({ path: source.path, line: item.line, text: `imports ${item.specifier}: ${lock.reason}` }))
-  const used = lock.uses === undefined ? [] : findUses(source).filter((use) => lock.uses?.includes(use.what))
-  const uses = used.map((use) => ({
-    path: source.path,
-    line: source.lineAt(use.offset),
-    text: `uses ${use.what}: ${lock.reason}`,
-  }))
-  return [...imported, ...uses]
+  const shut = locks.filter((lock) => lock.key?.test(path) !== true && lock.inside?.test(path) !== false)
+  const found = (line: number, text: string): Finding => ({ path: source.path, line, text })
+  const uses = findUses(source)
+  return shut.flatMap((lock) => [
+    ...source.imports
+      .filter((item) => matches(item.specifier, lock.imports ?? []) && !(item.typeOnly && lock.types === true))
+      .filter((item) => takesLocked(item, lock))
+      .map((item) => found(item.line, `imports ${item.specifier}: ${lock.reason}`)),
+    ...uses
+      .filter(({ what }) => lock.uses?.includes(what))
+      .map(({ what, offset }) => found(source.lineAt(offset), `uses ${what}: ${lock.reason}`)),
+  ])
 }
 
 function matches(specifier: string, patterns: readonly string[]): boolean {
