@@ -185,6 +185,7 @@ async function inTime(
   }
 }
 
+/** Gives what a database throws the one name that callers know; faults stay what they are. */
 export function asUnavailable(error: unknown): unknown {
   return error instanceof Fault ? error : unavailable(String(error), error)
 }

@@ -101,6 +101,24 @@ test('an unknown kind, an unknown field and a newer version are refused, the las
   refuse('['.repeat(60_000) + ']'.repeat(60_000), /canonical/)
 })
 
+test('details of any shape have one form, and every other order or spelling of it is refused', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 }), (drawn) => {
+      // What comes in has passed JSON before: no lone surrogates, no minus nought.
+      const details = JSON.parse(JSON.stringify(drawn)) as Record<string, unknown>
+      const text = writeEntry({ ...entries[4]!, details } as Entry)
+      assert.deepEqual((readEntry(Buffer.from(text)) as { details?: unknown }).details, details)
+      const reversed = JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text) as object).toReversed()))
+      assert.throws(() => readEntry(Buffer.from(reversed)), { code: 'ledger.invalid' })
+    }),
+  )
+})
+
+test('lone surrogates are refused, though the engine would write them as they were', () => {
+  const text = writeEntry({ ...entries[4]!, reason: 'x' } as Entry).replace('"x"', String.raw`"\ud800"`)
+  assert.throws(() => readEntry(Buffer.from(text)), { code: 'ledger.invalid' })
+})
+
 test('a name of any length does not prevent a record', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 2_000 }), (name) => {
