@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { Agent } from 'undici'
 import { systemClock, type Clock } from '../src/base/clock.ts'
+import { openDialer } from '../src/base/dial.ts'
 import type { RpcResponse } from '../src/gateway/upstream/message.ts'
 import type {
-  MessageDispatcher,
   ReplyEvent,
   ResolvedLaunch,
   UpstreamConnection,
@@ -23,13 +22,20 @@ export interface Connection {
   logged: string[]
 }
 
-/** Connects to an upstream for one test. The way out is unguarded here: the guard has tests of its own. */
+/** Connects to an upstream for one test, through the real way out, which is told to allow it unless `refused`. */
 export function connectUpstream(
   t: TestContext,
   launch: ResolvedLaunch,
-  more: { credential?: UpstreamNeeds['credential']; learnt?: UpstreamSpec['learnt']; clock?: Clock } = {},
+  more: {
+    credential?: UpstreamNeeds['credential']
+    learnt?: UpstreamSpec['learnt']
+    clock?: Clock
+    refused?: boolean
+  } = {},
 ): Connection {
-  const agent = new Agent()
+  const dialer = openDialer({
+    allowPrivate: launch.kind === 'http' && more.refused !== true ? [new URL(launch.url).host] : [],
+  })
   const logged: string[] = []
   const note = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   let changes = 0
@@ -39,13 +45,13 @@ export function connectUpstream(
       clock: more.clock ?? systemClock,
       log: { info: note, warn: note },
       credential: more.credential ?? (async () => undefined),
-      dispatcher: agent as unknown as MessageDispatcher,
+      dispatcher: dialer.upstreams,
       onListChanged: () => changes++,
     },
   )
   t.after(async () => {
     await connection.close()
-    await agent.destroy()
+    await dialer.close()
   })
   return { connection, listChanges: () => changes, logged }
 }

@@ -263,6 +263,17 @@ test('an upstream that cannot be reached was not called', async (t) => {
   })
 })
 
+test('an address that the guard refuses was not called', async (t) => {
+  const fake = await openFakeMcpServer()
+  t.after(() => fake.close())
+  const { connection } = connectUpstream(t, { kind: 'http', url: fake.url }, { refused: true })
+  await assert.rejects(call(connection, 'echo'), (error: Error & { code?: string }) => {
+    assert.equal(error.code, 'base.address_refused')
+    return !mayHaveHappened(error)
+  })
+  assert.equal(fake.journal.length, 0)
+})
+
 test('an error with its status passes: an unknown method is 404 with its code', async (t) => {
   const { connection } = await open(t, { era: 'modern' })
   const odd = callOf('x', { era: 'modern' })
