@@ -1,4 +1,5 @@
 import { openApprovals, type Approvals } from './approval/approvals.ts'
+import { assetDoor } from './base/assets.ts'
 import type { Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
 import { openDialer } from './base/dial.ts'
@@ -64,7 +65,7 @@ export async function openSallyport(config: Config, around: Surroundings): Promi
 async function openAll(config: Config, around: Surroundings, closing: (() => Promise<unknown>)[]): Promise<Sallyport> {
   const { clock, log } = around
   const { origin, dataDir } = config
-  const dialer = openDialer({ allowPrivate: config.egress.allowPrivate, clock })
+  const dialer = openDialer({ allowPrivate: config.egress.allowPrivate })
   closing.push(() => dialer.close())
   const store = await openStore({ dataFolder: dataDir, databaseUrl: config.databaseUrl })
   closing.push(() => store.close())
@@ -86,7 +87,7 @@ async function openAll(config: Config, around: Surroundings, closing: (() => Pro
     clock,
     onWithdraw: async (tx, { upstream, tool, retired }) => {
       await approvals.cancelFor(tx, { upstream, tool })
-      if (retired) await oauth.revokeWithin(tx, { upstream }, 'the upstream was retired')
+      if (retired) await oauth.revokeGrantsWithin(tx, { upstream }, 'the upstream was retired')
     },
   })
   const { mayApprove } = inventory
@@ -101,7 +102,7 @@ async function openAll(config: Config, around: Surroundings, closing: (() => Pro
     log,
     onDisable: [
       async (tx, principalId) => {
-        await oauth.revokeWithin(tx, { principalId }, 'the principal was disabled')
+        await oauth.revokeGrantsWithin(tx, { principalId }, 'the principal was disabled')
         await approvals.cancelFor(tx, { principalId })
       },
     ],
@@ -132,7 +133,7 @@ async function openAll(config: Config, around: Surroundings, closing: (() => Pro
     oauth,
     findPrincipal: (id) => identity.findPrincipal(id),
     openCredential: (upstream) => vault.openCredential(upstream),
-    dispatcher: dialer.dispatcher,
+    dispatcher: dialer.upstreams,
     origin,
     dataDir,
     stdio: config.stdio,
@@ -154,7 +155,7 @@ async function openAll(config: Config, around: Surroundings, closing: (() => Pro
     tls: config.tls,
     secure: origin.startsWith('https:'),
     trustedProxies: config.trustedProxies,
-    doors: [gateway.door, ...oauth.doors, identity.door, control.door],
+    doors: [assetDoor, gateway.door, ...oauth.doors, identity.door, control.door],
     log,
   })
   closing.push(() => {

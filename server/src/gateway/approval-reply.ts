@@ -24,13 +24,13 @@ export const approvalKey = 'sallyport-approval'
  */
 export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
   const { approval, url } = held
-  if (elicitsUrls(envelope) && !answersUs(envelope)) {
+  if (approval.state !== 'denied' && elicitsUrls(envelope) && !answersUs(envelope)) {
     reply.result(envelope, {
       resultType: 'input_required',
       inputRequests: {
         [approvalKey]: {
           method: 'elicitation/create',
-          params: { mode: 'url', url, message: sentence(held) },
+          params: { mode: 'url', url, message: held.message },
         },
       },
     })
@@ -38,7 +38,7 @@ export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
   }
   reply.result(envelope, {
     isError: true,
-    content: [{ type: 'text', text: `${sentence(held)}\n\n${url}\n\n${next(approval)}` }],
+    content: [{ type: 'text', text: `${held.message}\n\n${url}\n\n${next(approval)}` }],
     _meta: {
       'sallyport/approval': {
         id: approval.id,
@@ -58,10 +58,6 @@ function elicitsUrls(envelope: Envelope): boolean {
 function answersUs(envelope: Envelope): boolean {
   const responses = envelope.params['inputResponses']
   return typeof responses === 'object' && responses !== null && approvalKey in responses
-}
-
-function sentence({ approval, message }: Held): string {
-  return `\`${approval.tool}\` was not called: ${message}.`
 }
 
 function next(approval: Approval): string {

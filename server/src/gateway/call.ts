@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { decide } from '../policy/decide.ts'
 import type { Allow, Deny } from '../policy/decision.ts'
 import type { ApprovalFact } from '../policy/facts.ts'
+import { needsApproval } from '../policy/needs-approval.ts'
 import type { Handle } from '../store/store.ts'
 import { replyHeld } from './approval-reply.ts'
 import { readArguments, type ReadArguments } from './arguments.ts'
@@ -16,7 +17,7 @@ import type { FactSource, View } from './facts.ts'
 import type { Pool } from './pool.ts'
 import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
-import { readCallParams, requestOf } from './request.ts'
+import { readCallParams, requestOf, requireBound } from './request.ts'
 import { faultOf } from './standing.ts'
 
 /** The rooms that one call passes through. */
@@ -51,8 +52,11 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
   if (!seen.allow || tool === undefined) return refuse(rooms, call, { view, name: params.name, decision: seen as Deny })
 
   const args = await judgeArguments(rooms, call, { view, tool, value: params.arguments })
+  if (args === undefined) return
   const judged = { view, tool, args }
-  const approval = tool.tool.effect === 'destructive' ? await findApproval(rooms, call, judged) : undefined
+  const bound = needsApproval(tool.tool.effect)
+  if (bound) requireBound(call.envelope)
+  const approval = bound ? await findApproval(rooms, call, judged) : undefined
   const question = { tool: params.name, argumentsDigest: args.digest, approval }
   const decision = decide(rooms.facts.gather(view, question))
   if (!decision.allow)
@@ -79,20 +83,21 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
   rooms.pool.watch(upstream)
 }
 
+// Arguments that do not fit are told as a result, so that the model can correct itself (SEP-1303).
 async function judgeArguments(
   rooms: CallRooms,
   call: Call,
   at: { view: View; tool: CatalogueTool; value: unknown },
-): Promise<ReadArguments> {
+): Promise<ReadArguments | undefined> {
   try {
     return readArguments(at.view.rulesOf(at.tool), at.value)
   } catch (error) {
-    if (error instanceof Fault) {
-      await rooms.ledger.recordDenial(
-        denialOf(call, { view: at.view, name: at.tool.tool.name, reason: error.code, requestable: false }),
-      )
-    }
-    throw error
+    if (!(error instanceof Fault) || error.code !== 'gateway.argument_refused') throw error
+    const { name } = at.tool.tool
+    await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name, reason: error.code, requestable: false }))
+    const content = [{ type: 'text', text: `\`${name}\` was not called: ${error.message}.` }]
+    call.reply.result(call.envelope, { isError: true, content })
+    return undefined
   }
 }
 

@@ -1,5 +1,6 @@
 import { Fault } from '../base/fault.ts'
 import { canonicalJson } from '../base/json.ts'
+import { needsApproval } from '../policy/needs-approval.ts'
 import { approvalKey } from './approval-reply.ts'
 import type { Call, Judged } from './call-state.ts'
 import { isObject, type Envelope } from './envelope.ts'
@@ -25,14 +26,35 @@ export function readCallParams(envelope: Envelope): { name: string; arguments: u
   return { name, arguments: envelope.params['arguments'] }
 }
 
+/**
+ * Demands that a call which needs an approval carries nothing that the approval does not bind: no state and no answers of
+ * another round.
+ *
+ * @throws {Fault} `gateway.bad_params`
+ * @see spec/approval.md, "What is bound"
+ */
+export function requireBound({ params }: Envelope): void {
+  const responses = params['inputResponses']
+  const foreign = isObject(responses)
+    ? Object.keys(responses).some((key) => key !== approvalKey)
+    : responses !== undefined
+  if (foreign || params['requestState'] !== undefined) {
+    throw new Fault(
+      'gateway.bad_params',
+      'cannot call: an approval binds the arguments alone, so this call carries neither `requestState` nor `inputResponses`',
+    )
+  }
+}
+
 /** The request that goes to the upstream: the judged message, written anew, and nothing that the client sent beside it. */
-export function requestOf(call: Call, { tool }: Judged): UpstreamRequest {
+export function requestOf(call: Call, { tool, args }: Judged): UpstreamRequest {
   const { envelope } = call
+  const bound = needsApproval(tool.tool.effect)
   const message = {
     jsonrpc: '2.0' as const,
     id: envelope.id!,
     method: envelope.method,
-    params: withoutOurs(envelope.params),
+    params: { ...paramsOf(envelope.params, bound), arguments: args.value },
   }
   return {
     message,
@@ -44,11 +66,20 @@ export function requestOf(call: Call, { tool }: Judged): UpstreamRequest {
   }
 }
 
-// What the client answers to our own elicitation is for us.
-function withoutOurs(params: Record<string, unknown>): Record<string, unknown> {
-  const responses = params['inputResponses']
-  if (!isObject(responses) || !(approvalKey in responses)) return params
-  const { inputResponses: _all, ...rest } = params
-  const { [approvalKey]: _ours, ...theirs } = responses
-  return Object.keys(theirs).length === 0 ? rest : { ...rest, inputResponses: theirs }
+// What the client answers to our own elicitation is for us; what an approval does not bind stays behind.
+function paramsOf(params: Record<string, unknown>, bound: boolean): Record<string, unknown> {
+  const { inputResponses: responses, _meta: meta, ...rest } = params
+  const theirs = isObject(responses) ? Object.entries(responses).filter(([key]) => key !== approvalKey) : []
+  const told = isObject(meta) ? Object.entries(meta).filter(([key]) => !bound || ofProtocol(key)) : []
+  return {
+    ...rest,
+    ...(theirs.length > 0 && { inputResponses: Object.fromEntries(theirs) }),
+    ...(told.length > 0 && { _meta: Object.fromEntries(told) }),
+  }
+}
+
+const tracing = new Set(['progressToken', 'traceparent', 'tracestate', 'baggage'])
+
+function ofProtocol(key: string): boolean {
+  return tracing.has(key) || key.startsWith('io.modelcontextprotocol/')
 }

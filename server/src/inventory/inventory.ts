@@ -60,7 +60,11 @@ export function openInventory(rooms: InventoryRooms) {
     readPinned: bind(rooms, readPinned),
     listTools: bind(rooms, listTools),
     findToolDetail: bind(rooms, findToolDetail),
-    pinTools: bind(rooms, pinTools),
+    /** @see pinTools; approvals of what was accepted before end with it. */
+    pinTools: (step: Parameters<typeof pinTools>[1]) =>
+      pinTools(rooms, step, (tx, tool) =>
+        onWithdraw(tx, { upstream: step.upstream, tool, by: step.by, retired: false }),
+      ),
     /** @see withdrawTool; pending approvals of it end with it. */
     withdrawTool: (step: ToolStep) =>
       withdrawTool(rooms, step, (tx) =>

@@ -6,7 +6,7 @@ import { maxEffect, type Effect, type Trait } from '../model/effect.ts'
 import { readReason } from '../model/rights.ts'
 import type { Tool } from '../model/tool.ts'
 import type { ToolDefinition } from '../model/tool-definition.ts'
-import type { Store } from '../store/store.ts'
+import type { Handle, Store } from '../store/store.ts'
 import { findTool as findStored, listTools as listStored, putTool, type StoredTool } from '../store/tools.ts'
 import { findUpstream, updateUpstream } from '../store/upstreams.ts'
 import { pinOf, toolOf, type PinnedCatalogue } from './catalogue.ts'
@@ -127,11 +127,13 @@ export async function findToolDetail(
  * Accepts the live definitions of tools: from then on exactly these are served.
  *
  * @param step `digests`: name → digest of the definition that the person saw. A tool that changed since is refused.
+ * @param onReplaced what ends with an earlier definition, in the same transaction.
  * @throws {Fault} `inventory.tool_changed` and nothing is pinned.
  */
 export async function pinTools(
   rooms: ToolRooms,
   step: { by: string; upstream: string; digests: Record<string, string>; reason: string },
+  onReplaced: (tx: Handle, tool: string) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const reason = readReason(step.reason)
   const names = Object.keys(step.digests)
@@ -149,6 +151,7 @@ export async function pinTools(
         if (stored?.live === undefined || stored.liveDigest !== step.digests[name]) {
           throw new Fault('inventory.tool_changed', `cannot accept \`${name}\`: it is not what was shown; look again`)
         }
+        if (stored.pinnedDigest !== undefined && stored.pinnedDigest !== stored.liveDigest) await onReplaced(tx, name)
         await putTool(tx, accept(stored, stored.live, { by: step.by, at: rooms.clock.now() }))
       }
     },
@@ -183,7 +186,7 @@ export function withdrawTool(rooms: ToolRooms, step: ToolStep, alongside?: Along
   })
 }
 
-type Alongside = (tx: Parameters<Parameters<Store['transaction']>[0]>[0]) => Promise<void>
+type Alongside = (tx: Handle) => Promise<void>
 
 /** Sets what a tool is held to do, by the owner's word, which may also lower what the classifier said. */
 export function setEffect(rooms: ToolRooms, step: ToolStep & { effect: Effect; traits: Trait[] }): Promise<void> {
@@ -226,7 +229,7 @@ export function allowArgument(rooms: ToolRooms, step: ToolStep & { argument: str
 async function change(
   rooms: ToolRooms,
   step: ToolStep & { what: ChangeKind; details?: Record<string, unknown> },
-  next: (stored: StoredTool, tx: Parameters<Alongside>[0]) => Promise<StoredTool>,
+  next: (stored: StoredTool, tx: Handle) => Promise<StoredTool>,
 ): Promise<void> {
   const reason = readReason(step.reason)
   const about = { kind: 'tool' as const, id: `${step.upstream}/${step.tool}` }
