@@ -69,7 +69,7 @@ export class Browser {
     for (let hops = 0; shown.status >= 300 && shown.status < 400 && hops < 10; hops += 1) {
       const next = new URL(shown.headers.get('location')!, shown.url)
       if (site !== 'none' && siteOf(shown.url, next) !== 'same-origin') site = 'cross-site'
-      shown = await this.#ask(next, { ...(site === undefined ? {} : { site }) })
+      shown = await this.#ask(next, site === undefined ? {} : { site })
     }
     return shown
   }

@@ -37,25 +37,27 @@ export const password = 'correct horse battery'
 
 export async function openIdentityHouse(
   t: TestContext,
-  given: { oidc?: OidcProviderConfig[]; local?: boolean; onDisable?: OnDisable[] } = {},
+  given: { oidc?: OidcProviderConfig[]; local?: boolean; onDisable?: OnDisable[]; databaseUrl?: string } = {},
 ): Promise<IdentityHouse> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'sallyport-identity-'))
   const lines: string[] = []
   const log = openLog({ level: 'debug', write: (line) => void lines.push(line) })
   let aheadMs = 0
   const clock: Clock = { now: () => Date.now() + aheadMs, monotonic: () => performance.now() + aheadMs }
-  const store = await openStore({ dataFolder })
+  const store = await openStore({ dataFolder, databaseUrl: given.databaseUrl })
   const feed = await openFeed(store, clock)
   const vault = await openVault({ store, masterKey: randomBytes(32), clock })
   const signer = await vault.signer('checkpoint', 'test/ledger')
   const ledger = await openLedger({ store, feed, clock, origin: 'test/ledger', signer, log })
   // The port must be known before the origin is: the door is put in afterwards.
-  let door: Identity['door'] | undefined
+  const late: { door?: Identity['door'] } = {}
   const listener: Listener = await openListener({
     host: '127.0.0.1',
     port: 0,
     hosts: ['127.0.0.1:0', 'localhost:0'],
-    doors: [{ name: 'identity', match: (path) => door!.match(path), handle: (req, res) => door!.handle(req, res) }],
+    doors: [
+      { name: 'identity', match: (path) => late.door!.match(path), handle: (req, res) => late.door!.handle(req, res) },
+    ],
     log,
     trustedProxies: [],
   })
@@ -70,7 +72,7 @@ export async function openIdentityHouse(
     log,
     onDisable: given.onDisable ?? [],
   })
-  door = identity.door
+  late.door = identity.door
   t.after(async () => {
     await listener.close()
     await ledger.close()
