@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
+import type { Dialer } from '../base/dial.ts'
 import type { Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { Client, Grant } from '../model/rights.ts'
@@ -55,7 +56,7 @@ export interface OAuthParts {
   clock: Clock
   config: Pick<Config, 'origin' | 'clients' | 'egress'>
   /** The way out, to metadata documents and keys of clients. */
-  dialer: { fetch(url: string, options: RequestInit): Promise<Response> }
+  dialer: Pick<Dialer, 'fetch'>
   log: Log
   /** What else must end with a grant, within the same transaction. */
   onRevoke?: OnRevoke

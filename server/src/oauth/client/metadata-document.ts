@@ -75,7 +75,9 @@ export class MetadataDocuments {
 
   async #read(clientId: string): Promise<FetchedDocument> {
     const response = await this.#fetch(clientId, limits).catch((cause: unknown) => {
-      throw unreachable('it could not be fetched', cause)
+      const refused =
+        cause instanceof Fault && (cause.code === 'base.too_large' || cause.code === 'base.address_refused')
+      throw refused ? unusable(cause.message, cause) : unreachable('its host does not answer', cause)
     })
     if (response.status >= 500 || response.status === 429) throw unreachable(`its host answered ${response.status}`)
     if (response.status !== 200) throw unusable(`its host answered with status ${response.status}`)

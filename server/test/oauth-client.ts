@@ -1,0 +1,124 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { consentForm, type OAuthBrowser, type Shown } from './oauth-browser.ts'
+import type { OAuthHouse } from './oauth-house.ts'
+
+/** What the token endpoint answered. */
+export interface TokenAnswer {
+  status: number
+  access_token: string
+  refresh_token: string
+  token_type: string
+  expires_in: number
+  scope: string
+  id_token?: string
+  error?: string
+  error_description?: string
+}
+
+/** A client of the authorization server, as raw as the specifications. */
+export class OAuthClient {
+  readonly id: string
+  readonly redirectUri: string
+  readonly #secret: string | undefined
+  readonly #house: Pick<OAuthHouse, 'url' | 'oauth'>
+  readonly verifier = randomBytes(32).toString('base64url')
+
+  constructor(
+    house: Pick<OAuthHouse, 'url' | 'oauth'>,
+    client: { id: string; secret?: string | undefined; redirectUri: string },
+  ) {
+    this.#house = house
+    this.id = client.id
+    this.#secret = client.secret
+    this.redirectUri = client.redirectUri
+  }
+
+  /** The address of an authorization request; `change` may break it. */
+  authorizeUrl(upstream: string, change: (params: URLSearchParams) => void = () => undefined): URL {
+    const url = new URL('/oauth/authorize', this.#house.url)
+    const params = new URLSearchParams({
+      response_type: 'code',
+      client_id: this.id,
+      redirect_uri: this.redirectUri,
+      state: 'st',
+      resource: this.#house.oauth.resourceFor(upstream),
+      code_challenge: createHash('sha256').update(this.verifier).digest('base64url'),
+      code_challenge_method: 'S256',
+    })
+    change(params)
+    url.search = params.toString()
+    return url
+  }
+
+  /** Lets a person accept what the page has ticked, changed by `change`; returns the answer's parameters. */
+  async authorize(
+    browser: OAuthBrowser,
+    upstream: string,
+    change: (fields: URLSearchParams) => void = () => undefined,
+  ): Promise<URLSearchParams> {
+    const shown = await browser.open(this.authorizeUrl(upstream))
+    return (await this.answer(browser, shown, change)).url.searchParams
+  }
+
+  /** Sends the consent form of a page. */
+  answer(
+    browser: OAuthBrowser,
+    shown: Shown,
+    change: (fields: URLSearchParams) => void = () => undefined,
+  ): Promise<Shown> {
+    return browser.post(shown.url, consentForm(shown, change), { site: 'same-origin', origin: 'null' })
+  }
+
+  /** Redeems a code. */
+  redeem(code: string | null, change: Record<string, string | undefined> = {}): Promise<TokenAnswer> {
+    return this.token({
+      grant_type: 'authorization_code',
+      code: code ?? '',
+      redirect_uri: this.redirectUri,
+      code_verifier: this.verifier,
+      ...change,
+    })
+  }
+
+  refresh(refreshToken: string, change: Record<string, string | undefined> = {}): Promise<TokenAnswer> {
+    return this.token({ grant_type: 'refresh_token', refresh_token: refreshToken, ...change })
+  }
+
+  /** From the authorization request to the tokens. */
+  async connect(
+    browser: OAuthBrowser,
+    upstream: string,
+    change: (fields: URLSearchParams) => void = () => undefined,
+  ): Promise<TokenAnswer> {
+    const answer = await this.authorize(browser, upstream, change)
+    const tokens = await this.redeem(answer.get('code'), { resource: this.#house.oauth.resourceFor(upstream) })
+    if (tokens.status !== 200) throw new Error(`${answer.toString()} ${JSON.stringify(tokens)}`)
+    return tokens
+  }
+
+  async token(fields: Record<string, string | undefined>): Promise<TokenAnswer> {
+    const answer = await this.#post('/oauth/token', fields)
+    return { status: answer.status, ...((await answer.json()) as Omit<TokenAnswer, 'status'>) }
+  }
+
+  async revoke(token: string): Promise<number> {
+    const answer = await this.#post('/oauth/revoke', { token })
+    await answer.text()
+    return answer.status
+  }
+
+  #post(path: string, fields: Record<string, string | undefined>): Promise<Response> {
+    const body = new URLSearchParams({ client_id: this.id })
+    if (this.#secret !== undefined) body.set('client_secret', this.#secret)
+    for (const [name, value] of Object.entries(fields)) if (value !== undefined) body.set(name, value)
+    return fetch(new URL(path, this.#house.url), { method: 'POST', body })
+  }
+}
+
+/** The claims of a signed token, unverified. */
+export function claimsOf(token: string): { header: Record<string, unknown>; payload: Record<string, unknown> } {
+  const [header, payload] = token
+    .split('.', 2)
+    .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as object)
+  return { header: header as Record<string, unknown>, payload: payload as Record<string, unknown> }
+}
