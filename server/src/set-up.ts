@@ -1,5 +1,5 @@
 import type { Log } from './base/log.ts'
-import { builtinLaunches } from './gateway/upstream/builtin.ts'
+import { builtinLaunches } from './gateway/builtin.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Upstream } from './model/upstream.ts'
 

@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.ts'
 import { readConfig, type Config } from '../base/config.ts'
 import { Fault } from '../base/fault.ts'
 import { openLog } from '../base/log.ts'
-import { builtinLaunches } from '../gateway/upstream/builtin.ts'
+import { builtinLaunches } from '../gateway/builtin.ts'
 import { openSallyport, type Sallyport } from '../main.ts'
 
 const defaultFile = 'sallyport.yaml'

@@ -14,7 +14,7 @@ import { Exchanges } from './exchanges.ts'
 import { FactSource } from './facts.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
-import { builtinLaunches } from './upstream/builtin.ts'
+import { builtinLaunches } from './builtin.ts'
 import type { MessageDispatcher, ResolvedLaunch, UpstreamConnection, UpstreamNeeds } from './upstream/upstream-kind.ts'
 import { kindsOfUpstream } from './upstreams.ts'
 

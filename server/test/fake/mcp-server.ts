@@ -175,8 +175,10 @@ class Fake implements FakeMcpServer {
     if (message === undefined) return void response.writeHead(405).end()
     if (message.method === 'initialize') return this.#initialize(message, response)
     if (this.options.sessions) {
-      if (session === undefined) return error(response, 400, message, 'Bad Request: Mcp-Session-Id header is required')
-      if (!this.#sessions.has(String(session))) return error(response, 404, message, 'Session not found')
+      if (session === undefined)
+        return error(response, message, { status: 400, text: 'Bad Request: Mcp-Session-Id header is required' })
+      if (!this.#sessions.has(String(session)))
+        return error(response, message, { status: 404, text: 'Session not found' })
     }
     if (message.method === undefined) this.#asked.get(String(message.id))?.(message.result ?? { error: message.error })
     if (message.id === undefined || message.method === undefined) return void response.writeHead(202).end()
@@ -200,7 +202,8 @@ class Fake implements FakeMcpServer {
   #serveMethod(message: Message, response: ServerResponse): void {
     if (message.method === 'tools/list') return this.#list(message, response)
     if (message.method === 'ping') return this.#answer(response, message, {})
-    if (message.method !== 'tools/call') return error(response, 404, message, 'Method not found', -32601)
+    if (message.method !== 'tools/call')
+      return error(response, message, { status: 404, text: 'Method not found', code: -32601 })
     if (this.options.streams) beginStream(response)
     const args = (message.params?.['arguments'] ?? {}) as Record<string, unknown>
     void runTool(String(message.params?.['name']), args, this.#ioFor(message, response))
@@ -264,6 +267,11 @@ function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
-function error(response: ServerResponse, status: number, message: Message, text: string, code = -32000): void {
+function error(
+  response: ServerResponse,
+  message: Message,
+  about: { status: number; text: string; code?: number },
+): void {
+  const { status, text, code = -32000 } = about
   json(response, status, { jsonrpc: '2.0', id: message.id ?? null, error: { code, message: text } })
 }

@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
-import { openMuxApi } from '../../../test/fake/mux-api.ts'
-import { openReceipts } from '../../../test/receipts.ts'
-import { callOf, collect, connectUpstream, resultOf } from '../../../test/upstream-client.ts'
-import { probeUpstream } from '../probe.ts'
+import { openMuxApi } from '../../test/fake/mux-api.ts'
+import { openReceipts } from '../../test/receipts.ts'
+import { callOf, collect, connectUpstream, resultOf } from '../../test/upstream-client.ts'
+import { probeUpstream } from './probe.ts'
 import { builtinLaunches } from './builtin.ts'
-import type { UpstreamConnection, UpstreamNeeds } from './upstream-kind.ts'
+import type { UpstreamConnection, UpstreamNeeds } from './upstream/upstream-kind.ts'
 
 // The genuine servers, as they are installed. Neither needs the network: the API behind one is a stand-in.
 const receipts = await openReceipts()
@@ -18,23 +18,21 @@ const never = new AbortController().signal
 function open(
   t: TestContext,
   name: string,
-  env: Record<string, string> = {},
-  credential?: UpstreamNeeds['credential'],
+  more: { env?: Record<string, string>; credential?: UpstreamNeeds['credential'] } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), `sallyport-${name}-`))
   const launch = builtinLaunches[name]!.launchIn(folder)
-  const opened = connectUpstream(t, { ...launch, env: { ...launch.env, ...env } }, credential && { credential })
+  const opened = connectUpstream(
+    t,
+    { ...launch, env: { ...launch.env, ...more.env } },
+    more.credential && { credential: more.credential },
+  )
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return { ...opened, folder }
 }
 
-async function call(
-  connection: UpstreamConnection,
-  name: string,
-  args: Record<string, unknown>,
-  era: 'legacy' | 'modern' = 'legacy',
-) {
-  const { answer } = await collect(await connection.send(await receipts.next(), callOf(name, { args, era }), never))
+async function call(connection: UpstreamConnection, name: string, args: Record<string, unknown>) {
+  const { answer } = await collect(await connection.send(await receipts.next(), callOf(name, { args }), never))
   return resultOf(answer)
 }
 
@@ -48,7 +46,7 @@ test('the memory server keeps its graph in its own folder, and what is deleted i
   const entities = [{ name: 'ana', entityType: 'person', observations: ['likes doors'] }]
   await call(connection, 'create_entities', { entities })
   assert.match(readFileSync(join(folder, 'memory.jsonl'), 'utf8'), /likes doors/)
-  await call(connection, 'delete_entities', { entityNames: ['ana'] }, 'modern')
+  await call(connection, 'delete_entities', { entityNames: ['ana'] })
   assert.doesNotMatch(readFileSync(join(folder, 'memory.jsonl'), 'utf8'), /likes doors/)
 })
 
@@ -67,7 +65,10 @@ test('the Mux server reaches its API with the brokered credential alone', async 
   t.after(() => api.close())
   const values = { MUX_TOKEN_ID: 'brokered-id', MUX_TOKEN_SECRET: 'brokered-secret' }
   assert.deepEqual(Object.keys(values), [...builtinLaunches['mux']!.credentialNames])
-  const { connection, logged } = open(t, 'mux', { MUX_BASE_URL: api.url }, async () => ({ placement: 'env', values }))
+  const { connection, logged } = open(t, 'mux', {
+    env: { MUX_BASE_URL: api.url },
+    credential: async () => ({ placement: 'env', values }),
+  })
 
   assert.notEqual((await call(connection, 'list_video_assets', {}))['isError'], true)
   const key = await call(connection, 'create_system_signing_keys', {})

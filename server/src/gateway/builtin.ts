@@ -1,18 +1,23 @@
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import type { StdioLaunch } from './upstream-kind.ts'
+import type { StdioLaunch } from './upstream/upstream-kind.ts'
 
 const require = createRequire(import.meta.url)
 
+/** An upstream that comes with the product, and how its process is started. */
 export interface BuiltinLaunch {
   /** What the upstream is for, for those who see it in a list. */
   purpose: string
   /** The environment variables in which it takes its credential. */
   credentialNames: readonly string[]
+  /** @param folder The only place where it may keep anything. */
   launchIn(folder: string): StdioLaunch
 }
 
-// Packages of this installation, run by the Node that runs us: what is started depends on nothing outside.
+/**
+ * The upstreams that come with the product, by the names that a launch uses. They are packages of this installation, run
+ * by the Node that runs us: what is started depends on nothing outside.
+ */
 export const builtinLaunches: Readonly<Record<string, BuiltinLaunch>> = {
   memory: {
     purpose: 'A knowledge graph that agents write and read: entities, relations, observations, kept in one local file.',
