@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../src/base/clock.ts'
 import type { OidcProviderConfig } from '../src/base/config.ts'
+import { openDialer } from '../src/base/dial.ts'
 import { type Listener, openListener } from '../src/base/listen.ts'
 import { openLog } from '../src/base/log.ts'
 import { type Identity, openIdentity } from '../src/identity/identity.ts'
@@ -37,9 +38,17 @@ export const password = 'correct horse battery'
 
 export async function openIdentityHouse(
   t: TestContext,
-  given: { oidc?: OidcProviderConfig[]; local?: boolean; onDisable?: OnDisable[]; databaseUrl?: string } = {},
+  given: {
+    oidc?: OidcProviderConfig[]
+    local?: boolean
+    onDisable?: OnDisable[]
+    databaseUrl?: string
+    /** The dialler's exceptions; the providers', when absent. */
+    allowPrivate?: string[]
+  } = {},
 ): Promise<IdentityHouse> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'sallyport-identity-'))
+  const oidc = given.oidc ?? []
   const lines: string[] = []
   const log = openLog({ level: 'debug', write: (line) => void lines.push(line) })
   let aheadMs = 0
@@ -49,6 +58,7 @@ export async function openIdentityHouse(
   const vault = await openVault({ store, masterKey: randomBytes(32), clock })
   const signer = await vault.signer('checkpoint', 'test/ledger')
   const ledger = await openLedger({ store, feed, clock, origin: 'test/ledger', signer, log })
+  const dialer = openDialer({ allowPrivate: given.allowPrivate ?? oidc.map(({ issuer }) => new URL(issuer).host) })
   // The port must be known before the origin is: the door is put in afterwards.
   const late: { door?: Identity['door'] } = {}
   const listener: Listener = await openListener({
@@ -67,14 +77,15 @@ export async function openIdentityHouse(
     ledger,
     vault,
     clock,
-    config: { origin, login: { local: { enabled: given.local ?? true }, oidc: given.oidc ?? [] } },
-    dialer: { fetch: (url, options) => fetch(url, options as RequestInit) },
+    config: { origin, login: { local: { enabled: given.local ?? true }, oidc } },
+    dialer,
     log,
     onDisable: given.onDisable ?? [],
   })
   late.door = identity.door
   t.after(async () => {
     await listener.close()
+    await dialer.close()
     await ledger.close()
     await feed.close()
     await store.close()

@@ -1,6 +1,6 @@
-import type { CustomFetch } from 'openid-client'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
+import type { Dialer } from '../base/dial.ts'
 import type { Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from '../store/store.ts'
@@ -33,7 +33,7 @@ export interface IdentityParts {
   clock: Clock
   config: Pick<Config, 'origin' | 'login'>
   /** The way out to the identity providers. */
-  dialer: { fetch: CustomFetch }
+  dialer: Pick<Dialer, 'fetch'>
   log: Log
   /** What else must end when a principal is disabled, in this order. */
   onDisable?: OnDisable[]
@@ -48,7 +48,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const { store, ledger, vault, clock, config, log } = parts
   const { origin } = config
   const hasher = openPasswordHasher()
-  const idps = openIdps({ config, store, hasher, fetch: (url, options) => parts.dialer.fetch(url, options), clock })
+  const idps = openIdps({ config, store, hasher, dialer: parts.dialer, clock })
   const browsers = openBrowsers(openCookies(origin), await vault.cookieKeys('identity'))
   const { signIns, desk } = openSignIns({ store, clock, origin })
   const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })

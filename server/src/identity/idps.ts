@@ -1,6 +1,6 @@
-import type { CustomFetch } from 'openid-client'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
+import type { Dialer } from '../base/dial.ts'
 import type { Store } from '../store/store.ts'
 import { openLocal } from './idp/local.ts'
 import { openOidc } from './idp/oidc.ts'
@@ -15,12 +15,12 @@ export function openIdps(parts: {
   config: Pick<Config, 'login'>
   store: Store
   hasher: PasswordHasher
-  fetch: CustomFetch
+  dialer: Pick<Dialer, 'fetch'>
   clock: Clock
 }): Idp[] {
-  const { store, hasher, fetch, clock } = parts
+  const { store, hasher, dialer, clock } = parts
   return [
     ...(parts.config.login.local.enabled ? [openLocal({ store, hasher })] : []),
-    ...parts.config.login.oidc.map((provider) => openOidc({ provider, fetch, clock })),
+    ...parts.config.login.oidc.map((provider) => openOidc({ provider, dialer, clock })),
   ]
 }

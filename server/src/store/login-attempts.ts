@@ -54,5 +54,5 @@ export async function countLoginAttempts(handle: Handle): Promise<number> {
     .selectFrom('login_attempts')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .executeTakeFirstOrThrow()
-  return Number(row.count)
+  return row.count
 }

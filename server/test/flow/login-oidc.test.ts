@@ -129,6 +129,25 @@ for (const [what, knobs, found] of lies) {
   })
 }
 
+test('a provider that is down, or that the dialler may not reach, is said to be out of reach', async (t) => {
+  const idp = await openFakeIdp(client, ana)
+  const provider = { id: 'idp-0', name: 'Provider', issuer: idp.issuer, clientId: client.id, scopes: ['openid'] }
+  const oidc = [{ ...provider, clientSecret: client.secret }]
+  const walled = await openIdentityHouse(t, { oidc, allowPrivate: [] })
+  const open = await openIdentityHouse(t, { oidc })
+  const refused = await signIn(walled)
+  assert.equal(refused.status, 502)
+  assert.match(refused.text, /Provider` cannot be reached/)
+  assert.deepEqual(idp.journal, [])
+
+  const browser = new Browser()
+  const callback = await catchCallback(open, browser)
+  await idp.close()
+  assert.match((await browser.open(callback)).text, /Provider` cannot be reached/)
+  const [login] = (await open.entries('login')).slice(-1)
+  assert.deepEqual([login!.status, login!.reason], ['failure', 'identity.provider_failed'])
+})
+
 test('a refusal at the provider is told and recorded', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
   idps[0]!.knobs = { deny: true }

@@ -20,6 +20,7 @@ import {
 } from 'openid-client'
 import type { Clock } from '../../base/clock.ts'
 import type { OidcProviderConfig } from '../../base/config.ts'
+import type { Dialer } from '../../base/dial.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Person, RedirectIdp } from '../idp.ts'
 
@@ -32,13 +33,13 @@ type Claims = Record<string, unknown>
 
 export interface OidcParts {
   provider: OidcProviderConfig
-  /** The dialler's: the only way out of the house. */
-  fetch: CustomFetch
+  dialer: Pick<Dialer, 'fetch'>
   clock: Clock
 }
 
 /** @see https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth */
-export function openOidc({ provider, fetch, clock }: OidcParts): RedirectIdp {
+export function openOidc({ provider, dialer, clock }: OidcParts): RedirectIdp {
+  const fetch: CustomFetch = (url, options) => dialer.fetch(url, options as RequestInit)
   const issuer = new URL(provider.issuer)
   const insecure = issuer.protocol === 'http:'
   let known: { configuration: Promise<Configuration>; until: number } | undefined
@@ -159,15 +160,22 @@ function personOf(issuer: string, subject: string, claims: Claims): Person {
 }
 
 function failed(provider: OidcProviderConfig, cause: unknown): Fault {
-  if (cause instanceof Fault) return cause
-  const refused = cause instanceof AuthorizationResponseError && cause.error === 'access_denied'
-  const { message, code } = cause as { message?: string; code?: string }
-  const inner = (cause as { cause?: { message?: string } }).cause?.message
-  return new Fault(
-    'identity.provider_failed',
-    refused
-      ? `cannot sign in: \`${provider.name}\` or the person there said no`
-      : `cannot sign in: \`${provider.name}\` did not give an answer that can be believed`,
-    { cause, detail: [code, message, inner].filter(Boolean).join(': ') },
+  const chain = causesOf(cause)
+  const refused = chain.some((one) => one instanceof AuthorizationResponseError && one.error === 'access_denied')
+  const silent = chain.some(
+    (one) => one instanceof Fault && /^base\.(unreachable|timed_out|address_refused)$/.test(one.code),
   )
+  const why = refused
+    ? `\`${provider.name}\` or the person there said no`
+    : silent
+      ? `\`${provider.name}\` cannot be reached`
+      : `\`${provider.name}\` did not give an answer that can be believed`
+  const detail = chain.map((one) => [one.code, one.message, one.detail].filter(Boolean).join(': ')).join('; ')
+  return new Fault('identity.provider_failed', `cannot sign in: ${why}`, { cause, detail })
+}
+
+function causesOf(cause: unknown): (Error & { code?: string; detail?: string })[] {
+  const chain: Error[] = []
+  for (let one = cause; one instanceof Error && chain.length < 5; one = one.cause) chain.push(one)
+  return chain
 }
