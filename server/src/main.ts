@@ -2,14 +2,16 @@ import { openApprovals, type Approvals } from './approval/approvals.ts'
 import { assetDoor } from './base/assets.ts'
 import type { Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
-import { openDialer } from './base/dial.ts'
+import { type Dialer, openDialer } from './base/dial.ts'
 import { openListener } from './base/listen.ts'
 import type { Log } from './base/log.ts'
 import { openControl } from './control/control.ts'
+import { builtinLaunches } from './gateway/builtin.ts'
 import { openGateway, type Gateway } from './gateway/gateway.ts'
 import { openIdentity, type Identity } from './identity/identity.ts'
 import { openInventory, type Inventory } from './inventory/inventory.ts'
 import { openLedger, type Ledger } from './ledger/ledger.ts'
+import type { Upstream } from './model/upstream.ts'
 import { openOAuth, type OAuth } from './oauth/oauth.ts'
 import { giveToFirstAdministrator, preloadUpstreams } from './set-up.ts'
 import { openFeed, type Feed } from './store/feed.ts'
@@ -53,7 +55,7 @@ export interface Surroundings {
  * @throws {Fault} what a room throws that cannot open; those that were open are closed again.
  */
 export async function openSallyport(config: Config, around: Surroundings): Promise<Sallyport> {
-  const closing: (() => Promise<unknown>)[] = []
+  const closing: Closing = []
   try {
     return await openAll(config, around, closing)
   } catch (error) {
@@ -62,44 +64,89 @@ export async function openSallyport(config: Config, around: Surroundings): Promi
   }
 }
 
-async function openAll(config: Config, around: Surroundings, closing: (() => Promise<unknown>)[]): Promise<Sallyport> {
+type Closing = (() => Promise<unknown>)[]
+
+async function openAll(config: Config, around: Surroundings, closing: Closing): Promise<Sallyport> {
   const { clock, log } = around
-  const { origin, dataDir } = config
   const dialer = openDialer({ allowPrivate: config.egress.allowPrivate })
   closing.push(() => dialer.close())
-  const store = await openStore({ dataFolder: dataDir, databaseUrl: config.databaseUrl })
+  const proof = await openProof(config, around, closing)
+  const parts = { ...proof, config, clock, log, dialer }
+  const middle = await openMiddle(parts)
+  closing.push(() => middle.oauth.close())
+  const gateway = openGateway({
+    ...parts,
+    ...middle,
+    origin: config.origin,
+    dataDir: config.dataDir,
+    stdio: config.stdio,
+    dispatcher: dialer.upstreams,
+    findPrincipal: (id) => middle.identity.findPrincipal(id),
+    openCredential: (upstream) => proof.vault.openCredential(upstream),
+  })
+  closing.push(() => gateway.close())
+  const rooms: Rooms = { ...proof, ...middle, gateway }
+  await setUp(rooms, around)
+  const control = openControl({ ...parts, ...rooms, launches: launchesOf(config) })
+  const listener = await openListener({
+    ...config.listen,
+    hosts: config.hosts,
+    tls: config.tls,
+    secure: config.origin.startsWith('https:'),
+    trustedProxies: config.trustedProxies,
+    doors: [assetDoor, gateway.door, ...middle.oauth.doors, middle.identity.door, control.door],
+    log,
+  })
+  closing.push(() => {
+    const closed = listener.close()
+    gateway.endStreams()
+    return closed
+  })
+  return { url: listener.url, rooms, close: () => closeAll(closing) }
+}
+
+/** The programs that a `stdio` upstream may be: those of the configuration, and those that come with the product. */
+function launchesOf(config: Config): { name: string; credentialNames: readonly string[] }[] {
+  const names = new Set([...Object.keys(builtinLaunches), ...Object.keys(config.stdio)])
+  return [...names].map((name) => ({ name, credentialNames: builtinLaunches[name]?.credentialNames ?? [] }))
+}
+
+/** Floors 2 and 3: what remembers, what hides, what proves. */
+async function openProof(config: Config, { clock, log }: Surroundings, closing: Closing) {
+  const store = await openStore({ dataFolder: config.dataDir, databaseUrl: config.databaseUrl })
   closing.push(() => store.close())
   const feed = await openFeed(store, clock)
   closing.push(() => feed.close())
-
   const masterKey = readMasterKey(config)
   for (const warning of masterKey.warnings) log.warn({}, warning)
   const vault = await openVault({ store, masterKey: masterKey.bytes, clock })
-  const ledgerName = `${new URL(origin).host}/ledger`
-  const signer = await vault.signer('checkpoint', ledgerName)
-  const ledger = await openLedger({ store, feed, clock, origin: ledgerName, signer, log })
+  const name = `${new URL(config.origin).host}/ledger`
+  const signer = await vault.signer('checkpoint', name)
+  const ledger = await openLedger({ store, feed, clock, origin: name, signer, log })
   closing.push(() => ledger.close())
+  return { store, feed, vault, ledger }
+}
 
-  // Whatever ends a right ends what hangs on it, in the same transaction.
+type MiddleParts = Pick<Rooms, 'store' | 'feed' | 'vault' | 'ledger'> & {
+  config: Config
+  clock: Clock
+  log: Log
+  dialer: Dialer
+}
+
+/** Floors 4 and 5: who, what, this once, and the authorization server. Whatever ends a right ends what hangs on it. */
+async function openMiddle(parts: MiddleParts) {
   const inventory: Inventory = openInventory({
-    store,
-    ledger,
-    clock,
+    ...parts,
     onWithdraw: async (tx, { upstream, tool, retired }) => {
-      await approvals.cancelFor(tx, { upstream, tool })
+      await approvals.cancelFor(tx, { upstream, ...(tool !== undefined && { tool }) })
       if (retired) await oauth.revokeGrantsWithin(tx, { upstream }, 'the upstream was retired')
     },
   })
-  const { mayApprove } = inventory
-  const approvals: Approvals = openApprovals({ store, ledger, vault, clock, origin, mayApprove })
-  const identity = await openIdentity({
-    store,
-    ledger,
-    vault,
-    clock,
-    config,
-    dialer,
-    log,
+  const { origin } = parts.config
+  const approvals: Approvals = openApprovals({ ...parts, origin, mayApprove: inventory.mayApprove })
+  const identity: Identity = await openIdentity({
+    ...parts,
     onDisable: [
       async (tx, principalId) => {
         await oauth.revokeGrantsWithin(tx, { principalId }, 'the principal was disabled')
@@ -108,68 +155,33 @@ async function openAll(config: Config, around: Surroundings, closing: (() => Pro
     ],
   })
   const oauth: OAuth = await openOAuth({
-    store,
-    ledger,
-    vault,
+    ...parts,
     identity,
     inventory,
-    clock,
-    config,
-    dialer,
-    log,
     onRevoke: async (tx, { grantId }) => {
       await approvals.cancelFor(tx, { grantId })
     },
   })
-  closing.push(() => oauth.close())
+  return { inventory, approvals, identity, oauth }
+}
 
-  const gateway = openGateway({
-    clock,
-    log,
-    feed,
-    ledger,
-    inventory,
-    approvals,
-    oauth,
-    findPrincipal: (id) => identity.findPrincipal(id),
-    openCredential: (upstream) => vault.openCredential(upstream),
-    dispatcher: dialer.upstreams,
-    origin,
-    dataDir,
-    stdio: config.stdio,
+/** Enters what comes with the product, gives it to the first administrator, and looks at what is approved. */
+async function setUp({ inventory, gateway, feed }: Rooms, { log, preload }: Surroundings): Promise<void> {
+  const parts = { inventory, log, look: (upstream: Upstream) => gateway.look(upstream) }
+  await preloadUpstreams(parts, preload)
+  const give = (): void => {
+    giveToFirstAdministrator(parts).catch((error: unknown) => log.error({ error }, 'the set-up failed'))
+  }
+  feed.subscribe((about) => {
+    if (about.kind === 'principal') give()
   })
-  closing.push(() => gateway.close())
-  const rooms: Rooms = { store, feed, vault, ledger, inventory, approvals, identity, oauth, gateway }
-  const control = openControl({ config, clock, log, ...rooms })
-
-  const setUp = { inventory, log, look: (upstream: Parameters<Gateway['look']>[0]) => gateway.look(upstream) }
-  await preloadUpstreams(setUp, around.preload)
-  const settle = (): void =>
-    void giveToFirstAdministrator(setUp).catch((error: unknown) => log.error({ error }, 'the set-up failed'))
-  feed.subscribe((about) => about.kind === 'principal' && settle())
-  settle()
-
-  const listener = await openListener({
-    ...config.listen,
-    hosts: config.hosts,
-    tls: config.tls,
-    secure: origin.startsWith('https:'),
-    trustedProxies: config.trustedProxies,
-    doors: [assetDoor, gateway.door, ...oauth.doors, identity.door, control.door],
-    log,
-  })
-  closing.push(() => {
-    const closed = listener.close()
-    gateway.endStreams()
-    return closed
-  })
+  give()
   for (const upstream of await inventory.listUpstreams()) {
     if (upstream.state === 'approved') void gateway.look(upstream)
   }
-  return { url: listener.url, rooms, close: () => closeAll(closing) }
 }
 
 /** From the last opened to the first: doors before rooms, rooms before the store. */
-async function closeAll(closing: (() => Promise<unknown>)[]): Promise<void> {
-  for (const close of closing.splice(0).reverse()) await close().catch(() => undefined)
+async function closeAll(closing: Closing): Promise<void> {
+  for (const close of closing.splice(0).toReversed()) await close().catch(() => undefined)
 }

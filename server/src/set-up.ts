@@ -13,16 +13,14 @@ export interface SetUpParts {
 const firstRights = 'comes with the product: the first administrator may try every tool'
 
 /**
- * Enters the upstreams that come with the product, approved by the set-up, and looks at what they offer. Does nothing for
- * those that were entered before.
+ * Enters the upstreams that come with the product, approved by the set-up. Does nothing for those that were entered before.
  *
- * @param names of the built-in launch specifications.
+ * @param names which of them; those that are not known are left out.
  */
 export async function preloadUpstreams({ inventory }: SetUpParts, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const builtin = builtinLaunches[name]
-    if (builtin === undefined) throw new TypeError(`no built-in launch specification is called ${name}`)
-    await inventory.preloadUpstream({ name, launch: { kind: 'stdio', command: name }, purpose: builtin.purpose })
+  for (const [name, { purpose }] of Object.entries(builtinLaunches)) {
+    if (names.includes(name))
+      await inventory.preloadUpstream({ name, launch: { kind: 'stdio', command: name }, purpose })
   }
 }
 

@@ -150,11 +150,12 @@ function readCapabilities(params: Record<string, unknown>): Record<string, unkno
 function compareHeaders(headers: IncomingHttpHeaders, envelope: Envelope): void {
   if (envelope.shape === 'response') return
   const demanded = envelope.era === 'modern' && envelope.shape === 'request'
-  compare('Mcp-Method', single(headers, 'mcp-method'), envelope.method, demanded)
+  compare('Mcp-Method', { value: single(headers, 'mcp-method'), body: envelope.method, demanded })
   const name = mirroredName(envelope)
   const nameHeader = single(headers, 'mcp-name')
-  if (name !== undefined)
-    compare('Mcp-Name', nameHeader === undefined ? undefined : decodeHeader(nameHeader), name, demanded)
+  if (name === undefined) return
+  const value = nameHeader === undefined ? undefined : decodeHeader(nameHeader)
+  compare('Mcp-Name', { value, body: name, demanded })
 }
 
 function mirroredName(envelope: Envelope): string | undefined {
@@ -163,7 +164,8 @@ function mirroredName(envelope: Envelope): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-function compare(header: string, value: string | undefined, body: string, demanded: boolean): void {
+function compare(header: string, of: { value: string | undefined; body: string; demanded: boolean }): void {
+  const { value, body, demanded } = of
   if (value === body || (value === undefined && !demanded)) return
   throw new Fault(
     'gateway.header_mismatch',

@@ -3,6 +3,7 @@ import { Fault } from '../base/fault.ts'
 
 /** What an entitlement lets a principal do: `use` a tool, `approve` calls of it, or `administer` the gateway. */
 export const rights = ['use', 'approve', 'administer'] as const
+/** One of `rights`. */
 export type Right = (typeof rights)[number]
 
 /** A right that an administrator gave a principal. `administer` has `*` for upstream and tool. */
@@ -44,7 +45,9 @@ export interface Client {
   usedAt: number | undefined
 }
 
+/** Where an approval stands; only `pending` and `approved` can change. */
 export const approvalStates = ['pending', 'approved', 'denied', 'spent', 'expired', 'cancelled'] as const
+/** One of `approvalStates`. */
 export type ApprovalState = (typeof approvalStates)[number]
 
 /** A right for one call: these exact bytes, once. */

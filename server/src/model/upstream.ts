@@ -4,6 +4,7 @@ import type { Effect } from './effect.ts'
 
 /** The lifecycle of an upstream; only `approved` serves, `retired` is final. */
 export const upstreamStates = ['proposed', 'in_review', 'approved', 'suspended', 'retired'] as const
+/** One of `upstreamStates`. */
 export type UpstreamState = (typeof upstreamStates)[number]
 
 /** The steps that the lifecycle knows; every other is refused. */
@@ -15,7 +16,9 @@ export const upstreamSteps: Record<UpstreamState, readonly UpstreamState[]> = {
   retired: [],
 }
 
+/** The kinds of upstream. */
 export const upstreamKinds = ['stdio', 'http'] as const
+/** One of `upstreamKinds`. */
 export type UpstreamKind = (typeof upstreamKinds)[number]
 
 const upstreamName = z.string().regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/)
@@ -34,11 +37,11 @@ export function readUpstreamName(value: unknown): string {
   )
 }
 
-/** How to reach it. `stdio` names a launch specification of the configuration, never a command line from a form. */
 const launchSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('stdio'), command: z.string().min(1).max(64) }),
   z.strictObject({ kind: z.literal('http'), url: z.url({ protocol: /^https?$/ }).max(2_048) }),
 ])
+/** How to reach an upstream. `stdio` names a launch specification of the configuration, never a command line from a form. */
 export type Launch = z.infer<typeof launchSchema>
 
 /**
