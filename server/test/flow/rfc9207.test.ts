@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openOAuthHouse } from '../oauth-house.ts'
+
+test('every authorization response says who it is from, refusals and errors included', async (t) => {
+  const house = await openOAuthHouse(t)
+  await house.upstream('mux', ['get_asset'])
+  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const client = await house.register()
+  const accepted = await client.authorize(ana.browser, 'mux')
+  assert.ok(accepted.get('code'))
+  const refused = await client.authorize(ana.browser, 'mux', (fields) => fields.set('answer', 'refuse'))
+  assert.equal(refused.get('error'), 'access_denied')
+  const silent = await ana.browser.open(client.authorizeUrl('mux', (params) => params.set('prompt', 'none')))
+  assert.equal(silent.url.searchParams.get('error'), 'login_required')
+  const implicit = await ana.browser.open(client.authorizeUrl('mux', (params) => params.set('response_type', 'token')))
+  assert.equal(
+    new URLSearchParams(implicit.url.hash.slice(1)).get('iss') ?? implicit.url.searchParams.get('iss'),
+    house.origin,
+  )
+  for (const answer of [accepted, refused, silent.url.searchParams]) {
+    assert.equal(answer.get('iss'), house.origin)
+    assert.equal(answer.get('state'), 'st')
+  }
+  assert.deepEqual([...refused.keys()].sort(), ['error', 'error_description', 'iss', 'state'])
+})
+
+test('an error is shown here, and sent nowhere, when client or redirect address are not known', async (t) => {
+  const house = await openOAuthHouse(t)
+  await house.upstream('mux', ['get_asset'])
+  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const client = await house.register()
+  const wrong: [string, (params: URLSearchParams) => void][] = [
+    ['no client', (params) => params.delete('client_id')],
+    ['unknown client', (params) => params.set('client_id', 'nobody')],
+    ['client twice', (params) => params.append('client_id', 'nobody')],
+    ['no redirect address', (params) => params.delete('redirect_uri')],
+    ['redirect address twice', (params) => params.append('redirect_uri', 'https://evil.example/')],
+    ['another path', (params) => params.set('redirect_uri', `${house.callback}/more`)],
+    ['another query', (params) => params.set('redirect_uri', `${house.callback}?x=1`)],
+    ['another loopback name', (params) => params.set('redirect_uri', house.callback.replace('127.0.0.1', 'localhost'))],
+    ['another host', (params) => params.set('redirect_uri', 'https://evil.example/callback')],
+    ['a userinfo trick', (params) => params.set('redirect_uri', house.callback.replace('//', '//x@'))],
+    ['a fragment', (params) => params.set('redirect_uri', `${house.callback}#x`)],
+    ['javascript', (params) => params.set('redirect_uri', 'javascript:alert(1)')],
+  ]
+  for (const [name, change] of wrong) {
+    const shown = await ana.browser.open(client.authorizeUrl('mux', change))
+    assert.equal(shown.status, 400, name)
+    assert.equal(shown.url.pathname, '/oauth/authorize', name)
+    assert.match(shown.text, /Cannot continue/, name)
+    assert.match(shown.headers.get('content-security-policy')!, /default-src 'none'.*frame-ancestors 'none'/, name)
+    assert.doesNotMatch(shown.text, /<script|https?:\/\/fonts/, name)
+  }
+})
+
+test('a loopback redirect address may come with another port, and with nothing else different', async (t) => {
+  const house = await openOAuthHouse(t)
+  await house.upstream('mux', ['get_asset'])
+  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const client = await house.register({ redirect_uris: ['http://127.0.0.1:1/callback', 'https://a.example/callback'] })
+  assert.ok((await client.authorize(ana.browser, 'mux')).get('code'))
+  const port = await ana.browser.open(
+    client.authorizeUrl('mux', (p) => p.set('redirect_uri', 'https://a.example:444/callback')),
+  )
+  assert.equal(port.status, 400)
+})

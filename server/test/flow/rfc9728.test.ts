@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openOAuthHouse } from '../oauth-house.ts'
+
+test('a resource describes itself at the path-inserted address, naming itself to the byte', async (t) => {
+  const house = await openOAuthHouse(t)
+  await house.upstream('mux', ['get_asset'])
+  const answer = await fetch(`${house.url}/.well-known/oauth-protected-resource/mcp/mux`)
+  assert.equal(answer.status, 200)
+  assert.equal(answer.headers.get('access-control-allow-origin'), '*')
+  assert.deepEqual(await answer.json(), {
+    resource: `${house.origin}/mcp/mux`,
+    resource_name: 'mux',
+    authorization_servers: [house.origin],
+    scopes_supported: ['mcp'],
+    bearer_methods_supported: ['header'],
+  })
+  assert.ok(house.oauth.challengeFor('mux').includes(`"${answer.url}"`))
+})
+
+test('what is not an approved upstream does not describe itself, and does not say why', async (t) => {
+  const house = await openOAuthHouse(t)
+  await house.upstream('mux', ['get_asset'])
+  await house.upstream('gone', ['get_asset'])
+  await house.inventory.stepUpstream({ by: 'set-up', name: 'gone', to: 'suspended', reason: 'for this test' })
+  const answers = []
+  for (const path of ['/mcp/gone', '/mcp/never', '/mcp/mux/', '/mcp/MUX', '/mcp', '/', '', '/mcp/mux/x']) {
+    const answer = await fetch(`${house.url}/.well-known/oauth-protected-resource${path}`)
+    assert.equal(answer.status, 404, path)
+    answers.push(await answer.text())
+  }
+  assert.equal(new Set(answers).size, 1)
+})
