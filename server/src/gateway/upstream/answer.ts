@@ -6,10 +6,12 @@ export interface Answer {
   /** As the upstream wrote it, but for what the gateway had to change. */
   text: string
   message: RpcResponse
+  /** What `text` was read from. */
+  bytes?: Uint8Array
 }
 
 export function wholeReply(status: number, answer: Answer): WholeReply {
-  return { kind: 'json', status, bytes: Buffer.from(answer.text), message: answer.message }
+  return { kind: 'json', status, bytes: answer.bytes ?? Buffer.from(answer.text), message: answer.message }
 }
 
 /** Changes an answer by a function of its text; what it leaves alone passes as it is. */
@@ -28,10 +30,11 @@ export async function readWhole(upstream: string, chunks: AsyncIterable<Uint8Arr
     if (size > replyBytesMax) throw badReply(upstream, `an answer of more than ${replyBytesMax} bytes`)
     parts.push(chunk)
   }
-  const text = decode(upstream, parts.length === 1 ? parts[0]! : Buffer.concat(parts, size))
+  const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)
+  const text = decode(upstream, bytes)
   const message = readMessage(text)
   if (message === undefined || !isResponse(message)) throw badReply(upstream, 'the answer is no JSON-RPC response')
-  return { text, message }
+  return { text, message, bytes }
 }
 
 function decode(upstream: string, bytes: Uint8Array): string {
