@@ -61,7 +61,10 @@ export function openPrincipals(parts: PrincipalParts): Principals {
     await ledger.recordChange({ by: given.by, what: `principal.${what}`, about, reason }, async (tx) => {
       await lockAdministration(tx, clock)
       await checkAdministers(tx, given.by, clock)
-      const changed = await updatePrincipalState(tx, given.id, what === 'enabled' ? 'active' : 'disabled', clock.now())
+      const changed = await updatePrincipalState(tx, given.id, {
+        state: what === 'enabled' ? 'active' : 'disabled',
+        at: clock.now(),
+      })
       if (!changed)
         throw new Fault('identity.not_found', `cannot find a principal \`${given.id}\` that is not ${what} yet`)
       if (what === 'enabled') return

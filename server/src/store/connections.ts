@@ -100,9 +100,7 @@ export async function revokeStoredConnection(handle: Handle, id: string, at: num
 /** Revokes what is in use for an upstream and a person (or the organisation), before another takes its place. */
 export async function revokeActiveConnections(
   handle: Handle,
-  upstream: string,
-  principalId: string | undefined,
-  at: number,
+  { upstream, principalId, at }: { upstream: string; principalId: string | undefined; at: number },
 ): Promise<void> {
   await open(handle)
     .updateTable('connections')

@@ -94,8 +94,7 @@ export async function updatePrincipalDisplay(
 export async function updatePrincipalState(
   handle: Handle,
   id: string,
-  state: Principal['state'],
-  at: number,
+  { state, at }: { state: Principal['state']; at: number },
 ): Promise<boolean> {
   const row = await open(handle)
     .updateTable('principals')

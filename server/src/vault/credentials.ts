@@ -75,7 +75,7 @@ export function openCredentials(parts: { store: Store; sealer: Sealer; clock: Cl
         revokedAt: undefined,
       }
       const sealed = parts.sealer.seal('connection', bindingOf(connection), JSON.stringify(values))
-      await revokeActiveConnections(tx, given.upstream, given.principalId, now)
+      await revokeActiveConnections(tx, { upstream: given.upstream, principalId: given.principalId, at: now })
       await insertConnection(tx, { ...connection, sealed })
       return connection
     },

@@ -49,10 +49,10 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     async (store) => {
       await insertConnection(store, connection('org'))
       await insertConnection(store, connection('hers', 'ana'))
-      await revokeActiveConnections(store, 'mux', undefined, 5)
+      await revokeActiveConnections(store, { upstream: 'mux', principalId: undefined, at: 5 })
       assert.equal(await findActiveConnection(store, 'mux', undefined), undefined)
       assert.equal((await findActiveConnection(store, 'mux', 'ana'))?.id, 'hers')
-      await revokeActiveConnections(store, 'mux', 'ana', 5)
+      await revokeActiveConnections(store, { upstream: 'mux', principalId: 'ana', at: 5 })
       assert.equal(await findActiveConnection(store, 'mux', 'ana'), undefined)
     },
   ],

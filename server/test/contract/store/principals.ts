@@ -85,11 +85,11 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     'disabling and enabling say whether they changed anything; names for display are renewed',
     async (store) => {
       await insertPrincipal(store, principal('a'))
-      assert.equal(await updatePrincipalState(store, 'a', 'disabled', 5), true)
-      assert.equal(await updatePrincipalState(store, 'a', 'disabled', 6), false)
+      assert.equal(await updatePrincipalState(store, 'a', { state: 'disabled', at: 5 }), true)
+      assert.equal(await updatePrincipalState(store, 'a', { state: 'disabled', at: 6 }), false)
       assert.equal((await findPrincipal(store, 'a'))?.state, 'disabled')
-      assert.equal(await updatePrincipalState(store, 'a', 'active', 7), true)
-      assert.equal(await updatePrincipalState(store, 'nobody', 'active', 7), false)
+      assert.equal(await updatePrincipalState(store, 'a', { state: 'active', at: 7 }), true)
+      assert.equal(await updatePrincipalState(store, 'nobody', { state: 'active', at: 7 }), false)
       await updatePrincipalDisplay(store, 'a', { name: 'Ana', email: 'a@example.org' })
       assert.deepEqual(await findPrincipal(store, 'a'), principal('a', { name: 'Ana', email: 'a@example.org' }))
     },
@@ -100,7 +100,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       for (const id of ['a', 'disabled', 'ended', 'revoked', 'lasting', 'plain']) {
         await insertPrincipal(store, principal(id))
       }
-      await updatePrincipalState(store, 'disabled', 'disabled', 5)
+      await updatePrincipalState(store, 'disabled', { state: 'disabled', at: 5 })
       assert.deepEqual(await listAdministratorIds(store, 100), [])
       await entitle(store, 'a')
       await entitle(store, 'disabled')
