@@ -35,7 +35,7 @@ export async function serve(options: { config?: string | undefined }): Promise<n
   console.log(greeting(config, { seconds, firstLink, url: sallyport.url }))
   await stopSignal()
   console.log('\nStopping: calls under way may finish (5 s at most); Ctrl-C again ends at once.')
-  process.once('SIGINT', () => process.exit(130))
+  endOnSecondSignal(systemClock.monotonic())
   await sallyport.close()
   console.log('Stopped.')
   return 0
@@ -74,6 +74,15 @@ function greeting(config: Config, at: { seconds: string; firstLink: string | und
     `Data is in ${config.databaseUrl === undefined ? config.dataDir : 'PostgreSQL, keys in ' + config.dataDir}. Ctrl-C stops.`,
   )
   return lines.join('\n')
+}
+
+// One Ctrl-C may arrive twice, from the terminal and from the wrapper: what comes within a second is the same one.
+function endOnSecondSignal(firstAt: number): void {
+  const end = (): void => {
+    if (systemClock.monotonic() - firstAt > 1_000) process.exit(130)
+  }
+  process.on('SIGINT', end)
+  process.on('SIGTERM', end)
 }
 
 function stopSignal(): Promise<void> {

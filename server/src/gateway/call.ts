@@ -19,6 +19,7 @@ import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
 import { readCallParams, requestOf, requireBound } from './request.ts'
 import { faultOf } from './standing.ts'
+import { findLiar } from './upstream/routing-headers.ts'
 
 /** The rooms that one call passes through. */
 export interface CallRooms {
@@ -53,6 +54,7 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
 
   const args = await judgeArguments(rooms, call, { view, tool, value: params.arguments })
   if (args === undefined) return
+  requireMirrors(call, tool, args)
   const judged = { view, tool, args }
   const bound = needsApproval(tool.tool.effect)
   if (bound) requireBound(call.envelope)
@@ -81,6 +83,11 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
   const { upstream } = view.catalogue!
   await relay(rooms, { call, exchange, receipt, upstream, request: requestOf(call, judged) })
   rooms.pool.watch(upstream)
+}
+
+function requireMirrors(call: Call, tool: CatalogueTool, args: ReadArguments): void {
+  const liar = findLiar(args.value, tool.definition?.['inputSchema'], call.parameterHeaders)
+  if (liar !== undefined) throw new Fault('gateway.header_mismatch', `the header \`${liar}\` disagrees with the body`)
 }
 
 // Arguments that do not fit are told as a result, so that the model can correct itself (SEP-1303).

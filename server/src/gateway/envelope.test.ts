@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault, type FaultCode } from '../base/fault.ts'
-import { decodeHeader, readEnvelope } from './envelope.ts'
+import { readEnvelope } from './envelope.ts'
+import { decodeHeader } from './upstream/header-value.ts'
 
 const version = 'io.modelcontextprotocol/protocolVersion'
 const capabilities = 'io.modelcontextprotocol/clientCapabilities'

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { readJson } from '../base/json.ts'
+import { decodeHeader } from './upstream/header-value.ts'
 
 /** The two families of protocol revisions: with a handshake, and with everything on each request. */
 export type Era = 'legacy' | 'modern'
@@ -171,15 +172,6 @@ function compare(header: string, of: { value: string | undefined; body: string; 
     'gateway.header_mismatch',
     `the header \`${header}\` ${value === undefined ? 'is missing' : 'disagrees with the body'}`,
   )
-}
-
-/** A value outside visible ASCII travels as `=?base64?…?=`; what it decodes to is not decoded again. */
-export function decodeHeader(value: string): string | undefined {
-  const match = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value)
-  if (match === null) return value
-  const bytes = Buffer.from(match[1]!, 'base64')
-  const text = bytes.toString('utf8')
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : undefined
 }
 
 function single(headers: IncomingHttpHeaders, name: string): string | undefined {

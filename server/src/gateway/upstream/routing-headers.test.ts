@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeHeaderValue, routingHeaders } from './routing-headers.ts'
+import { encodeHeaderValue } from './header-value.ts'
+import { findLiar, routingHeaders } from './routing-headers.ts'
 
 function call(args: Record<string, unknown>, name = 't') {
   return { jsonrpc: '2.0' as const, id: 1, method: 'tools/call', params: { name, arguments: args } }
@@ -67,4 +68,17 @@ test('values that a header cannot carry, or could be mistaken for encoded ones, 
 test('numbers that are no exact integers beyond the safe range are not sent', () => {
   assert.equal(routingHeaders(call({ deep: { level: 2 ** 60 } }), schema)['mcp-param-level'], undefined)
   assert.equal(routingHeaders(call({ region: true }), schema)['mcp-param-region'], 'true')
+})
+
+test('a header that mirrors a declared argument and disagrees with it is found, an undeclared one is left alone', () => {
+  const schema = {
+    properties: { region: { type: 'string', 'x-mcp-header': 'Region' }, n: { type: 'integer', 'x-mcp-header': 'N' } },
+  }
+  const find = (given: Record<string, string>) => findLiar({ region: 'eu', n: 7 }, schema, given)
+  assert.equal(find({}), undefined)
+  assert.equal(find({ 'mcp-param-region': 'eu', 'mcp-param-n': '7', 'mcp-param-other': 'x' }), undefined)
+  assert.equal(find({ 'mcp-param-region': '=?base64?ZXU=?=' }), undefined)
+  assert.equal(find({ 'mcp-param-region': 'us' }), 'mcp-param-region')
+  assert.equal(find({ 'mcp-param-n': '8' }), 'mcp-param-n')
+  assert.equal(findLiar({}, schema, { 'mcp-param-region': 'eu' }), 'mcp-param-region')
 })

@@ -1,3 +1,4 @@
+import { decodeHeader, encodeHeaderValue, visible } from './header-value.ts'
 import { isObject, type RpcRequest } from './message.ts'
 
 // A modern upstream compares these headers with the body and refuses a difference, so they are computed from the body
@@ -6,7 +7,6 @@ import { isObject, type RpcRequest } from './message.ts'
 
 const namedBy: Record<string, string> = { 'prompts/get': 'name', 'resources/read': 'uri', 'tools/call': 'name' }
 const parameterName = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/
-const visible = /^[\t\x20-\x7e]+$/
 
 export function routingHeaders(
   message: RpcRequest,
@@ -31,11 +31,19 @@ export function routingHeaders(
   return headers
 }
 
-/** @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http value encoding */
-export function encodeHeaderValue(value: string): string {
-  const plain =
-    visible.test(value) && value === value.trim() && !(value.startsWith('=?base64?') && value.endsWith('?='))
-  return plain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
+/** The first header of the client that mirrors a declared argument and disagrees with it; undefined when none does. */
+export function findLiar(
+  args: Readonly<Record<string, unknown>>,
+  inputSchema: unknown,
+  given: Readonly<Record<string, string>>,
+): string | undefined {
+  if (Object.keys(given).length === 0) return undefined
+  const liar = listDeclared(inputSchema).find(({ header, path }) => {
+    const sent = given[header]
+    const text = textOf(path.reduce<unknown>((node, key) => (isObject(node) ? node[key] : undefined), args))
+    return sent !== undefined && (text === undefined || decodeHeader(sent) !== text)
+  })
+  return liar?.header
 }
 
 interface Declared {

@@ -39,10 +39,7 @@ export function openSqlite(file: string): SqliteDialect {
     database.exec('begin immediate; commit')
   } catch (cause) {
     database.close()
-    throw new Fault('store.locked', `cannot open \`${file}\`: another Sallyport uses this data folder; stop it, or set \`data\` to another folder`, {
-      cause,
-      detail: String(cause),
-    })
+    throw isBusy(cause) ? locked(file, cause) : broken(file, cause)
   }
   const statements = new Map<string, Statement>()
   const shim: SqliteDatabase = {
@@ -58,4 +55,20 @@ export function openSqlite(file: string): SqliteDialect {
     close: () => database.close(),
   }
   return new SqliteDialect({ database: shim })
+}
+
+function isBusy(cause: unknown): boolean {
+  return (cause as { errcode?: number }).errcode === 5
+}
+
+function locked(file: string, cause: unknown): Fault {
+  return new Fault(
+    'store.locked',
+    `cannot open \`${file}\`: another Sallyport uses this data folder; stop it, or set \`data\` to another folder`,
+    { cause, detail: String(cause) },
+  )
+}
+
+function broken(file: string, cause: unknown): Fault {
+  return new Fault('store.unavailable', `cannot open \`${file}\` as a database: ${String(cause)}`, { cause })
 }

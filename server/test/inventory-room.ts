@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { openInventory, type Inventory } from '../src/inventory/inventory.ts'
+import type { Entry } from '../src/ledger/entry.ts'
+import { openLedger } from '../src/ledger/ledger.ts'
+import type { Learnt } from '../src/model/upstream.ts'
+import { openFeed } from '../src/store/feed.ts'
+import { insertPrincipal } from '../src/store/principals.ts'
+import { openStore } from '../src/store/store.ts'
+import { makeSigner } from './sample-ledger.ts'
+
+/** The inventory on a real store and ledger, with people ana, bo and cy, and a clock that the test sets. */
+export interface InventoryRoom {
+  inventory: Inventory
+  clock: { at: number }
+  /** What was recorded, oldest first. */
+  changes(): Promise<Extract<Entry, { kind: 'change' }>[]>
+  /** What was told to end, in the transaction of a withdrawal. */
+  ended: { upstream: string; tool?: string | undefined; retired: boolean }[]
+}
+
+export const learnt: Learnt = {
+  era: 'legacy',
+  protocolVersion: '2025-11-25',
+  serverName: 'fake',
+  serverVersion: '1',
+  instructions: undefined,
+}
+
+/** A definition as an upstream would list it. */
+export function definition(name: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { name, description: `Does ${name}.`, inputSchema: { type: 'object', properties: {} }, ...more }
+}
+
+/** Opens the room; it is closed when the test ends. */
+export async function openInventoryRoom(t: TestContext): Promise<InventoryRoom> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-inventory-'))
+  const at = { at: 1_790_000_000_000 }
+  const clock = { now: () => at.at, monotonic: () => performance.now() }
+  const store = await openStore({ dataFolder: folder })
+  const feed = await openFeed(store, clock)
+  const log = { warn: () => undefined, error: () => undefined }
+  const ledger = await openLedger({ store, feed, clock, origin: 'gate.example/ledger', signer: makeSigner('a'), log })
+  t.after(async () => {
+    await ledger.close()
+    await feed.close()
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  for (const id of ['ana', 'bo', 'cy']) {
+    const person = { issuer: 'test', subject: id, kind: 'person', name: id, email: undefined } as const
+    await insertPrincipal(store, { id, ...person, state: 'active', createdAt: at.at })
+  }
+  const ended: InventoryRoom['ended'] = []
+  const inventory = openInventory({
+    store,
+    ledger,
+    clock,
+    onWithdraw: async (_tx, { upstream, tool, retired }) => {
+      ended.push({ upstream, tool, retired })
+    },
+  })
+  async function changes() {
+    const entries = (await ledger.listEntries({ after: -1, limit: 1_000 })).map(({ entry }) => entry)
+    return entries.filter((entry) => entry.kind === 'change')
+  }
+  return { inventory, clock: at, changes, ended }
+}
