@@ -1,0 +1,53 @@
+import { z } from '@hono/zod-openapi'
+import { rights } from '../../model/rights.ts'
+import { action, fieldsOf, reason } from '../action.ts'
+import { entitlementShape } from '../api/shapes.ts'
+
+const daySeconds = 24 * 60 * 60
+
+export const entitlementActions = [
+  action({
+    name: 'entitle',
+    summary: 'Give a principal a right to tools of an upstream',
+    guard: 'administrator',
+    path: '/people/{id}/entitle',
+    input: z.object({
+      id: z.string().max(64),
+      right: z.enum(rights),
+      upstream: z.string().min(1).max(64).openapi({ description: '`*` for `administer`' }),
+      tools: z.array(z.string().min(1).max(128)).min(1, 'choose one tool at least').max(1_000),
+      reason,
+      endsInDays: z.int().min(1).max(3_650).optional().openapi({ description: 'without it, until it is revoked' }),
+    }),
+    fromForm: (form) => ({
+      ...fieldsOf(form),
+      tools: form.getAll('tools'),
+      endsInDays: form.get('endsInDays') ? Number(form.get('endsInDays')) : undefined,
+    }),
+    answer: z.object({ given: z.int() }),
+    async run({ inventory, clock }, viewer, { id, endsInDays, ...given }) {
+      const endsAt = endsInDays === undefined ? undefined : clock.now() + endsInDays * daySeconds * 1_000
+      return { given: await inventory.entitle({ ...given, by: viewer.principal.id, principalId: id, endsAt }) }
+    },
+    after: ({ id }, { given }) => ({
+      to: `/people/${id}`,
+      flash: given > 0 ? 'entitlement-given' : 'entitlement-held',
+    }),
+  }),
+  action({
+    name: 'revokeEntitlements',
+    summary: 'Revoke rights of a principal',
+    guard: 'administrator',
+    path: '/people/{id}/revoke',
+    input: z.object({
+      id: z.string().max(64),
+      entitlements: z.array(entitlementShape.shape.id).min(1, 'choose one right at least').max(1_000),
+      reason,
+    }),
+    fromForm: (form) => ({ ...fieldsOf(form), entitlements: form.getAll('entitlements') }),
+    async run({ inventory }, viewer, { entitlements, reason: why }) {
+      for (const id of entitlements) await inventory.revokeEntitlement({ by: viewer.principal.id, id, reason: why })
+    },
+    after: ({ id }) => ({ to: `/people/${id}`, flash: 'entitlement-revoked' }),
+  }),
+]

@@ -1,0 +1,21 @@
+import type { Action } from './action.ts'
+import { approvalActions } from './action/approvals.ts'
+import { clientActions } from './action/clients.ts'
+import { entitlementActions } from './action/entitlements.ts'
+import { grantActions } from './action/grants.ts'
+import { keyActions } from './action/keys.ts'
+import { peopleActions } from './action/people.ts'
+import { toolActions } from './action/tools.ts'
+import { upstreamActions } from './action/upstreams.ts'
+
+/** Everything that operators can do. A new action is one entry of a file in `action/`, or a file and a line here. */
+export const actions: readonly Action[] = [
+  ...approvalActions,
+  ...clientActions,
+  ...entitlementActions,
+  ...grantActions,
+  ...keyActions,
+  ...peopleActions,
+  ...toolActions,
+  ...upstreamActions,
+]

@@ -1,0 +1,54 @@
+import { z } from '@hono/zod-openapi'
+import { getSeen, listSeen, unknown } from '../known.ts'
+import { reading } from '../reading.ts'
+import { toolOut, toolShape, upstreamOut, upstreamShape } from './shapes.ts'
+
+const difference = z.object({ field: z.string(), what: z.string() })
+
+export const governedReadings = [
+  reading({
+    name: 'listUpstreams',
+    summary: 'The upstreams that you may see',
+    guard: 'signed-in',
+    path: '/upstreams',
+    input: z.object({}),
+    answer: z.object({ upstreams: z.array(upstreamShape) }),
+    read: async (rooms, viewer) => ({
+      upstreams: (await listSeen(rooms, viewer)).map((one) => upstreamOut(one, rooms.config.origin)),
+    }),
+  }),
+  reading({
+    name: 'getUpstream',
+    summary: 'One upstream',
+    guard: 'signed-in',
+    path: '/upstreams/{name}',
+    input: z.object({ name: z.string() }),
+    answer: upstreamShape,
+    read: async (rooms, viewer, { name }) => upstreamOut(await getSeen(rooms, viewer, name), rooms.config.origin),
+  }),
+  reading({
+    name: 'listTools',
+    summary: 'All tools of an upstream, withheld ones too',
+    guard: 'signed-in',
+    path: '/upstreams/{name}/tools',
+    input: z.object({ name: z.string() }),
+    answer: z.object({ tools: z.array(toolShape) }),
+    async read(rooms, viewer, { name }) {
+      await getSeen(rooms, viewer, name)
+      return { tools: (await rooms.inventory.listTools(name)).map(toolOut) }
+    },
+  }),
+  reading({
+    name: 'getTool',
+    summary: 'One tool, with what changed since it was accepted and what looks made to deceive',
+    guard: 'signed-in',
+    path: '/upstreams/{name}/tool',
+    input: z.object({ name: z.string(), tool: z.string() }),
+    answer: z.object({ tool: toolShape, drift: z.array(difference), suspicions: z.array(z.string()) }),
+    async read(rooms, viewer, { name, tool }) {
+      await getSeen(rooms, viewer, name)
+      const detail = (await rooms.inventory.findToolDetail(name, tool)) ?? unknown('tool')
+      return { tool: toolOut(detail.tool), drift: detail.drift, suspicions: detail.suspicions }
+    },
+  }),
+]

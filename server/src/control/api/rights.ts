@@ -1,0 +1,92 @@
+import { z } from '@hono/zod-openapi'
+import { getPrincipal } from '../known.ts'
+import { reading } from '../reading.ts'
+import * as shapes from './shapes.ts'
+
+const id = z.string().max(64)
+
+export const rightsReadings = [
+  reading({
+    name: 'listGrants',
+    summary: 'Your grants; for administrators, with `all=true`, those of everybody',
+    guard: 'signed-in',
+    path: '/grants',
+    input: z.object({ all: z.enum(['true', 'false']).optional(), ended: z.enum(['true', 'false']).optional() }),
+    answer: z.object({ grants: z.array(shapes.grantShape) }),
+    async read({ oauth, clock }, viewer, { all, ended }) {
+      const whose = viewer.administrator && all === 'true' ? {} : { principalId: viewer.principal.id }
+      const when = ended === 'true' ? {} : { activeAt: clock.now() }
+      return { grants: (await oauth.listGrants({ ...whose, ...when })).map(shapes.grantOut) }
+    },
+  }),
+  reading({
+    name: 'listClients',
+    summary: 'The clients on record, newest first',
+    guard: 'administrator',
+    path: '/clients',
+    input: z.object({}),
+    answer: z.object({ clients: z.array(shapes.clientShape) }),
+    read: async ({ oauth }) => ({ clients: (await oauth.listClients()).map(shapes.clientOut) }),
+  }),
+  reading({
+    name: 'listPeople',
+    summary: 'The principals, in the order in which they came',
+    guard: 'administrator',
+    path: '/people',
+    input: z.object({ after: id.optional() }),
+    answer: z.object({ people: z.array(shapes.principalShape) }),
+    read: async ({ identity }, _viewer, { after }) => ({
+      people: (await identity.listPrincipals({ limit: 200, ...(after !== undefined && { after }) })).map(
+        shapes.principalOut,
+      ),
+    }),
+  }),
+  reading({
+    name: 'listEntitlements',
+    summary: 'The rights of a principal that are in force',
+    guard: 'administrator',
+    path: '/people/{id}/entitlements',
+    input: z.object({ id }),
+    answer: z.object({ entitlements: z.array(shapes.entitlementShape) }),
+    async read(rooms, _viewer, { id: of }) {
+      await getPrincipal(rooms, of)
+      return { entitlements: (await rooms.inventory.listRights(of)).map(shapes.entitlementOut) }
+    },
+  }),
+  reading({
+    name: 'listApprovals',
+    summary: 'The approvals that wait for your answer, or with `mine=true` those that you asked for',
+    guard: 'signed-in',
+    path: '/approvals',
+    input: z.object({ mine: z.enum(['true', 'false']).optional() }),
+    answer: z.object({ approvals: z.array(shapes.approvalShape) }),
+    async read({ approvals }, viewer, { mine }) {
+      const me = viewer.principal.id
+      const found = await approvals.list(mine === 'true' ? { forPrincipal: me } : { decidableBy: me })
+      return { approvals: found.map(shapes.approvalOut) }
+    },
+  }),
+  reading({
+    name: 'getApproval',
+    summary: 'One approval with the exact arguments, for who asked and who may decide',
+    guard: 'party',
+    path: '/approvals/{id}',
+    input: z.object({ id }),
+    answer: z.object({
+      approval: shapes.approvalShape,
+      as: z.enum(['requester', 'approver']),
+      shown: z.object({
+        bytes: z.int(),
+        digest: z.string(),
+        complete: z.boolean(),
+        lines: z.array(z.string()).optional(),
+        unusual: z.int().optional(),
+        why: z.string().optional(),
+      }),
+    }),
+    async read({ approvals }, viewer, { id: of }) {
+      const { approval, as, shown } = await approvals.view(of, viewer.principal.id)
+      return { approval: shapes.approvalOut(approval), as, shown }
+    },
+  }),
+]

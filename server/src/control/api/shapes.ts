@@ -1,0 +1,130 @@
+import { z } from '@hono/zod-openapi'
+import { effectSchema, traitSchema } from '../../model/effect.ts'
+import { approvalStates, rights, type Approval, type Client, type Entitlement, type Grant } from '../../model/rights.ts'
+import type { Principal } from '../../model/principal.ts'
+import type { Tool } from '../../model/tool.ts'
+import { resourceFor } from '../../oauth/metadata.ts'
+import { upstreamKinds, upstreamStates, type Upstream } from '../../model/upstream.ts'
+
+const id = z.string()
+const at = z.int().openapi({ description: 'epoch milliseconds' })
+
+export const principalShape = z
+  .object({
+    id,
+    name: z.string(),
+    email: z.string().optional(),
+    issuer: z.string(),
+    subject: z.string(),
+    kind: z.enum(['person', 'workload']),
+    state: z.enum(['active', 'disabled']),
+    createdAt: at,
+  })
+  .openapi('Principal')
+
+export const upstreamShape = z
+  .object({
+    name: z.string(),
+    kind: z.enum(upstreamKinds),
+    address: z.string().openapi({ description: 'where clients reach it' }),
+    purpose: z.string(),
+    state: z.enum(upstreamStates),
+    ownerId: id.optional(),
+    ceiling: effectSchema,
+    createdAt: at,
+    changedAt: at,
+    probedAt: at.optional(),
+    probeError: z.string().optional(),
+  })
+  .openapi('Upstream')
+
+export const toolShape = z
+  .object({
+    upstream: z.string(),
+    name: z.string(),
+    pin: z.enum(['pinned', 'new', 'drifted', 'gone', 'withdrawn']),
+    effect: effectSchema,
+    traits: z.array(traitSchema),
+    because: z.array(z.string()),
+    digest: z.string().optional(),
+    liveDigest: z.string().optional(),
+    ownerId: id.optional(),
+    effectSetBy: id.optional(),
+    effectReason: z.string().optional(),
+    allowedArguments: z.array(z.string()),
+  })
+  .openapi('Tool')
+
+export const grantShape = z
+  .object({
+    id,
+    principalId: id,
+    clientId: z.string(),
+    upstream: z.string(),
+    tools: z.record(z.string(), z.string()).openapi({ description: 'tool → digest of the definition that was chosen' }),
+    createdAt: at,
+    endsAt: at,
+    revokedAt: at.optional(),
+    revokedBecause: z.string().optional(),
+  })
+  .openapi('Grant')
+
+export const clientShape = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    source: z.enum(['metadata-document', 'registration', 'configuration']),
+    state: z.enum(['active', 'revoked']),
+    createdAt: at,
+    usedAt: at.optional(),
+  })
+  .openapi('Client')
+
+export const entitlementShape = z
+  .object({
+    id,
+    principalId: id,
+    right: z.enum(rights),
+    upstream: z.string(),
+    tool: z.string(),
+    grantedBy: id.optional(),
+    reason: z.string(),
+    createdAt: at,
+    endsAt: at.optional(),
+    revokedAt: at.optional(),
+  })
+  .openapi('Entitlement')
+
+export const approvalShape = z
+  .object({
+    id,
+    principalId: id,
+    clientId: z.string(),
+    grantId: id,
+    upstream: z.string(),
+    tool: z.string(),
+    argumentsDigest: z.string(),
+    state: z.enum(approvalStates),
+    requestedAt: at,
+    expiresAt: at,
+    answeredBy: id.optional(),
+    answeredAt: at.optional(),
+    reason: z.string().optional(),
+    spentAt: at.optional(),
+  })
+  .openapi('Approval')
+
+export const entryShape = z
+  .object({ seq: z.int(), entry: z.record(z.string(), z.unknown()) })
+  .openapi('Entry', { description: 'an entry of the ledger, as in spec/ledger.md' })
+
+// Each of these leaves out what its shape does not name: an answer says nothing by accident.
+
+export const principalOut = (from: Principal) => principalShape.parse(from)
+export const toolOut = (from: Tool) => toolShape.parse(from)
+export const clientOut = (from: Client) => clientShape.parse(from)
+export const entitlementOut = (from: Entitlement) => entitlementShape.parse(from)
+export const approvalOut = (from: Approval) => approvalShape.parse(from)
+export const grantOut = (from: Grant) => grantShape.parse({ ...from, tools: Object.fromEntries(from.tools) })
+export const upstreamOut = (from: Upstream, origin: string) =>
+  upstreamShape.parse({ ...from, kind: from.launch.kind, address: resourceFor(origin, from.name) })

@@ -1,0 +1,52 @@
+import { Fault } from '../base/fault.ts'
+import type { Principal } from '../model/principal.ts'
+import type { Upstream } from '../model/upstream.ts'
+import type { ControlRooms, Viewer } from './rooms.ts'
+
+/** @throws {Fault} `control.not_found` */
+export async function getUpstream({ inventory }: Pick<ControlRooms, 'inventory'>, name: string): Promise<Upstream> {
+  return (await inventory.findUpstream(name)) ?? unknown('upstream')
+}
+
+/** @throws {Fault} `control.not_found` */
+export async function getPrincipal({ identity }: Pick<ControlRooms, 'identity'>, id: string): Promise<Principal> {
+  return (await identity.findPrincipal(id)) ?? unknown('principal')
+}
+
+/** @throws {Fault} `control.not_found`, always. */
+export function unknown(what: string): never {
+  throw new Fault('control.not_found', `there is no such ${what}, or it is not yours to see`)
+}
+
+/**
+ * The upstreams that a viewer may see: administrators all, everybody else those that he owns, or has a right to.
+ */
+export async function listSeen(rooms: Pick<ControlRooms, 'inventory'>, viewer: Viewer): Promise<Upstream[]> {
+  const all = await rooms.inventory.listUpstreams()
+  if (viewer.administrator) return all
+  const rights = await rooms.inventory.listRights(viewer.principal.id)
+  const named = new Set(rights.map((right) => right.upstream))
+  const seen: Upstream[] = []
+  for (const upstream of all) {
+    if (named.has(upstream.name) || (await ownsSome(rooms, viewer, upstream))) seen.push(upstream)
+  }
+  return seen
+}
+
+/**
+ * One upstream, as far as the viewer may see it.
+ *
+ * @throws {Fault} `control.not_found`, whether or not it exists.
+ */
+export async function getSeen(rooms: Pick<ControlRooms, 'inventory'>, viewer: Viewer, name: string): Promise<Upstream> {
+  return (await listSeen(rooms, viewer)).find((upstream) => upstream.name === name) ?? unknown('upstream')
+}
+
+async function ownsSome(
+  { inventory }: Pick<ControlRooms, 'inventory'>,
+  { principal }: Viewer,
+  upstream: Upstream,
+): Promise<boolean> {
+  if (upstream.ownerId === principal.id) return true
+  return (await inventory.listTools(upstream.name)).some((tool) => tool.ownerId === principal.id)
+}

@@ -1,0 +1,63 @@
+import { html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import type { Client } from '../../model/rights.ts'
+import type { PageRoute } from '../page.ts'
+import { empty, fold, form, hidden, instant, reasonField, stateBadge } from './elements.ts'
+
+const sources: Record<Client['source'], string> = {
+  'metadata-document': 'by the document at its address',
+  registration: 'it registered itself',
+  configuration: 'named in the configuration',
+}
+
+export const clientsPage: PageRoute = {
+  path: '/clients',
+  guard: 'administrator',
+  async show({ oauth, clock }, { csrf }) {
+    const clients = (await oauth.listClients()).slice(0, 200)
+    const grants = Map.groupBy(await oauth.listGrants({ activeAt: clock.now() }), ({ clientId }) => clientId)
+    return {
+      title: 'Clients',
+      body: html`<div class="stack tight">
+          <h1>Clients</h1>
+          <p class="lead">The software that grants are given to. What it says of itself is its own word.</p>
+        </div>
+        ${clients.length === 0 && empty('No client has connected yet.')}
+        <div class="stack">
+          ${clients.map(
+            (client, at) =>
+              html`<article class="card">
+                <div class="row apart">
+                  <h3>${visible(client.name)}</h3>
+                  ${stateBadge(client.state)}
+                </div>
+                <dl class="facts">
+                  <dt>Id</dt>
+                  <dd><span class="mono">${visible(client.id)}</span></dd>
+                  <dt>Known</dt>
+                  <dd>${sources[client.source]}, ${instant(client.createdAt)}</dd>
+                  <dt>Last used</dt>
+                  <dd>${instant(client.usedAt)}</dd>
+                  <dt>Grants in force</dt>
+                  <dd>${grants.get(client.id)?.length ?? 0}</dd>
+                </dl>
+                ${
+                  client.state === 'active' &&
+                  fold(
+                    'Revoke',
+                    form({
+                      action: '/clients/revoke',
+                      csrf,
+                      content: html`${hidden({ id: client.id })}
+                        <p class="muted">All grants to it end at once. It cannot come back under this id.</p>
+                        ${reasonField(`why-${at}`)}
+                        <div class="actions"><button class="danger">Revoke the client</button></div>`,
+                    }),
+                  )
+                }
+              </article>`,
+          )}
+        </div>`,
+    }
+  },
+}

@@ -1,0 +1,31 @@
+/** What is said after something was done. Pages take only a key of this list from the address, never a text. */
+export const flashes = {
+  'approval-approved': 'Approved. The client may make this call once, within ten minutes.',
+  'approval-denied': 'Denied. The client is told so when it asks again.',
+  'argument-allowed': 'The argument is allowed.',
+  'ceiling-set': 'The ceiling is set.',
+  'client-revoked': 'The client is revoked, with all grants to it.',
+  'credential-put': 'The credential is sealed and in use.',
+  'credential-revoked': 'The credential is revoked and forgotten.',
+  'effect-set': 'The effect is set.',
+  'entitlement-given': 'The right is given.',
+  'entitlement-held': 'Nothing to give: every one of these rights is held already.',
+  'entitlement-revoked': 'The right is revoked.',
+  'grant-revoked': 'The grant is revoked. Its tokens are refused from now on.',
+  'owner-set': 'The owner is set.',
+  'principal-disabled': 'Disabled. Sign-ins, keys and grants have ended.',
+  'principal-enabled': 'Enabled. Grants and keys stay revoked.',
+  'tool-withdrawn': 'The tool is withdrawn. Calls of it are refused from now on.',
+  'tools-accepted': 'Accepted. Exactly these definitions are served from now on.',
+  'upstream-looked': 'Looked at the upstream: what it offers now is below.',
+  'upstream-proposed': 'Proposed. It serves nothing until somebody else has approved it.',
+  'upstream-stepped': 'The upstream has taken this step.',
+} as const
+
+/** A key of the list. */
+export type Flash = keyof typeof flashes
+
+/** The line for a key, or nothing for whatever else stands in an address. */
+export function flashLine(key: string | null): string | undefined {
+  return key !== null && Object.hasOwn(flashes, key) ? flashes[key as Flash] : undefined
+}

@@ -1,0 +1,100 @@
+import { html, type Html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import { effects } from '../../model/effect.ts'
+import type { Grant } from '../../model/rights.ts'
+import type { Tool } from '../../model/tool.ts'
+import type { Visit } from '../page.ts'
+import { readNames } from '../people.ts'
+import type { ControlRooms } from '../rooms.ts'
+import { counted, effectBadge, form, instant, person, reasonField, toolHref } from './elements.ts'
+
+/** Grants, each with its tools by effect and the way to revoke it. */
+export async function grantCards(
+  rooms: ControlRooms,
+  { grants, visit }: { grants: readonly Grant[]; visit: Visit },
+): Promise<Html> {
+  const now = rooms.clock.now()
+  const names = await readNames(
+    rooms,
+    grants.map(({ principalId }) => principalId),
+  )
+  const clients = new Map<string, string>()
+  const tools = new Map<string, ReadonlyMap<string, Tool>>()
+  for (const { clientId, upstream } of grants) {
+    if (!clients.has(clientId))
+      clients.set(clientId, (await rooms.oauth.findClient(clientId))?.name ?? 'unknown client')
+    if (tools.has(upstream)) continue
+    tools.set(upstream, new Map((await rooms.inventory.listTools(upstream)).map((tool) => [tool.name, tool])))
+  }
+  return html`<div class="stack">
+    ${grants.map((grant) => {
+      const own = grant.principalId === visit.viewer.principal.id
+      const ended = grant.revokedAt !== undefined || grant.endsAt <= now
+      return html`<article class="card">
+        <div class="row apart">
+          <h3>${visible(clients.get(grant.clientId) ?? '')} → ${grant.upstream}</h3>
+          ${ended && html`<span class="badge">${grant.revokedAt === undefined ? 'ended' : 'revoked'}</span>`}
+          ${!ended && own && revoke(grant, visit, html`<button class="danger quiet">Revoke</button>`)}
+        </div>
+        <dl class="facts">
+          ${
+            !own &&
+            html`<dt>Given by</dt>
+              <dd>${person(names.get(grant.principalId), { link: true })}</dd>`
+          }
+          <dt>Client</dt>
+          <dd><span class="mono">${visible(grant.clientId)}</span></dd>
+          <dt>Given</dt>
+          <dd>${instant(grant.createdAt)}</dd>
+          <dt>${ended ? 'Ended' : 'Ends'}</dt>
+          <dd>
+            ${instant(grant.revokedAt ?? grant.endsAt)}
+            ${grant.revokedBecause !== undefined && html`<span class="muted">“${visible(grant.revokedBecause)}”</span>`}
+          </dd>
+        </dl>
+        ${byEffect(grant, tools.get(grant.upstream) ?? new Map())}
+        ${
+          !ended &&
+          !own &&
+          revoke(
+            grant,
+            visit,
+            html`${reasonField(`why-${grant.id}`, 'Why does it end?')}
+              <div class="actions"><button class="danger">Revoke this grant</button></div>`,
+          )
+        }
+      </article>`
+    })}
+  </div>`
+}
+
+function revoke(grant: Grant, { csrf }: Visit, content: Html): Html {
+  return form({ action: `/grants/${grant.id}/revoke`, csrf, content })
+}
+
+function byEffect(grant: Grant, known: ReadonlyMap<string, Tool>): Html {
+  const chosen = [...grant.tools.keys()]
+  const groups = Map.groupBy(chosen, (name) => known.get(name)?.effect)
+  return html`${[...effects, undefined].map((effect) => {
+    const some = groups.get(effect)
+    if (some === undefined) return html``
+    return html`<details>
+      <summary>
+        ${effect === undefined ? html`<span class="badge">gone</span>` : effectBadge(effect)}
+        ${counted(some.length, 'tool', 'tools')}
+      </summary>
+      <ul class="plain">
+        ${some.map(
+          (name) =>
+            html`<li>
+              <a href="${toolHref({ upstream: grant.upstream, name })}">${visible(name)}</a>
+              ${
+                known.get(name)?.digest !== grant.tools.get(name) &&
+                html`<span class="badge warn">changed since: needs a new consent</span>`
+              }
+            </li>`,
+        )}
+      </ul>
+    </details>`
+  })}`
+}

@@ -1,0 +1,196 @@
+import { html, type Html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import { effects } from '../../model/effect.ts'
+import type { Principal } from '../../model/principal.ts'
+import type { Entitlement } from '../../model/rights.ts'
+import type { Tool } from '../../model/tool.ts'
+import { getPrincipal } from '../known.ts'
+import type { PageRoute, Visit } from '../page.ts'
+import { readNames } from '../people.ts'
+import type { ControlRooms } from '../rooms.ts'
+import {
+  counted,
+  effectBadge,
+  empty,
+  fold,
+  form,
+  hidden,
+  instant,
+  option,
+  reasonField,
+  stateBadge,
+  traitBadges,
+} from './elements.ts'
+import { grantCards } from './grant-cards.ts'
+
+export const personPage: PageRoute = {
+  path: '/people/{id}',
+  guard: 'administrator',
+  async show(rooms, visit) {
+    const principal = await getPrincipal(rooms, visit.params['id']!)
+    const rights = await rooms.inventory.listRights(principal.id)
+    const grants = await rooms.oauth.listGrants({ principalId: principal.id, activeAt: rooms.clock.now() })
+    return {
+      title: visible(principal.name),
+      body: html`<h1>${visible(principal.name)} ${principal.state === 'disabled' && stateBadge('disabled')}</h1>
+        <div class="card">
+          <dl class="facts">
+            <dt>Signs in through</dt>
+            <dd>${visible(principal.issuer)}</dd>
+            <dt>Subject there</dt>
+            <dd><code>${visible(principal.subject)}</code></dd>
+            ${
+              principal.email !== undefined &&
+              html`<dt>E-mail</dt>
+                <dd>${visible(principal.email)}</dd>`
+            }
+            <dt>Since</dt>
+            <dd>${instant(principal.createdAt)}</dd>
+          </dl>
+        </div>
+        ${await rightsHeld(rooms, { principal, rights, csrf: visit.csrf })}
+        ${principal.state === 'active' && (await giving(rooms, { principal, rights, visit }))}
+        <section class="stack tight" aria-labelledby="grants">
+          <h2 id="grants">Grants to clients</h2>
+          ${grants.length === 0 ? empty('None in force.') : await grantCards(rooms, { grants, visit })}
+        </section>
+        ${standing(principal, visit)}`,
+    }
+  },
+}
+
+async function rightsHeld(
+  rooms: ControlRooms,
+  { principal, rights, csrf }: { principal: Principal; rights: readonly Entitlement[]; csrf: string },
+): Promise<Html> {
+  const names = await readNames(
+    rooms,
+    rights.map(({ grantedBy }) => grantedBy),
+  )
+  const groups = Map.groupBy(rights, ({ right, upstream }) =>
+    right === 'administer' ? 'Administer this gateway' : `${right === 'use' ? 'Use' : 'Approve'} tools of ${upstream}`,
+  )
+  return html`<section class="stack tight" aria-labelledby="rights">
+    <h2 id="rights">Rights</h2>
+    ${groups.size === 0 && empty('None.')}
+    ${[...groups].map(([title, some], group) =>
+      fold(
+        `${title}${some[0]!.right === 'administer' ? '' : ` (${some.length})`}`,
+        form({
+          action: `/people/${principal.id}/revoke`,
+          csrf,
+          content: html`<ul class="choices">
+              ${some.map((one) => held(one, names))}
+            </ul>
+            ${reasonField(`why-revoke-${group}`)}
+            <div class="actions"><button class="danger">Revoke the chosen ones</button></div>`,
+        }),
+      ),
+    )}
+  </section>`
+}
+
+function held(one: Entitlement, names: ReadonlyMap<string, Principal>): Html {
+  const by = one.grantedBy === undefined ? 'the set-up' : (names.get(one.grantedBy)?.name ?? one.grantedBy)
+  return html`<li>
+    <label>
+      <input type="checkbox" name="entitlements" value="${one.id}" />
+      <span>
+        <span class="name">${one.right === 'administer' ? 'everything' : visible(one.tool)}</span>
+        <span class="muted small"
+          >by ${visible(by)}, ${instant(one.createdAt)}:
+          “${visible(one.reason)}”${one.endsAt !== undefined && html`; ends ${instant(one.endsAt)}`}</span
+        >
+      </span>
+    </label>
+  </li>`
+}
+
+async function giving(
+  { inventory }: ControlRooms,
+  { principal, rights, visit }: { principal: Principal; rights: readonly Entitlement[]; visit: Visit },
+): Promise<Html> {
+  const action = `/people/${principal.id}/entitle`
+  const administers = rights.some(({ right }) => right === 'administer')
+  const folds: Html[] = []
+  for (const { name } of (await inventory.listUpstreams()).filter(({ state }) => state !== 'retired')) {
+    const tools = (await inventory.listTools(name)).filter(({ pin }) => pin !== 'gone' && pin !== 'withdrawn')
+    if (tools.length === 0) continue
+    folds.push(fold(`Tools of ${name}`, form({ action, csrf: visit.csrf, content: toolChoice(name, tools) })))
+  }
+  return html`<section class="stack tight" aria-labelledby="give">
+    <h2 id="give">Give a right</h2>
+    ${folds}
+    ${
+      !administers &&
+      fold(
+        'Administer this gateway',
+        form({
+          action,
+          csrf: visit.csrf,
+          content: html`${hidden({ right: 'administer', upstream: '*', tools: '*' })} ${reasonField('why-administer')}
+            <div class="actions"><button class="primary">Make an administrator</button></div>`,
+        }),
+      )
+    }
+  </section>`
+}
+
+function toolChoice(upstream: string, tools: readonly Tool[]): Html {
+  return html`${hidden({ upstream })}
+    <div class="field">
+      <label for="right-${upstream}">Right</label>
+      <select id="right-${upstream}" name="right">
+        ${option('use', 'use: call these tools')} ${option('approve', 'approve: decide calls that others ask for')}
+      </select>
+    </div>
+    ${effects.map((effect) => {
+      const some = tools.filter((tool) => tool.effect === effect)
+      if (some.length === 0) return html``
+      return html`<fieldset>
+        <legend>
+          ${effectBadge(effect)} <span class="muted small">${counted(some.length, 'tool', 'tools')}</span>
+        </legend>
+        <ul class="choices dense">
+          ${some.map(
+            (tool) =>
+              html`<li>
+                <label>
+                  <input type="checkbox" name="tools" value="${tool.name}" ${effect === 'read' ? html`checked` : ''} />
+                  <span class="name">${visible(tool.name)} ${traitBadges(tool.traits)}</span>
+                </label>
+              </li>`,
+          )}
+        </ul>
+      </fieldset>`
+    })}
+    <div class="field">
+      <label for="ends-${upstream}">Ends after days <span class="hint">empty: until it is revoked</span></label>
+      <input id="ends-${upstream}" name="endsInDays" type="number" min="1" max="3650" />
+    </div>
+    ${reasonField(`why-give-${upstream}`)}
+    <div class="actions"><button class="primary">Give the chosen ones</button></div>`
+}
+
+function standing(principal: Principal, { viewer, csrf }: Visit): Html {
+  const active = principal.state === 'active'
+  const self = principal.id === viewer.principal.id
+  return fold(
+    active ? `Disable ${self ? 'yourself' : visible(principal.name)}` : `Enable ${visible(principal.name)} again`,
+    form({
+      action: `/people/${principal.id}/${active ? 'disable' : 'enable'}`,
+      csrf,
+      content: html`<p class="muted">
+          ${
+            active
+              ? 'Sign-ins, keys for the command line, grants and pending approvals end at once.'
+              : 'Rights are as they were; grants and keys stay revoked.'
+          }
+        </p>
+        ${reasonField('why-standing')}
+        <div class="actions">
+          <button class="${active ? 'danger' : 'primary'}">${active ? 'Disable' : 'Enable'}</button>
+        </div>`,
+    }),
+  )
+}

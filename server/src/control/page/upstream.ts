@@ -1,0 +1,274 @@
+import { html, type Html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import type { Principal } from '../../model/principal.ts'
+import { effects } from '../../model/effect.ts'
+import { upstreamSteps, type Upstream, type UpstreamState } from '../../model/upstream.ts'
+import { resourceFor } from '../../oauth/metadata.ts'
+import { listHistory } from '../history.ts'
+import { getSeen } from '../known.ts'
+import type { PageRoute, Visit } from '../page.ts'
+import { readNames } from '../people.ts'
+import type { ControlRooms } from '../rooms.ts'
+import { effectBadge, fold, form, hidden, instant, option, person, reasonField, stateBadge } from './elements.ts'
+import { toolLists, withheldTools } from './tool-lists.ts'
+
+export const upstreamPage: PageRoute = {
+  path: '/upstreams/{name}',
+  guard: 'signed-in',
+  async show(rooms, visit) {
+    const { viewer, csrf, params } = visit
+    const upstream = await getSeen(rooms, viewer, params['name']!)
+    const { name, ownerId, proposedBy } = upstream
+    const tools = await rooms.inventory.listTools(name)
+    const history = viewer.administrator ? await listHistory(rooms, name, 20) : []
+    const ids = [ownerId, proposedBy, ...tools.map((tool) => tool.ownerId), ...history.map(({ entry }) => entry.by)]
+    const names = await readNames(rooms, ids)
+    const owner = viewer.administrator || ownerId === viewer.principal.id
+    const mine = tools.filter((tool) => owner || tool.ownerId === viewer.principal.id)
+    return {
+      title: name,
+      body: html`<div class="stack tight">
+          <div class="row apart">
+            <h1>${name} ${stateBadge(upstream.state)}</h1>
+            ${owner && form({ action: `/upstreams/${name}/look`, csrf, content: html`<button>Look now</button>` })}
+          </div>
+          <p class="lead">${visible(upstream.purpose)}</p>
+        </div>
+        ${
+          upstream.probeError !== undefined &&
+          html`<p class="notice warn">It did not answer the last look: ${visible(upstream.probeError)}</p>`
+        }
+        <div class="card">${facts(rooms, { upstream, names, link: viewer.administrator })}</div>
+        ${viewer.administrator && lifecycle(upstream, visit)}
+        ${viewer.administrator && (await credential(rooms, upstream, visit))}
+        ${await withheldTools(rooms, { tools: mine, csrf })} ${toolLists(tools, { names, upstream })}
+        ${viewer.administrator && (await settings(rooms, upstream, visit))} ${historyList(history, names)}`,
+    }
+  },
+}
+
+function facts(
+  { config, launches }: ControlRooms,
+  { upstream, names, link }: { upstream: Upstream; names: ReadonlyMap<string, Principal>; link: boolean },
+): Html {
+  const { launch, learnt, ceiling } = upstream
+  const known = launch.kind === 'http' || launches.some(({ name }) => name === launch.command)
+  return html`<dl class="facts">
+    <dt>Address for clients</dt>
+    <dd><code>${resourceFor(config.origin, upstream.name)}</code></dd>
+    <dt>Owner</dt>
+    <dd>${person(names.get(upstream.ownerId ?? ''), { link })}</dd>
+    <dt>Proposed by</dt>
+    <dd>${upstream.proposedBy === undefined ? 'the set-up' : person(names.get(upstream.proposedBy), { link })}</dd>
+    ${
+      link &&
+      html`<dt>Reached by</dt>
+        <dd>
+          ${launch.kind === 'http' ? html`<code>${visible(launch.url)}</code>` : html`program <code>${launch.command}</code>`}
+          ${!known && html`<span class="badge bad">not in the configuration</span>`}
+        </dd>`
+    }
+    <dt>Gravest effect</dt>
+    <dd>${effectBadge(ceiling)}</dd>
+    <dt>Says it is</dt>
+    <dd>
+      ${
+        learnt === undefined
+          ? html`<span class="muted">not asked yet</span>`
+          : html`${visible(learnt.serverName)} ${visible(learnt.serverVersion)}
+              <span class="muted">(protocol ${visible(learnt.protocolVersion)})</span>`
+      }
+    </dd>
+    <dt>Last look</dt>
+    <dd>${instant(upstream.probedAt)}</dd>
+  </dl>`
+}
+
+const steps: Record<UpstreamState, { label: string; says: string }> = {
+  proposed: { label: 'Send back', says: 'It goes back to who proposed it.' },
+  in_review: { label: 'Begin the review', says: 'Somebody else than who proposed it then approves it.' },
+  approved: { label: 'Approve', says: 'It serves from then on.' },
+  suspended: { label: 'Suspend', says: 'Calls are refused at once and streams close; it can be approved again.' },
+  retired: { label: 'Retire', says: 'Final: all grants to it are revoked, and its name is never used again.' },
+}
+
+function lifecycle(upstream: Upstream, { viewer, csrf }: Visit): Html {
+  const next = upstreamSteps[upstream.state]
+  if (next.length === 0) return html`<p class="notice">It is retired, which is final.</p>`
+  const own = upstream.state === 'in_review' && upstream.proposedBy === viewer.principal.id
+  return html`<section class="stack tight" aria-labelledby="lifecycle">
+    <h2 id="lifecycle">Lifecycle</h2>
+    ${own && html`<p class="notice">You proposed it, so somebody else reviews it.</p>`}
+    ${next
+      .filter((to) => !(own && to === 'approved'))
+      .map((to) =>
+        fold(
+          steps[to].label,
+          form({
+            action: `/upstreams/${upstream.name}/step`,
+            csrf,
+            content: html`<p class="muted">${steps[to].says}</p>
+              ${hidden({ to })} ${reasonField(`why-${to}`)}
+              <div class="actions">
+                <button class="${to === 'suspended' || to === 'retired' ? 'danger' : 'primary'}">
+                  ${steps[to].label}
+                </button>
+              </div>`,
+          }),
+        ),
+      )}
+  </section>`
+}
+
+async function credential(rooms: ControlRooms, { name, launch }: Upstream, { csrf }: Visit): Promise<Html> {
+  const connections = (await rooms.vault.listConnections(name)).filter(({ principalId }) => principalId === undefined)
+  const expected =
+    launch.kind === 'stdio' ? (rooms.launches.find((one) => one.name === launch.command)?.credentialNames ?? []) : []
+  const what = launch.kind === 'stdio' ? 'Environment variable' : 'Header'
+  return html`<section class="stack tight" aria-labelledby="credential">
+    <h2 id="credential">Credential</h2>
+    ${connections.map(
+      (one) =>
+        html`<div class="card">
+          <dl class="facts">
+            <dt>Sealed</dt>
+            <dd>${one.names.map((known) => html`<code>${visible(known)}</code> `)}</dd>
+            <dt>Since</dt>
+            <dd>${instant(one.createdAt)}</dd>
+          </dl>
+          ${fold(
+            'Revoke it',
+            form({
+              action: `/upstreams/${name}/credential/revoke`,
+              csrf,
+              content: html`${hidden({ id: one.id })} ${reasonField(`why-${one.id}`)}
+                <div class="actions"><button class="danger">Revoke the credential</button></div>`,
+            }),
+          )}
+        </div>`,
+    )}
+    ${
+      connections.length === 0 &&
+      html`<p class="muted">
+        None.${expected.length > 0 && html` It expects ${expected.map((one) => html`<code>${one}</code> `)}`}
+      </p>`
+    }
+    ${fold(
+      connections.length === 0 ? 'Store a credential' : 'Replace the credential',
+      form({
+        action: `/upstreams/${name}/credential`,
+        csrf,
+        content: html`<p class="muted">It is sealed, given to this upstream only, and never shown again, to anybody.</p>
+          ${expected.map(
+            (one) =>
+              html`<div class="field">
+                <label for="value.${one}">${one}</label>
+                <input
+                  id="value.${one}"
+                  name="value.${one}"
+                  type="password"
+                  autocomplete="off"
+                  maxlength="8192"
+                  required
+                />
+              </div>`,
+          )}
+          ${
+            expected.length === 0 &&
+            html`<div class="field">
+                <label for="credential-name">${what}</label>
+                <input
+                  id="credential-name"
+                  name="name"
+                  autocomplete="off"
+                  spellcheck="false"
+                  maxlength="200"
+                  required
+                  value="${launch.kind === 'http' ? 'Authorization' : ''}"
+                />
+              </div>
+              <div class="field">
+                <label for="credential-value">Value</label>
+                <input
+                  id="credential-value"
+                  name="value"
+                  type="password"
+                  autocomplete="off"
+                  maxlength="8192"
+                  required
+                />
+              </div>`
+          }
+          ${reasonField('why-credential')}
+          <div class="actions"><button class="primary">Seal it</button></div>`,
+      }),
+    )}
+  </section>`
+}
+
+async function settings({ identity }: ControlRooms, upstream: Upstream, { csrf }: Visit): Promise<Html> {
+  const people = (await identity.listPrincipals({ limit: 500 })).filter(({ state }) => state === 'active')
+  return html`<section class="stack tight" aria-labelledby="settings">
+    <h2 id="settings">Settings</h2>
+    ${fold(
+      'Owner',
+      form({
+        action: `/upstreams/${upstream.name}/owner`,
+        csrf,
+        content: html`<div class="field">
+            <label for="ownerId">Who answers for it?</label>
+            <select id="ownerId" name="ownerId" required>
+              ${people.map(({ id, name }) => option(id, visible(name), id === upstream.ownerId))}
+            </select>
+          </div>
+          ${reasonField('why-owner')}
+          <div class="actions"><button>Set the owner</button></div>`,
+      }),
+    )}
+    ${fold(
+      'Gravest effect',
+      form({
+        action: `/upstreams/${upstream.name}/ceiling`,
+        csrf,
+        content: html`<div class="field">
+            <label for="ceiling">Tools of a graver effect cannot be called, whoever approves</label>
+            <select id="ceiling" name="ceiling">
+              ${effects.map((effect) => option(effect, effect, effect === upstream.ceiling))}
+            </select>
+          </div>
+          ${reasonField('why-ceiling')}
+          <div class="actions"><button>Set the gravest effect</button></div>`,
+      }),
+    )}
+  </section>`
+}
+
+function historyList(history: Awaited<ReturnType<typeof listHistory>>, names: ReadonlyMap<string, Principal>): Html {
+  if (history.length === 0) return html``
+  return html`<section class="stack tight" aria-labelledby="history">
+    <h2 id="history">History</h2>
+    <div class="table">
+      <table>
+        <thead>
+          <tr>
+            <th>When</th>
+            <th>What</th>
+            <th>By</th>
+            <th>Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${history.map(
+            ({ seq, entry }) =>
+              html`<tr>
+                <td data-label="When">${instant(entry.at)}</td>
+                <td data-label="What"><a href="/ledger/${seq}">${visible(entry.what)}</a></td>
+                <td data-label="By">${names.has(entry.by) ? person(names.get(entry.by)) : visible(entry.by)}</td>
+                <td data-label="Why">${visible(entry.reason ?? '')}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`
+}

@@ -1,0 +1,33 @@
+import type { PageRoute } from './page.ts'
+import { approvalPage } from './page/approval.ts'
+import { approvalsPage } from './page/approvals.ts'
+import { clientsPage } from './page/clients.ts'
+import { entryPage } from './page/entry.ts'
+import { grantsPage } from './page/grants.ts'
+import { ledgerPage } from './page/ledger.ts'
+import { peoplePage } from './page/people.ts'
+import { personPage } from './page/person.ts'
+import { proposePage } from './page/propose.ts'
+import { startPage } from './page/start.ts'
+import { toolPage } from './page/tool.ts'
+import { upstreamPage } from './page/upstream.ts'
+import { upstreamsPage } from './page/upstreams.ts'
+import { youPage } from './page/you.ts'
+
+/** Every page of this door. A new page is one file in `page/` and one line here. */
+export const pages: readonly PageRoute[] = [
+  startPage,
+  approvalsPage,
+  approvalPage,
+  upstreamsPage,
+  proposePage,
+  upstreamPage,
+  toolPage,
+  grantsPage,
+  clientsPage,
+  peoplePage,
+  personPage,
+  ledgerPage,
+  entryPage,
+  youPage,
+]

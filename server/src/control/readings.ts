@@ -1,0 +1,13 @@
+import { governedReadings } from './api/governed.ts'
+import { ledgerReadings } from './api/ledger.ts'
+import { rightsReadings } from './api/rights.ts'
+import { statusReadings } from './api/status.ts'
+import type { Reading } from './reading.ts'
+
+/** Everything that the API tells. */
+export const readings: readonly Reading[] = [
+  ...statusReadings,
+  ...governedReadings,
+  ...rightsReadings,
+  ...ledgerReadings,
+]

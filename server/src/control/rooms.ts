@@ -1,0 +1,45 @@
+import type { Approvals } from '../approval/approvals.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Config } from '../base/config.ts'
+import type { Log } from '../base/log.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { Inventory } from '../inventory/inventory.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Principal } from '../model/principal.ts'
+import type { Upstream } from '../model/upstream.ts'
+import type { OAuth } from '../oauth/oauth.ts'
+import type { Feed } from '../store/feed.ts'
+import type { Store } from '../store/store.ts'
+import type { Vault } from '../vault/vault.ts'
+
+/** A program that a `stdio` upstream may be: built in, or named in the configuration. */
+export interface LaunchChoice {
+  name: string
+  /** The variables in which it takes its credential, where that is known. */
+  credentialNames: readonly string[]
+}
+
+/** What the operators' door stands on. */
+export interface ControlRooms {
+  config: Pick<Config, 'origin'>
+  clock: Clock
+  log: Log
+  store: Store
+  feed: Pick<Feed, 'isFresh'>
+  ledger: Pick<Ledger, 'recordChange' | 'listEntries' | 'getEntry' | 'size' | 'checkpoint' | 'key' | 'origin'>
+  identity: Omit<Identity, 'door'>
+  inventory: Inventory
+  approvals: Approvals
+  oauth: Pick<OAuth, 'findGrant' | 'listGrants' | 'revokeGrant' | 'findClient' | 'listClients' | 'revokeClient'>
+  /** Credentials go in and are revoked here; nothing here can read one. */
+  vault: Pick<Vault, 'putConnection' | 'listConnections' | 'revokeConnection'>
+  /** Looks at an upstream now. What it finds, or that it failed, is in the inventory when it resolves. */
+  gateway: { look(upstream: Upstream): Promise<void> }
+  launches: readonly LaunchChoice[]
+}
+
+/** Who looks and acts: signed in, or the holder of an operator key. */
+export interface Viewer {
+  principal: Principal
+  administrator: boolean
+}
