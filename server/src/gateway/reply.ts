@@ -52,7 +52,8 @@ export class Reply {
         'cache-control': 'no-store',
         ...headers,
       })
-      .end(bytes)
+      // A body after HEAD would be refused by node, and the connection cut.
+      .end(this.#response.req.method === 'HEAD' ? undefined : bytes)
   }
 
   /**

@@ -1,0 +1,101 @@
+import type { TestContext } from 'node:test'
+import type { Clock } from '../src/base/clock.ts'
+import type { Effect } from '../src/model/effect.ts'
+import { behaviourNames, toolNamed, type ToolDefinition } from './fake/fake-tools.ts'
+import { openFakeMcpServer, type FakeMcpServer, type FakeOptions } from './fake/mcp-server.ts'
+import { openHouse, type Agent, type House, type HouseOptions, type Person } from './house.ts'
+
+/** A clock that runs with the machine's and can be set forward. */
+export class SteppingClock implements Clock {
+  #aheadMs = 0
+
+  now(): number {
+    return Date.now() + this.#aheadMs
+  }
+
+  monotonic(): number {
+    return performance.now() + this.#aheadMs
+  }
+
+  pass(milliseconds: number): void {
+    this.#aheadMs += milliseconds
+  }
+}
+
+/** A house with one upstream, `desk`, which is a fake with a journal. */
+export interface FakeHouse {
+  house: House
+  fake: FakeMcpServer
+  clock: SteppingClock
+  /** Looks at the upstream now, as the gateway does by itself from time to time. */
+  look(): Promise<void>
+  /** Accepts what the upstream offers now, for these tools. */
+  pin(...names: string[]): Promise<void>
+  /** Kinds and key facts of the entries of calls, in their order. */
+  story(): Promise<string[]>
+}
+
+const text = { type: 'string' }
+
+/** Tools with an effect by their name: `read_…`, `write_…`, `delete_…`; all of them echo their arguments. */
+export const noteTools: readonly ToolDefinition[] = ['read_note', 'write_note', 'delete_note'].map((name) =>
+  toolNamed(name, {
+    inputSchema: {
+      type: 'object',
+      properties: {
+        id: text,
+        text,
+        count: { type: 'number' },
+        sure: { type: 'boolean' },
+        more: { type: 'object', properties: { id: text, text } },
+      },
+    },
+  }),
+)
+
+const effects: Record<string, Effect> = {
+  ...Object.fromEntries(behaviourNames.map((name) => [name, 'read' as const])),
+  read_note: 'read',
+  write_note: 'write',
+  delete_note: 'destructive',
+}
+
+/** Opens a house with the upstream `desk`, which offers the tools of notes and all behaviours of the fake. */
+export async function openFakeHouse(
+  t: TestContext,
+  options: { fake?: Partial<FakeOptions>; tools?: ToolDefinition[]; reach?: string[]; house?: HouseOptions } = {},
+): Promise<FakeHouse> {
+  const tools = [...noteTools, ...behaviourNames.map((name) => toolNamed(name)), ...(options.tools ?? [])]
+  const fake = await openFakeMcpServer({ ...options.fake, tools })
+  t.after(() => fake.close())
+  const clock = new SteppingClock()
+  const house = await openHouse(t, { reach: [fake.url, ...(options.reach ?? [])], clock, ...options.house })
+  await house.httpUpstream('desk', fake.url, { effects })
+  const { inventory, gateway, ledger } = house.rooms
+  return {
+    house,
+    fake,
+    clock,
+    look: async () => gateway.look((await inventory.findUpstream('desk'))!),
+    async pin(...names) {
+      const all = await inventory.listTools('desk')
+      const chosen = all.filter((tool) => names.includes(tool.name))
+      const digests = Object.fromEntries(chosen.map((tool) => [tool.name, tool.liveDigest!]))
+      await inventory.pinTools({ by: 'set-up', upstream: 'desk', digests, reason: 'looked at it' })
+    },
+    async story() {
+      const entries = await ledger.listEntries({ after: -1, limit: 1_000, kinds: ['intent', 'outcome', 'denial'] })
+      return entries.map(({ entry }) => {
+        if (entry.kind === 'intent') return `intent ${entry.tool}`
+        if (entry.kind === 'outcome') return `outcome ${entry.status}`
+        return entry.kind === 'denial' ? `denial ${entry.reason}` : entry.kind
+      })
+    },
+  }
+}
+
+/** A person who may use every tool of `desk`, with a client that was given all of them. */
+export async function connectAll(house: House, name = 'ana'): Promise<{ person: Person; agent: Agent }> {
+  const person = await house.person(name, ['desk/*'])
+  return { person, agent: await person.connect('desk', 'all') }
+}
