@@ -97,7 +97,9 @@ export async function openOAuthHouse(t: TestContext, given: OAuthHouseOptions = 
   }
   const allowPrivate = (given.reach ?? []).map((url) => new URL(url).host)
   const oauth = await openOAuth({
-    ...{ ...rooms, identity, inventory },
+    ...rooms,
+    identity,
+    inventory,
     config: { origin, clients, egress: { allowPrivate } },
     onRevoke: async (_tx, { grantId }) => void told.push(grantId),
   })
@@ -112,7 +114,15 @@ export async function openOAuthHouse(t: TestContext, given: OAuthHouseOptions = 
     rmSync(dataFolder, { recursive: true, force: true })
   })
   const house: OAuthHouse = {
-    ...{ url: listener.url, origin, store, ledger, identity, inventory, oauth, lines, told },
+    url: listener.url,
+    origin,
+    store,
+    ledger,
+    identity,
+    inventory,
+    oauth,
+    lines,
+    told,
     callback: `${client}/callback`,
     pass: (seconds) => void (aheadMs += seconds * 1_000),
     async changes(what) {
@@ -165,8 +175,14 @@ async function makePerson(
 ): Promise<{ principal: Principal; browser: OAuthBrowser }> {
   const now = clock.now()
   const principal: Principal = {
-    ...{ id: makeId(clock), issuer: 'test', subject: name, kind: 'person', name },
-    ...{ email: undefined, state: 'active', createdAt: now },
+    id: makeId(clock),
+    issuer: 'test',
+    subject: name,
+    kind: 'person',
+    name,
+    email: undefined,
+    state: 'active',
+    createdAt: now,
   }
   await insertPrincipal(house.store, principal)
   const secret = makeSecret()

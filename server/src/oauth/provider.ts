@@ -157,7 +157,7 @@ async function makeProvider(parts: EngineParts, binding: BrowserBinding): Promis
   const adapter = engineAdapter({ ...parts, ends })
   const provider = new Provider(
     origin,
-    engineSettings({ ...parts, ends, keys, cookieKeys, adapter, bind: binding.bind }),
+    engineSettings({ ...parts, ends, keys, cookieKeys, adapter, bind: (ctx, uid) => binding.bind(ctx, uid) }),
   )
   provider.proxy = true
   provider.silent = true

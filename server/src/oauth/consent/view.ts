@@ -62,17 +62,12 @@ export function consentPage(view: ConsentView): string {
   })
 }
 
-function originOf(client: ConsentView['client']): Html {
-  switch (client.source) {
-    case 'metadata-document': {
-      const { host } = new URL(client.id)
-      return html`It is described at <strong>${visible(host)}</strong>: <code>${visible(client.id)}</code>`
-    }
-    case 'registration':
-      return html`It registered itself here and chose its name. Nobody has checked who it is.`
-    case 'configuration':
-      return html`Your administrator registered it.`
+function originOf({ id, source }: ConsentView['client']): Html {
+  if (source === 'configuration') return html`Your administrator registered it.`
+  if (source === 'registration') {
+    return html`It registered itself here and chose its name. Nobody has checked who it is.`
   }
+  return html`It is described at <strong>${visible(new URL(id).host)}</strong>: <code>${visible(id)}</code>`
 }
 
 function receiver(redirectUri: string): Html {

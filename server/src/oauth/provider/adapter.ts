@@ -46,9 +46,8 @@ export function engineAdapter(parts: AdapterParts): AdapterFactory {
         return { ...refusing(model), ...forgetful }
       case 'AuthorizationCode':
       case 'RefreshToken':
-        return recordAdapter(parts, model)
       case 'Interaction':
-        return { ...recordAdapter(parts, model), consume: refusing(model).consume }
+        return recordAdapter(parts, model)
       case 'ReplayDetection':
         return { ...recordAdapter(parts, model), upsert: (id, payload, seconds) => once(parts, id, payload, seconds) }
       default:
