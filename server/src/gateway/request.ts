@@ -61,7 +61,8 @@ export function requestOf(call: Call, { tool, args }: Judged): UpstreamRequest {
     text: canonicalJson(message),
     protocolVersion: envelope.protocolVersion,
     callerKey: call.caller.grantId,
-    parameterHeaders: call.parameterHeaders,
+    // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
+    parameterHeaders: bound ? {} : call.parameterHeaders,
     inputSchema: tool.definition?.['inputSchema'],
   }
 }
