@@ -1,6 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { consentForm, type OAuthBrowser, type Shown } from './oauth-browser.ts'
-import type { OAuthHouse } from './oauth-house.ts'
+
+/** The authorization server as its clients know it. */
+interface Server {
+  url: string
+  oauth: { resourceFor(upstream: string): string }
+}
 
 /** What the token endpoint answered. */
 export interface TokenAnswer {
@@ -20,13 +25,10 @@ export class OAuthClient {
   readonly id: string
   readonly redirectUri: string
   readonly #secret: string | undefined
-  readonly #house: Pick<OAuthHouse, 'url' | 'oauth'>
+  readonly #house: Server
   readonly verifier = randomBytes(32).toString('base64url')
 
-  constructor(
-    house: Pick<OAuthHouse, 'url' | 'oauth'>,
-    client: { id: string; secret?: string | undefined; redirectUri: string },
-  ) {
+  constructor(house: Server, client: { id: string; secret?: string | undefined; redirectUri: string }) {
     this.#house = house
     this.id = client.id
     this.#secret = client.secret

@@ -132,27 +132,28 @@ function choiceForm(view: ConsentView): Html {
 
 function toolGroup(effect: Effect, tools: OfferedTool[], again: boolean): Html {
   const { title, hint } = effectWords[effect]
-  return html`<fieldset>
+  return html`<fieldset class="stack tight">
     <legend><span class="badge ${effect}">${title}</span> <span class="muted">${tools.length}</span></legend>
     <p class="hint">${hint}</p>
     <ul class="choices">
-      ${tools.map(
-        (tool) =>
-          html`<li>
-            <label>
-              <input type="checkbox" name="tool" value="${tool.name}" ${tool.preselected ? html` checked` : ''} />
-              <span>
-                <span class="name">${visible(tool.name)}</span>
-                ${tool.traits.map((trait) => html`<span class="badge trait">${traitWords[trait]}</span> `)}
-                ${again && !tool.had ? html`<span class="badge">new</span>` : ''}
-                ${
-                  (tool.description ?? tool.title) &&
-                  html`<br /><span class="small muted">${visible(tool.description ?? tool.title ?? '')}</span>`
-                }
-              </span>
-            </label>
-          </li>`,
-      )}
+      ${tools.map((tool) => toolChoice(tool, again))}
     </ul>
   </fieldset>`
+}
+
+function toolChoice(tool: OfferedTool, again: boolean): Html {
+  const words = tool.description ?? tool.title
+  return html`<li>
+    <label>
+      <input type="checkbox" name="tool" value="${tool.name}" ${tool.preselected ? html` checked` : ''} />
+      <span>
+        <span class="name">
+          <span>${visible(tool.name)}</span>
+          ${tool.traits.map((trait) => html`<span class="badge trait">${traitWords[trait]}</span>`)}
+          ${again && !tool.had ? html`<span class="badge">new</span>` : ''}
+        </span>
+        ${words && html`<span class="small muted">${visible(words)}</span>`}
+      </span>
+    </label>
+  </li>`
 }

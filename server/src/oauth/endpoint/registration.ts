@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { Fault } from '../../base/fault.ts'
 import { readJson } from '../../base/json.ts'
 import { formBytesMax } from '../../base/limits.ts'
@@ -22,29 +22,31 @@ export function registrationEndpoint(
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const limiter = new RateLimiterMemory({ keyPrefix: 'registration', points: perHourMax, duration: 3_600 })
   return async (request, response) => {
-    const left = await limiter.consume(networkOf(clientAddressOf(request))).catch((spent: unknown) => {
-      if (spent instanceof Error) throw spent
-      return spent as { msBeforeNext: number }
-    })
-    if (!('consumedPoints' in left) || (left as { consumedPoints: number }).consumedPoints > perHourMax) {
-      const seconds = String(Math.ceil(left.msBeforeNext / 1_000))
-      return sendJson(response, {
-        status: 429,
-        headers: { 'retry-after': seconds },
-        body: {
-          error: 'temporarily_unavailable',
-          error_description: `too many registrations from this address: try again in ${seconds} seconds`,
-        },
-      })
-    }
     try {
+      await admit(limiter, networkOf(clientAddressOf(request)))
       const body = JSON.stringify({ ...(await readRegistration(request)), response_types: ['code'] })
       await engine.serve(standIn(request, body, 'application/json'), response)
     } catch (error) {
       if (!(error instanceof Fault) || error.status >= 500 || response.headersSent) throw error
-      const code = error.data?.['error'] ?? 'invalid_client_metadata'
-      sendJson(response, { status: error.status, body: { error: code, error_description: error.message } })
+      const { error: code = 'invalid_client_metadata', retryAfterSeconds } = error.data ?? {}
+      sendJson(response, {
+        status: error.status,
+        body: { error: code, error_description: error.message },
+        ...(retryAfterSeconds === undefined ? {} : { headers: { 'retry-after': String(retryAfterSeconds) } }),
+      })
     }
+  }
+}
+
+async function admit(limiter: RateLimiterMemory, network: string): Promise<void> {
+  try {
+    await limiter.consume(network)
+  } catch (spent) {
+    if (!(spent instanceof RateLimiterRes)) throw spent
+    const seconds = Math.ceil(spent.msBeforeNext / 1_000)
+    throw new Fault('oauth.too_many', `too many registrations from this address: try again in ${seconds} seconds`, {
+      data: { error: 'temporarily_unavailable', retryAfterSeconds: seconds },
+    })
   }
 }
 
