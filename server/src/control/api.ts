@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { Fault, faultStatus } from '../base/fault.ts'
 import { readJson } from '../base/json.ts'

@@ -5,6 +5,7 @@ import { html, type NavItem, page, pageHeaders } from '../base/page.ts'
 import { visible } from '../base/visible.ts'
 import { requireGuard } from './guard.ts'
 import type { Shown, Visit } from './page.ts'
+import { prose } from './page/elements.ts'
 import { flashLine } from './page/flash.ts'
 import { pages } from './pages.ts'
 import type { ControlRooms } from './rooms.ts'
@@ -47,11 +48,7 @@ export async function sendPage(
   const nav = {
     items: await navigation(rooms, visit, c.req.path),
     who: visible(visit.viewer.principal.name),
-    signOut: html`<a href="/you">You</a>
-      <form class="inline" method="post" action="/sign-out">
-        <input type="hidden" name="csrf" value="${visit.csrf}" />
-        <button class="quiet" type="submit">Sign out</button>
-      </form>`,
+    signOut: html`<a href="/you">You</a> <a href="/sign-out">Sign out</a>`,
   }
   const text = page({ title: shown.title, body, nav, ...(shown.width && { width: shown.width }) })
   return new Response(text, { status: sent.status ?? 200, headers: pageHeaders() })
@@ -92,7 +89,7 @@ export async function answerFault(rooms: ControlRooms, c: Context<Env>, error: u
   const title = fault.status >= 500 ? 'That did not work' : 'That cannot be done'
   const body = html`<h1>${title}</h1>
     <div class="card">
-      <p>${sentence(fault.message)}</p>
+      <p>${prose(sentence(fault.message))}</p>
       <p class="muted small">${fault.status < 500 && 'Nothing was changed.'} <code>${fault.code}</code></p>
       <div class="actions"><a class="button" href="${whereBack(c)}">Go back</a></div>
     </div>`

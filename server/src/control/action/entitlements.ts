@@ -1,5 +1,8 @@
 import { z } from '@hono/zod-openapi'
+import { Fault } from '../../base/fault.ts'
+import { compareEffect, effectSchema, type Effect } from '../../model/effect.ts'
 import { rights } from '../../model/rights.ts'
+import type { Tool } from '../../model/tool.ts'
 import { action, fieldsOf, reason } from '../action.ts'
 import { entitlementShape } from '../api/shapes.ts'
 
@@ -15,7 +18,8 @@ export const entitlementActions = [
       id: z.string().max(64),
       right: z.enum(rights),
       upstream: z.string().min(1).max(64).openapi({ description: '`*` for `administer`' }),
-      tools: z.array(z.string().min(1).max(128)).min(1, 'choose one tool at least').max(1_000),
+      upTo: effectSchema.optional().openapi({ description: 'all tools of no graver effect than this' }),
+      tools: z.array(z.string().min(1).max(128)).max(1_000).default([]).openapi({ description: 'and these' }),
       reason,
       endsInDays: z.int().min(1).max(3_650).optional().openapi({ description: 'without it, until it is revoked' }),
     }),
@@ -25,9 +29,12 @@ export const entitlementActions = [
       endsInDays: form.get('endsInDays') ? Number(form.get('endsInDays')) : undefined,
     }),
     answer: z.object({ given: z.int() }),
-    async run({ inventory, clock }, viewer, { id, endsInDays, ...given }) {
+    async run({ inventory, clock }, viewer, { id, endsInDays, upTo, tools: chosen, ...given }) {
       const endsAt = endsInDays === undefined ? undefined : clock.now() + endsInDays * daySeconds * 1_000
-      return { given: await inventory.entitle({ ...given, by: viewer.principal.id, principalId: id, endsAt }) }
+      const below = upTo === undefined ? [] : toolsUpTo(await inventory.listTools(given.upstream), upTo)
+      const tools = [...new Set([...below, ...chosen])]
+      if (tools.length === 0) throw new Fault('control.bad_input', 'cannot give this right: choose one tool at least')
+      return { given: await inventory.entitle({ ...given, tools, by: viewer.principal.id, principalId: id, endsAt }) }
     },
     after: ({ id }, { given }) => ({
       to: `/people/${id}`,
@@ -51,3 +58,9 @@ export const entitlementActions = [
     after: ({ id }) => ({ to: `/people/${id}`, flash: 'entitlement-revoked' }),
   }),
 ]
+
+/** The tools that are offered and of no graver effect. Each is named: what the upstream offers later is not among them. */
+export function toolsUpTo(tools: readonly Tool[], effect: Effect): string[] {
+  const offered = tools.filter(({ pin }) => pin === 'pinned' || pin === 'drifted')
+  return offered.filter((tool) => compareEffect(tool.effect, effect) <= 0).map(({ name }) => name)
+}

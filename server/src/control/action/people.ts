@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi'
 import { html } from '../../base/page.ts'
-import { compareEffect, effectSchema } from '../../model/effect.ts'
+import { effectSchema } from '../../model/effect.ts'
 import type { Right } from '../../model/rights.ts'
 import { needsApproval } from '../../policy/needs-approval.ts'
 import { action, fieldsOf, reason } from '../action.ts'
+import { toolsUpTo } from './entitlements.ts'
 import { instant } from '../page/elements.ts'
 import type { ControlRooms } from '../rooms.ts'
 
@@ -100,11 +101,11 @@ async function expand(
   { inventory }: ControlRooms,
   { upstream, use, approve }: z.infer<typeof invited>['tools'][number],
 ): Promise<{ right: Right; upstream: string; tool: string }[]> {
-  const known = (await inventory.listTools(upstream)).filter(({ pin }) => pin === 'pinned' || pin === 'drifted')
-  return known.flatMap((tool) => [
-    ...(use !== undefined && compareEffect(tool.effect, use) <= 0
-      ? [{ right: 'use' as const, upstream, tool: tool.name }]
-      : []),
-    ...(approve && needsApproval(tool.effect) ? [{ right: 'approve' as const, upstream, tool: tool.name }] : []),
-  ])
+  const tools = await inventory.listTools(upstream)
+  const used = use === undefined ? [] : toolsUpTo(tools, use)
+  const approved = approve ? tools.filter(({ effect }) => needsApproval(effect)).map(({ name }) => name) : []
+  return [
+    ...used.map((tool) => ({ right: 'use' as const, upstream, tool })),
+    ...approved.map((tool) => ({ right: 'approve' as const, upstream, tool })),
+  ]
 }

@@ -132,13 +132,19 @@ function exactArguments({ shown }: ApprovalView): Html {
   if (!shown.complete)
     return html`<p class="notice bad">${shown.why}; so it cannot be approved.</p>
       ${measure}`
-  return html`<pre class="exact" tabindex="0">${shown.lines.join('\n')}</pre>
+  return html`<pre class="exact" tabindex="0">${marked(shown.lines.join('\n'))}</pre>
     ${
       shown.unusual > 0 &&
       html`<p class="notice warn">
-        ${shown.unusual} of these characters are not plain ASCII: letters that look alike may be among them. What cannot
-        be seen stands as <code>⟨U+…⟩</code>.
+        ${shown.unusual === 1 ? 'One character is' : `${shown.unusual} characters are`} not plain ASCII, and marked:
+        letters that look alike may be among them. What cannot be seen stands as <code>⟨U+…⟩</code>.
       </p>`
     }
     ${measure}`
+}
+
+// Letters that look alike are told apart by their mark.
+function marked(text: string): Html {
+  const parts = text.split(/([^\n\x20-\x7e]+)/u)
+  return html`${parts.map((part, at) => (at % 2 === 1 ? html`<mark>${part}</mark>` : part))}`
 }

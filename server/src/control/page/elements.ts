@@ -47,11 +47,16 @@ export function stateBadge(state: keyof typeof states): Html {
   return html`<span class="badge ${states[state]}">${state.replace('_', ' ')}</span>`
 }
 
+/** A sentence of ours, in which what stands in backticks is a name. */
+export function prose(text: string): Html {
+  return html`${text.split('`').map((part, at) => (at % 2 === 1 ? html`<code>${visible(part)}</code>` : visible(part)))}`
+}
+
 /** An instant, in UTC: pages know no time zone. */
-export function instant(at: number | undefined): Html {
+export function instant(at: number | undefined, to: 'minutes' | 'seconds' = 'minutes'): Html {
   if (at === undefined) return html`<span class="muted">never</span>`
   const iso = new Date(at).toISOString()
-  return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC</time>`
+  return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, to === 'minutes' ? 16 : 19)} UTC</time>`
 }
 
 /** How long until an instant, or since it: `in 12 min`, `3 h ago`. */

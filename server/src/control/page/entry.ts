@@ -27,7 +27,7 @@ export const entryPage: PageRoute = {
         <div class="card">
           <dl class="facts">
             <dt>Recorded</dt>
-            <dd>${instant(entry.at)}</dd>
+            <dd>${instant(entry.at, 'seconds')}</dd>
             <dt>Leaf hash</dt>
             <dd><code>${leafHash(Buffer.from(leaf)).toString('hex')}</code></dd>
             ${

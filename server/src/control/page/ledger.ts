@@ -20,7 +20,7 @@ export const ledgerPage: PageRoute = {
       kinds: kind && [kind],
       callId: call,
     })
-    const by = entries.flatMap(({ entry }) => (entry.kind === 'change' ? [entry.by] : []))
+    const by = entries.flatMap(({ entry }) => (entry.kind === 'change' ? [entry.by, nameable(entry.about)] : []))
     const names = await readNames({ identity }, by)
     const checkpoint = await ledger.checkpoint()
     const last = entries.at(-1)
@@ -112,8 +112,8 @@ function table(entries: readonly { seq: number; entry: Entry }[], names: Readonl
           ({ seq, entry }) =>
             html`<tr>
               <td data-label="No." class="number"><a href="/ledger/${seq}">${seq}</a></td>
-              <td data-label="When">${instant(entry.at)}</td>
-              <td data-label="What">${what(entry)}</td>
+              <td data-label="When">${instant(entry.at, 'seconds')}</td>
+              <td data-label="What">${what(entry, names)}</td>
               <td data-label="Who">${who(entry, names)}</td>
             </tr>`,
         )}
@@ -123,7 +123,7 @@ function table(entries: readonly { seq: number; entry: Entry }[], names: Readonl
 }
 
 /** One line about an entry. */
-export function what(entry: Entry): Html {
+export function what(entry: Entry, names: ReadonlyMap<string, Principal> = new Map()): Html {
   switch (entry.kind) {
     case 'intent':
       return html`call of <strong>${visible(entry.tool)}</strong> on ${entry.upstream} ${effectBadge(entry.effect)}`
@@ -138,8 +138,13 @@ export function what(entry: Entry): Html {
         <span class="badge ${tones[entry.status]}">${entry.status}</span>`
     case 'change':
       return html`${visible(entry.what.replaceAll('_', ' ').replace('.', ' '))}
-        <span class="muted small">${visible(entry.about.id ?? '')}</span>`
+        <span class="muted small">${visible(names.get(entry.about.id ?? '')?.name ?? entry.about.id ?? '')}</span>`
   }
+}
+
+// These name a principal; the names of others say more than their ids would.
+function nameable({ kind, id }: { kind: string; id?: string | undefined }): string | undefined {
+  return kind === 'principal' || kind === 'entitlement' ? id : undefined
 }
 
 const tones = { success: 'good', failure: 'bad', unknown: 'warn' } as const

@@ -144,6 +144,24 @@ function toolChoice(upstream: string, tools: readonly Tool[]): Html {
         ${option('use', 'use: call these tools')} ${option('approve', 'approve: decide calls that others ask for')}
       </select>
     </div>
+    <div class="field">
+      <label for="upTo-${upstream}">Which</label>
+      <select id="upTo-${upstream}" name="upTo">
+        ${option('', 'only those chosen below')}
+        ${effects.map((effect) => option(effect, effect === 'destructive' ? 'all of them' : `all up to: ${effect}`))}
+      </select>
+    </div>
+    ${fold('Choose one by one', toolBoxes(tools))}
+    <div class="field">
+      <label for="ends-${upstream}">Ends after days <span class="hint">empty: until it is revoked</span></label>
+      <input id="ends-${upstream}" name="endsInDays" type="number" min="1" max="3650" />
+    </div>
+    ${reasonField(`why-give-${upstream}`)}
+    <div class="actions"><button class="primary">Give the chosen ones</button></div>`
+}
+
+function toolBoxes(tools: readonly Tool[]): Html {
+  return html`<div class="stack">
     ${effects.map((effect) => {
       const some = tools.filter((tool) => tool.effect === effect)
       if (some.length === 0) return html``
@@ -156,20 +174,15 @@ function toolChoice(upstream: string, tools: readonly Tool[]): Html {
             (tool) =>
               html`<li>
                 <label>
-                  <input type="checkbox" name="tools" value="${tool.name}" ${effect === 'read' ? html`checked` : ''} />
-                  <span class="name">${visible(tool.name)} ${traitBadges(tool.traits)}</span>
+                  <input type="checkbox" name="tools" value="${tool.name}" />
+                  <span><span class="name">${visible(tool.name)} ${traitBadges(tool.traits)}</span></span>
                 </label>
               </li>`,
           )}
         </ul>
       </fieldset>`
     })}
-    <div class="field">
-      <label for="ends-${upstream}">Ends after days <span class="hint">empty: until it is revoked</span></label>
-      <input id="ends-${upstream}" name="endsInDays" type="number" min="1" max="3650" />
-    </div>
-    ${reasonField(`why-give-${upstream}`)}
-    <div class="actions"><button class="primary">Give the chosen ones</button></div>`
+  </div>`
 }
 
 function standing(principal: Principal, { viewer, csrf }: Visit): Html {

@@ -27,7 +27,7 @@ export const startPage: PageRoute = {
           <h2 id="todo">What needs you</h2>
           ${
             items.length > 0
-              ? html`<ul class="choices todo">
+              ? html`<ul class="todo">
                   ${items}
                 </ul>`
               : html`<p class="muted">Nothing. All quiet.</p>`

@@ -6,7 +6,18 @@ import { getSeen, unknown } from '../known.ts'
 import type { PageRoute, Visit } from '../page.ts'
 import { readNames } from '../people.ts'
 import type { ControlRooms } from '../rooms.ts'
-import { effectBadge, fold, form, hidden, option, person, pinBadge, reasonField, traitBadges } from './elements.ts'
+import {
+  effectBadge,
+  fold,
+  form,
+  hidden,
+  option,
+  person,
+  pinBadge,
+  prose,
+  reasonField,
+  traitBadges,
+} from './elements.ts'
 import { withheldTools } from './tool-lists.ts'
 
 export const toolPage: PageRoute = {
@@ -36,7 +47,7 @@ export const toolPage: PageRoute = {
               ${
                 tool.effectSetBy === undefined
                   ? html`<ul class="plain">
-                      ${tool.because.map((one) => html`<li>${visible(one)}</li>`)}
+                      ${tool.because.map((one) => html`<li>${prose(one)}</li>`)}
                     </ul>`
                   : html`set by ${person(names.get(tool.effectSetBy))}: “${visible(tool.effectReason ?? '')}”`
               }
