@@ -44,7 +44,6 @@ export interface CallRooms {
  */
 export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
   const params = readCallParams(call.envelope)
-  rooms.exchanges.requireRoom(call.caller)
   const view = await rooms.facts.view(call.caller)
   const tool = view.catalogue?.tools.get(params.name)
 

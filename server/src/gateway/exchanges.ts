@@ -38,11 +38,14 @@ export class Exchanges {
    *
    * @param of whose it is. Its signal, that of the client, ends the exchange as well.
    * @param stillHolds whether the right behind it still holds; a throw counts as no.
+   * @throws {Fault} `gateway.too_many_streams` when this principal holds as many open as one may.
    */
   begin(
     of: { caller: Caller; signal: AbortSignal; kind: Exchange['kind']; requestId?: string | number | undefined },
     stillHolds: () => Promise<boolean>,
   ): Exchange {
+    // Counted where it is entered: nothing waits in between, so that no burst slips past the limit.
+    this.#requireRoom(of.caller)
     const ending = new AbortController()
     const exchange: Exchange = {
       caller: of.caller,
@@ -60,8 +63,7 @@ export class Exchanges {
     return exchange
   }
 
-  /** @throws {Fault} `gateway.too_many_streams` when this principal holds as many open as one may. */
-  requireRoom(caller: Caller): void {
+  #requireRoom(caller: Caller): void {
     if ((this.#counts.get(caller.principalId) ?? 0) < streamsPerPrincipalMax) return
     throw new Fault(
       'gateway.too_many_streams',

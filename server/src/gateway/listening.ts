@@ -29,7 +29,6 @@ export async function openListening(
 ): Promise<void> {
   const { caller, reply, envelope } = listening
   await requireStanding(rooms.facts, caller)
-  rooms.exchanges.requireRoom(caller)
   const wanted = envelope === undefined || readFilter(envelope)
   let shown = shownTo(rooms.facts, await rooms.facts.view(caller))
   using exchange = rooms.exchanges.begin({ ...listening, kind: 'stream' }, async () => {
