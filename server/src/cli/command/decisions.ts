@@ -1,0 +1,107 @@
+import type { Command, CommandContext } from '@stricli/core'
+import { visible } from '../../base/visible.ts'
+import { type ApiClient, Refusal } from '../api-client.ts'
+import { type Given, onlineCommand } from '../command.ts'
+import { columns, facts, time } from '../print.ts'
+
+interface Approval {
+  id: string
+  upstream: string
+  tool: string
+  state: string
+  requestedAt: number
+  expiresAt: number
+  principalId: string
+  clientId: string
+}
+
+/** `approvals` */
+export const approvals = onlineCommand<{ approvals: Approval[] }>({
+  brief: 'List the calls that wait for your answer, or with --mine those that your clients asked for',
+  flags: { mine: { kind: 'switch', brief: 'those that your clients asked for' } },
+  call: (api, given) => api.get('/approvals', { mine: String(given.has('mine')) }),
+  show: (found) =>
+    columns(
+      ['id', 'upstream', 'tool', 'state', 'ends'],
+      found.approvals.map((one) => [one.id, one.upstream, one.tool, one.state, time(one.expiresAt)]),
+    ),
+})
+
+interface View {
+  approval: Approval
+  shown: { bytes: number; digest: string; complete: boolean; lines?: string[]; why?: string }
+}
+
+/** `approval ID` */
+export const approval = onlineCommand<View>({
+  brief: 'Show one approval with the exact arguments',
+  args: [{ name: 'ID', brief: 'of the approval' }],
+  call: (api, { args }) => api.get(`/approvals/${encodeURIComponent(args[0]!)}`),
+  show({ approval: one, shown }) {
+    const told = facts([
+      ['tool', `${one.upstream}/${one.tool}`],
+      ['state', one.state],
+      ['asked', time(one.requestedAt)],
+      ['ends', time(one.expiresAt)],
+      ['asked by', one.principalId],
+      ['through', one.clientId],
+      ['arguments', `${shown.bytes} bytes, SHA-256 ${shown.digest}`],
+    ])
+    return `${told}\n\n${shown.lines?.map((line) => visible(line)).join('\n') ?? shown.why ?? ''}`
+  },
+})
+
+/** `approve ID` and `deny ID` */
+function answer(approve: boolean): Command<CommandContext> {
+  return onlineCommand<Approval>({
+    brief: approve ? 'Approve one call, once' : 'Deny one call',
+    args: [{ name: 'ID', brief: 'of the approval' }],
+    flags: { reason: { kind: 'text', brief: 'why; the requester reads it' } },
+    call: (api, given) =>
+      api.post(`/approvals/${encodeURIComponent(given.args[0]!)}/answer`, { approve, reason: given.text('reason') }),
+    show: (one) => `${one.upstream}/${one.tool} is ${one.state}.`,
+  })
+}
+
+export const approve = answer(true)
+export const deny = answer(false)
+
+type Revoke = (api: ApiClient, of: { id: string; reason: string; given: Given }) => Promise<unknown>
+
+const revocations: Readonly<Record<string, Revoke>> = {
+  grant: (api, { id, reason }) => api.post(`/grants/${encodeURIComponent(id)}/revoke`, { reason }),
+  client: (api, { id, reason }) => api.post('/clients/revoke', { id, reason }),
+  principal: (api, { id, reason }) => api.post(`/people/${encodeURIComponent(id)}/disable`, { reason }),
+  upstream: (api, { id, reason, given }) =>
+    api.post(`/upstreams/${encodeURIComponent(id)}/step`, {
+      to: given.has('retire') ? 'retired' : 'suspended',
+      reason,
+    }),
+  tool(api, { id, reason }) {
+    const slash = id.indexOf('/')
+    if (slash < 1) throw new Refusal('name a tool as UPSTREAM/TOOL, such as memory/delete_entities')
+    const [upstream, tool] = [id.slice(0, slash), id.slice(slash + 1)]
+    return api.post(`/upstreams/${encodeURIComponent(upstream)}/tools/withdraw`, { tool, reason })
+  },
+}
+
+/** `revoke KIND ID` */
+export const revoke = onlineCommand({
+  brief: 'Withdraw a grant, client, principal, upstream or tool; it takes effect at once',
+  args: [
+    { name: 'KIND', brief: Object.keys(revocations).join(', ') },
+    { name: 'ID', brief: 'of it: an id, the name of an upstream, UPSTREAM/TOOL' },
+  ],
+  flags: {
+    reason: { kind: 'text', brief: 'why; recorded in the ledger' },
+    retire: { kind: 'switch', brief: 'retire the upstream, which is final, instead of suspending it' },
+  },
+  async call(api, given) {
+    const [kind = '', id = ''] = given.args
+    const does = Object.hasOwn(revocations, kind) ? revocations[kind] : undefined
+    if (does === undefined) throw new Refusal(`cannot revoke a ${kind}: say ${Object.keys(revocations).join(', ')}`)
+    await does(api, { id, reason: given.text('reason'), given })
+    return { kind, id }
+  },
+  show: ({ kind, id }) => `The ${kind} ${visible(id)} is withdrawn.`,
+})
