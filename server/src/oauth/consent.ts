@@ -54,8 +54,8 @@ export function consentDoor(parts: ConsentParts): Door {
     match: (path) => address.test(path),
     handle: async (request, response) => {
       const uid = address.exec((request.url ?? '').split('?', 1)[0]!)?.[1] ?? ''
-      if (request.method !== 'GET' && request.method !== 'HEAD' && request.method !== 'POST') {
-        response.writeHead(405, { allow: 'GET, HEAD, POST' }).end()
+      if (request.method !== 'GET' && request.method !== 'POST') {
+        response.writeHead(405, { allow: 'GET, POST' }).end()
         return
       }
       const waiting = await parts.engine.findWaiting(request, response, uid)

@@ -4,7 +4,8 @@ import type { AccessTokens } from './access-token.ts'
 import { admitMethod, sendJson } from './endpoint/answers.ts'
 import { registrationEndpoint } from './endpoint/registration.ts'
 import { revocationEndpoint } from './endpoint/revocation.ts'
-import { withOurScope } from './endpoint/scope.ts'
+import { onOurTerms } from './endpoint/terms.ts'
+import { openThrottle } from './endpoint/throttle.ts'
 import type { Grants } from './grants.ts'
 import { endpoints, resourceMetadata, serverMetadata } from './metadata.ts'
 import type { Catalogue } from './ports.ts'
@@ -14,6 +15,8 @@ type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<
 
 const serverDocument = /^\/\.well-known\/(?:oauth-authorization-server|openid-configuration)(?:\/mcp\/[a-z0-9-]+)?$/
 const resourceDocument = /^\/\.well-known\/oauth-protected-resource\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
+// Each leaves a record for half an hour. People need one; an office behind one address needs some.
+const authorizationsPerMinute = 120
 const continuation = /^\/oauth\/authorize\/[\w-]{10,64}$/
 
 /**
@@ -62,6 +65,7 @@ export function protocolDoor(parts: {
       if (admitMethod(request, response, methods)) await endpoint(request, response)
     }
   }
+  const throttle = openThrottle({ what: 'authorizations', points: authorizationsPerMinute, seconds: 60 })
   const table = new Map<string, Endpoint>([
     [endpoints.token, shared(['POST'], engineServes)],
     [endpoints.jwks, shared(['GET'], engineServes)],
@@ -84,7 +88,10 @@ export function protocolDoor(parts: {
         response.writeHead(405, { allow: 'GET' }).end()
         return
       }
-      if (authorizes) request.url = withOurScope(request.url ?? '')
+      if (authorizes) {
+        await throttle(request)
+        request.url = onOurTerms(request.url ?? '')
+      }
       await engine.serve(request, response)
     },
   }

@@ -70,7 +70,7 @@ export function serverMetadata(
     client_id_metadata_document_supported: offers.metadataDocuments,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256'],
-    claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time'],
+    claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat'],
     claims_parameter_supported: false,
     request_parameter_supported: false,
     request_uri_parameter_supported: false,

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
+import Provider, { type errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
@@ -163,6 +163,13 @@ async function makeProvider(parts: EngineParts, binding: BrowserBinding): Promis
   provider.silent = true
   const failed = (error: unknown): void => log.error({ error }, 'the protocol engine failed')
   provider.on('server_error', (_ctx, error) => failed(error))
+  const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): void => {
+    const { error: code, error_description: description, error_detail: detail } = error
+    log.info({ client: ctx.oidc?.client?.clientId, code, description, detail }, 'a client was refused')
+  }
+  provider.on('authorization.error', refused)
+  provider.on('grant.error', refused)
+  provider.on('registration_create.error', refused)
   ;(provider as NodeJS.EventEmitter).on('error', failed)
   return provider
 }

@@ -65,3 +65,18 @@ test('a loopback redirect address may come with another port, and with nothing e
   )
   assert.equal(port.status, 400)
 })
+
+test('one address can begin only so many authorizations in a minute', async (t) => {
+  const house = await openOAuthHouse(t)
+  await house.upstream('mux', ['get_asset'])
+  const client = await house.register()
+  const url = client.authorizeUrl('mux')
+  const statuses: number[] = []
+  for (let i = 0; i < 122; i++) {
+    const answer = await fetch(url, { redirect: 'manual' })
+    await answer.body?.cancel()
+    statuses.push(answer.status)
+  }
+  assert.ok(statuses.slice(0, 120).every((status) => status === 303))
+  assert.deepEqual(statuses.slice(120), [429, 429])
+})

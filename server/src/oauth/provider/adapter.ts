@@ -49,7 +49,10 @@ export function engineAdapter(parts: AdapterParts): AdapterFactory {
       case 'Interaction':
         return recordAdapter(parts, model)
       case 'ReplayDetection':
-        return { ...recordAdapter(parts, model), upsert: (id, payload, seconds) => once(parts, id, payload, seconds) }
+        return {
+          ...recordAdapter(parts, model),
+          upsert: (id, payload, seconds = 600) => once(parts, { id, payload, seconds }),
+        }
       default:
         return refusing(model)
     }
@@ -150,7 +153,10 @@ function recordAdapter(parts: AdapterParts, model: string): Adapter {
   }
 }
 
-async function once(parts: AdapterParts, id: string, payload: AdapterPayload, seconds = 600): Promise<void> {
-  const record = recordOf(parts, { model: 'ReplayDetection', id, payload, seconds })
+async function once(
+  parts: AdapterParts,
+  used: { id: string; payload: AdapterPayload; seconds: number },
+): Promise<void> {
+  const record = recordOf(parts, { model: 'ReplayDetection', ...used })
   if (!(await insertProtocolRecord(parts.store, record))) throw new errors.InvalidClientAuth('assertion used twice')
 }

@@ -10,10 +10,11 @@ const asked = new WeakMap<object, Map<string, Promise<StoredClient | undefined>>
 /** The client of a request as the engine knows it; `undefined` for one that is unknown or revoked. */
 export async function findEngineClient(clients: Clients, id: string): Promise<AdapterPayload | undefined> {
   const client = await resolveOnce(clients, id).catch((error: unknown) => {
-    if (error instanceof Fault && error.status < 500) throw new errors.InvalidClient(error.message, { cause: error })
-    if (error instanceof Fault && error.code !== 'ledger.unavailable') {
-      throw new errors.InvalidClient(error.message, { cause: error })
+    if (!(error instanceof Fault)) throw error
+    if (error.code === 'oauth.document_unreachable' || error.code === 'base.busy') {
+      throw new errors.TemporarilyUnavailable(error.message, { cause: error })
     }
+    if (error.code.startsWith('oauth.')) throw new errors.InvalidClient(error.message, { cause: error })
     throw error
   })
   if (client === undefined) return undefined

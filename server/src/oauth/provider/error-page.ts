@@ -8,6 +8,8 @@ const advice: Record<string, string> = {
   invalid_redirect_uri:
     'The program that sent you here asked for the answer at an address that it had not registered. Go no further unless you know why.',
   invalid_target: 'The program asked for a server that is not here. Check the address of the server in its settings.',
+  temporarily_unavailable:
+    'The program that sent you here is described at another place, which does not answer now. Try again in a moment.',
   server_error:
     'Something failed inside the gateway. Try again; if it stays, tell its operator the time and this page.',
 }

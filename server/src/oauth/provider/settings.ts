@@ -42,7 +42,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     jwks: { keys: parts.keys as Required<NonNullable<Configuration['jwks']>>['keys'] },
     routes: { ...endpoints },
     scopes: ['openid', scope],
-    claims: { openid: ['sub'], auth_time: null, iss: null },
+    claims: { openid: ['sub'], iss: null },
     responseTypes: ['code'],
     subjectTypes: ['public'],
     pkce: { required: () => true },
