@@ -43,7 +43,7 @@ export function connectUpstream(
     { name: 'fake', launch, learnt: more.learnt },
     {
       clock: more.clock ?? systemClock,
-      log: { info: note, warn: note },
+      log: { debug: note, warn: note },
       credential: more.credential ?? (async () => undefined),
       dispatcher: dialer.upstreams,
       onListChanged: () => changes++,

@@ -149,7 +149,7 @@ function logStderr(source: NodeJS.ReadableStream, secrets: string[], log: Upstre
       let text = line
       for (const secret of hidden) text = text.replaceAll(secret, '[hidden]')
       text = text.slice(0, stderrLineMax)
-      log.info(
+      log.debug(
         { stderr: text },
         left === 0 ? 'an upstream says too much on stderr: the rest is dropped' : 'stderr of an upstream',
       )

@@ -36,7 +36,7 @@ export interface UpstreamNeeds {
 }
 
 export interface UpstreamLog {
-  info(fields: object, message: string): void
+  debug(fields: object, message: string): void
   warn(fields: object, message: string): void
 }
 
