@@ -32,6 +32,8 @@ export interface OAuthHouseOptions {
   reach?: string[]
   /** The public origin, when it is to differ from where the house listens. */
   origin?: string
+  /** A PostgreSQL; SQLite when absent. */
+  databaseUrl?: string | undefined
 }
 
 /** The rooms up to the authorization server, open and listening, with a clock that can be set forward. */
@@ -68,7 +70,7 @@ export async function openOAuthHouse(t: TestContext, given: OAuthHouseOptions = 
   const log = openLog({ level: 'debug', write: (line) => void lines.push(line) })
   let aheadMs = 0
   const clock: Clock = { now: () => Date.now() + aheadMs, monotonic: () => performance.now() + aheadMs }
-  const store = await openStore({ dataFolder })
+  const store = await openStore({ dataFolder, databaseUrl: given.databaseUrl })
   const feed = await openFeed(store, clock)
   const vault = await openVault({ store, masterKey: randomBytes(32), clock })
   const signer = await vault.signer('checkpoint', 'test/ledger')

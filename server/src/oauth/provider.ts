@@ -164,8 +164,8 @@ async function makeProvider(parts: EngineParts, binding: BrowserBinding): Promis
   const failed = (error: unknown): void => log.error({ error }, 'the protocol engine failed')
   provider.on('server_error', (_ctx, error) => failed(error))
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): void => {
-    const { error: code, error_description: description, error_detail: detail } = error
-    log.info({ client: ctx.oidc?.client?.clientId, code, description, detail }, 'a client was refused')
+    const { error: refusal, error_description: description, error_detail: detail } = error
+    log.info({ client: ctx.oidc?.client?.clientId, refusal, description, detail }, 'a client was refused')
   }
   provider.on('authorization.error', refused)
   provider.on('grant.error', refused)

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { claimsOf } from '../oauth-client.ts'
 import { openOAuthHouse } from '../oauth-house.ts'
+import { startPostgres, type TestPostgres } from '../postgres.ts'
 
-async function open(t: Parameters<typeof openOAuthHouse>[0]) {
-  const house = await openOAuthHouse(t)
+let postgres: TestPostgres | undefined
+before(async () => {
+  postgres = await startPostgres()
+})
+after(() => postgres?.stop())
+
+async function open(t: Parameters<typeof openOAuthHouse>[0], databaseUrl?: string) {
+  const house = await openOAuthHouse(t, { databaseUrl })
   await house.upstream('mux', ['get_asset'])
   const ana = await house.person('Ana', { mux: ['get_asset'] })
   return { house, ana, client: await house.register() }
@@ -38,17 +45,19 @@ test('the second use of a refresh token ends the whole family', async (t) => {
   assert.deepEqual(house.told, [grant.id])
 })
 
-test('of a hundred refreshes at once with one token one wins at most, and what it won does not last', async (t) => {
-  const { house, ana, client } = await open(t)
-  const { refresh_token: token } = await client.connect(ana.browser, 'mux')
-  const answers = await Promise.all(Array.from({ length: 100 }, () => client.refresh(token)))
-  const winners = answers.filter(({ status }) => status === 200)
-  assert.ok(winners.length <= 1, `${winners.length} winners`)
-  assert.ok(answers.every(({ status, error }) => status === 200 || error === 'invalid_grant'))
-  for (const winner of winners) assert.equal((await client.refresh(winner.refresh_token)).error, 'invalid_grant')
-  assert.ok((await house.oauth.listGrants({}))[0]?.revokedAt)
-  assert.equal((await house.changes('grant.revoked')).length, 1)
-})
+for (const engine of ['sqlite', 'postgres']) {
+  test(`${engine}: of a hundred refreshes at once with one token one wins at most, and what it won does not last`, async (t) => {
+    const { house, ana, client } = await open(t, engine === 'postgres' ? await postgres!.createDatabase() : undefined)
+    const { refresh_token: token } = await client.connect(ana.browser, 'mux')
+    const answers = await Promise.all(Array.from({ length: 100 }, () => client.refresh(token)))
+    const winners = answers.filter(({ status }) => status === 200)
+    assert.ok(winners.length <= 1, `${winners.length} winners`)
+    assert.ok(answers.every(({ status, error }) => status === 200 || error === 'invalid_grant'))
+    for (const winner of winners) assert.equal((await client.refresh(winner.refresh_token)).error, 'invalid_grant')
+    assert.ok((await house.oauth.listGrants({}))[0]?.revokedAt)
+    assert.equal((await house.changes('grant.revoked')).length, 1)
+  })
+}
 
 test('a refresh token outlives the browser’s sign-in but not the grant', async (t) => {
   const { house, ana, client } = await open(t)
