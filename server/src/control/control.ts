@@ -7,7 +7,8 @@ import { addApi } from './api.ts'
 import { addPages, answerFault } from './browse.ts'
 import { addForms } from './forms.ts'
 import type { ControlRooms } from './rooms.ts'
-import type { Env } from './serving.ts'
+import { listRoutes } from './routes.ts'
+import { type Env, routerPath } from './serving.ts'
 
 /** The operators' door. */
 export interface Control {
@@ -33,6 +34,7 @@ export function openControl(rooms: ControlRooms): Control {
   addApi(app, rooms)
   addForms(app, rooms)
   addPages(app, rooms)
+  requireListed(app)
   app.notFound(() => {
     throw new Fault('control.not_found', 'there is nothing at this address')
   })
@@ -45,6 +47,15 @@ export function openControl(rooms: ControlRooms): Control {
       handle: (req, res) => listen(req, res),
     },
   }
+}
+
+// What is served without being listed has no guard that anybody reviewed: then there is no door.
+function requireListed(app: OpenAPIHono<Env>): void {
+  const name = ({ method, path }: { method: string; path: string }) => `${method} ${path}`
+  const served = new Set(app.routes.map(name))
+  const listed = new Set(listRoutes().map(({ method, path }) => name({ method, path: routerPath(path) })))
+  const odd = [...served.symmetricDifference(listed)]
+  if (odd.length > 0) throw new TypeError(`served and listed routes differ: ${odd.join(', ')}`)
 }
 
 async function isReady({ store, feed }: ControlRooms): Promise<boolean> {

@@ -29,6 +29,8 @@ export const approvals = onlineCommand<{ approvals: Approval[] }>({
 
 interface View {
   approval: Approval
+  requester: string
+  client: string
   shown: { bytes: number; digest: string; complete: boolean; lines?: string[]; why?: string }
 }
 
@@ -37,14 +39,14 @@ export const approval = onlineCommand<View>({
   brief: 'Show one approval with the exact arguments',
   args: [{ name: 'ID', brief: 'of the approval' }],
   call: (api, { args }) => api.get(`/approvals/${encodeURIComponent(args[0]!)}`),
-  show({ approval: one, shown }) {
+  show({ approval: one, requester, client, shown }) {
     const told = facts([
       ['tool', `${one.upstream}/${one.tool}`],
       ['state', one.state],
       ['asked', time(one.requestedAt)],
       ['ends', time(one.expiresAt)],
-      ['asked by', one.principalId],
-      ['through', one.clientId],
+      ['asked by', requester],
+      ['through', `${client} (${one.clientId})`],
       ['arguments', `${shown.bytes} bytes, SHA-256 ${shown.digest}`],
     ])
     return `${told}\n\n${shown.lines?.map((line) => visible(line)).join('\n') ?? shown.why ?? ''}`
@@ -85,6 +87,14 @@ const revocations: Readonly<Record<string, Revoke>> = {
   },
 }
 
+const ended: Readonly<Record<string, string>> = {
+  grant: 'revoked',
+  client: 'revoked',
+  principal: 'disabled',
+  upstream: 'suspended',
+  tool: 'withdrawn',
+}
+
 /** `revoke KIND ID` */
 export const revoke = onlineCommand({
   brief: 'Withdraw a grant, client, principal, upstream or tool; it takes effect at once',
@@ -101,7 +111,7 @@ export const revoke = onlineCommand({
     const does = Object.hasOwn(revocations, kind) ? revocations[kind] : undefined
     if (does === undefined) throw new Refusal(`cannot revoke a ${kind}: say ${Object.keys(revocations).join(', ')}`)
     await does(api, { id, reason: given.text('reason'), given })
-    return { kind, id }
+    return { kind, id, retired: given.has('retire') }
   },
-  show: ({ kind, id }) => `The ${kind} ${visible(id)} is withdrawn.`,
+  show: ({ kind, id, retired }) => `The ${kind} ${visible(id)} is ${retired ? 'retired' : ended[kind]}.`,
 })

@@ -74,6 +74,8 @@ export const rightsReadings = [
     input: z.object({ id }),
     answer: z.object({
       approval: shapes.approvalShape,
+      requester: z.string().openapi({ description: 'name of the principal' }),
+      client: z.string().openapi({ description: 'name of the client, by its own word' }),
       as: z.enum(['requester', 'approver']),
       shown: z.object({
         bytes: z.int(),
@@ -84,9 +86,11 @@ export const rightsReadings = [
         why: z.string().optional(),
       }),
     }),
-    async read({ approvals }, viewer, { id: of }) {
+    async read({ approvals, identity, oauth }, viewer, { id: of }) {
       const { approval, as, shown } = await approvals.view(of, viewer.principal.id)
-      return { approval: shapes.approvalOut(approval), as, shown }
+      const requester = (await identity.findPrincipal(approval.principalId))?.name ?? 'unknown'
+      const client = (await oauth.findClient(approval.clientId))?.name ?? 'unknown'
+      return { approval: shapes.approvalOut(approval), requester, client, as, shown }
     },
   }),
 ]
