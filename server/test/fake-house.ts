@@ -65,7 +65,11 @@ export async function openFakeHouse(
   t: TestContext,
   options: { fake?: Partial<FakeOptions>; tools?: ToolDefinition[]; reach?: string[]; house?: HouseOptions } = {},
 ): Promise<FakeHouse> {
-  const tools = [...noteTools, ...behaviourNames.map((name) => toolNamed(name)), ...(options.tools ?? [])]
+  const tools = [
+    ...structuredClone(noteTools),
+    ...behaviourNames.map((name) => toolNamed(name)),
+    ...(options.tools ?? []),
+  ]
   const fake = await openFakeMcpServer({ ...options.fake, tools })
   t.after(() => fake.close())
   const clock = new SteppingClock()

@@ -40,7 +40,7 @@ test('the memory server keeps its graph in its own folder, and what is deleted i
   const { connection, folder } = open(t, 'memory')
   const { learnt, definitions } = await probeUpstream(connection)
   assert.equal(learnt.era, 'legacy')
-  const names = definitions.map((tool) => tool['name'])
+  const names = definitions.map((tool) => (tool as { name: string }).name)
   assert.ok(names.includes('create_entities') && names.includes('delete_entities'), names.join(' '))
 
   const entities = [{ name: 'ana', entityType: 'person', observations: ['likes doors'] }]
@@ -55,7 +55,7 @@ test('the Mux server offers its 98 tools without a credential, and none of them 
   const { learnt, definitions } = await probeUpstream(connection)
   assert.deepEqual([learnt.serverName, learnt.serverVersion], ['mux', '12.8.0'])
   assert.equal(definitions.length, 98)
-  const hints = definitions.map((tool) => tool['annotations'] as Record<string, unknown> | undefined)
+  const hints = definitions.map((tool) => (tool as { annotations?: Record<string, unknown> }).annotations)
   assert.equal(hints.filter((hint) => hint?.['readOnlyHint'] === true).length, 59)
   assert.equal(hints.filter((hint) => hint?.['destructiveHint'] === true).length, 0)
 })

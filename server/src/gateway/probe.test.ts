@@ -36,13 +36,6 @@ test('a probe returns the definitions as they were given, of all pages, in their
 
 const refusals: Record<string, (cursor: string | undefined) => Record<string, unknown>> = {
   'a list that is no list': () => ({ tools: {} }),
-  'a tool that is no object': () => ({ tools: ['x'] }),
-  'a tool without a name': () => ({ tools: [{ name: '' }] }),
-  'a name that comes twice': () => ({ tools: [{ name: 'a' }, { name: 'a', description: 'other' }] }),
-  'a name that comes twice on two pages': (cursor) => ({
-    tools: [{ name: 'a' }],
-    nextCursor: cursor === undefined ? '2' : undefined,
-  }),
   'pages that go round in circles': () => ({ tools: [], nextCursor: 'again' }),
   'pages without end': (cursor) => ({ tools: [], nextCursor: `${Number(cursor ?? 0) + 1}` }),
   'a cursor that is no string': () => ({ tools: [], nextCursor: 1 }),
@@ -57,6 +50,11 @@ for (const [name, page] of Object.entries(refusals)) {
     await assert.rejects(probeUpstream(offering(page)), { code: 'gateway.upstream_bad_reply' })
   })
 }
+
+test('a probe leaves entries that nobody can accept to the inventory, so that they hide no other', async () => {
+  const tools = [{ name: 'a' }, 'x', { name: '' }, { name: 'a', description: 'other' }, { name: 'b' }]
+  assert.deepEqual((await probeUpstream(offering(() => ({ tools })))).definitions, tools)
+})
 
 test('a probe that is ended asks nothing more', async () => {
   const stop = new AbortController()

@@ -5,7 +5,7 @@ import type { UpstreamConnection } from './upstream/upstream-kind.ts'
 /** What a probe found: who the upstream says it is, and the definitions of its tools as it gave them, in its order. */
 export interface Probed {
   learnt: Learnt
-  definitions: Record<string, unknown>[]
+  definitions: unknown[]
 }
 
 /** Bounds of one probe: more than any honest server offers, and what a person could never review. */
@@ -14,13 +14,13 @@ export const probeLimits = { tools: 10_000, pages: 1_000, bytes: 8 * 1024 * 1024
 /**
  * Asks an upstream what it is and which tools it offers, all pages of them.
  *
- * Nothing that it says is believed: the inventory compares it with what was accepted.
+ * Nothing that it says is believed: the inventory compares it with what was accepted, and refuses single entries that are
+ * no definitions or share a name; one of them must not keep it from seeing what became of the others.
  *
  * @param connection To the upstream; it is not closed.
  * @param signal Ends the probe early; it ends by itself after 60 000 ms.
  * @returns Everything, or nothing: a list that broke off is an error, never a shorter list.
- * @throws {Fault} `gateway.upstream_bad_reply` for a list that is no list, names a tool twice, goes round in circles or
- *   exceeds `probeLimits`; and what `UpstreamConnection.ask` throws.
+ * @throws {Fault} `gateway.upstream_bad_reply` for a list that is no list, goes round in circles or exceeds `probeLimits`; and what `UpstreamConnection.ask` throws.
  * @see https://modelcontextprotocol.io/specification/2026-07-28/server/tools
  */
 export async function probeUpstream(
@@ -29,8 +29,8 @@ export async function probeUpstream(
 ): Promise<Probed> {
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(probeLimits.milliseconds)])
   const learnt = await connection.learn(bounded)
-  const seen = { names: new Set<string>(), cursors: new Set<string>(), bytes: 0 }
-  const definitions: Record<string, unknown>[] = []
+  const seen = { tools: 0, cursors: new Set<string>(), bytes: 0 }
+  const definitions: unknown[] = []
   let cursor: string | undefined
   do {
     const params = cursor === undefined ? {} : { cursor }
@@ -42,27 +42,19 @@ export async function probeUpstream(
 }
 
 interface Seen {
-  names: Set<string>
+  tools: number
   cursors: Set<string>
   bytes: number
 }
 
-function readPage(page: Record<string, unknown>, seen: Seen): Record<string, unknown>[] {
+function readPage(page: Record<string, unknown>, seen: Seen): unknown[] {
   const tools = page['tools']
   if (!Array.isArray(tools)) throw bad('`tools` is no array')
   seen.bytes += JSON.stringify(tools).length
   if (seen.bytes > probeLimits.bytes) throw bad(`definitions of more than ${probeLimits.bytes} bytes`)
-  return tools.map((tool: unknown) => {
-    if (typeof tool !== 'object' || tool === null || Array.isArray(tool)) throw bad('a tool is no object')
-    const definition = tool as Record<string, unknown>
-    const name = definition['name']
-    if (typeof name !== 'string' || name === '') throw bad('a tool has no name')
-    // With two definitions under one name nobody could say which of them was accepted.
-    if (seen.names.has(name)) throw bad(`it names the tool \`${name.slice(0, 128)}\` twice`)
-    seen.names.add(name)
-    if (seen.names.size > probeLimits.tools) throw bad(`more than ${probeLimits.tools} tools`)
-    return definition
-  })
+  seen.tools += tools.length
+  if (seen.tools > probeLimits.tools) throw bad(`more than ${probeLimits.tools} tools`)
+  return tools
 }
 
 function readCursor(page: Record<string, unknown>, cursors: Set<string>): string | undefined {

@@ -279,7 +279,7 @@ for (const [name, one] of Object.entries(cases)) {
     assert.match(learnt.serverName, /^fake-/)
     assert.match(learnt.instructions ?? '', /^Be /)
     assert.deepEqual(
-      definitions.map((tool) => tool['name']),
+      definitions.map((tool) => (tool as { name: string }).name),
       ['echo', ...behaviourNames],
     )
   })
@@ -290,7 +290,7 @@ for (const [name, one] of Object.entries(cases)) {
     assert.equal(listChanges(), 1)
     assert.deepEqual(before, [])
     const { definitions } = await probeUpstream(connection)
-    assert.equal(definitions.at(-1)?.['name'], 'grown')
+    assert.equal((definitions.at(-1) as { name: string }).name, 'grown')
   })
 
   test(`${name}: a closed connection sends nothing more`, async (t) => {

@@ -134,9 +134,12 @@ test('headers that disagree with the body are refused with -32020', async (t) =>
   }
   // In the legacy eras the headers mean nothing; a liar is refused all the same.
   const legacy = { 'mcp-protocol-version': '2025-11-25' }
-  for (const headers of [{ 'mcp-name': 'delete_note' }, { 'mcp-method': 'ping' }]) {
+  for (const [name, value] of [
+    ['mcp-name', 'delete_note'],
+    ['mcp-method', 'ping'],
+  ] as const) {
     const call = { name: 'read_note', arguments: { id: 'n1' } }
-    const answer = await agent.rpc('tools/call', call, { headers: { ...legacy, ...headers } })
+    const answer = await agent.rpc('tools/call', call, { headers: { ...legacy, [name]: value } })
     assert.deepEqual([answer.status, answer.error?.code], [400, -32020])
   }
   nothingPassed()

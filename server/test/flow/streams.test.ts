@@ -61,7 +61,7 @@ for (const client of ['legacy', 'modern'] as const) {
       method: 'tools/call',
       params: { name: 'hang', arguments: {}, ...(meta && { _meta: meta }) },
     })
-    const headers =
+    const headers: Record<string, string> =
       client === 'modern'
         ? { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'hang' }
         : {}
