@@ -65,7 +65,7 @@ export interface Rig {
    */
   start(wrap?: (command: string[]) => string[]): Running
   /** The ledger, read beside the gateway: on SQLite only while it is down. */
-  ledger(): ReturnType<typeof readLedger>
+  ledger(dataFolder?: string): ReturnType<typeof readLedger>
 }
 
 /** How the rig is set up. */
@@ -73,8 +73,8 @@ export interface RigOptions {
   databaseUrl?: string
   /** People with a client each; one when absent. */
   people?: number
-  /** Where the gateway keeps its data, when not where it was set up. */
-  dataDir?: string
+  /** The folder for the gateway's data below that of the rig, when not `data`, where everything is set up. */
+  dataName?: string
   /** Work on the open house, after people and upstreams are in and before it is closed for the first time. */
   prepare?(house: House, agents: Agent[]): Promise<void>
 }
@@ -85,7 +85,7 @@ export async function setUpRig(t: TestContext, options: RigOptions = {}): Promis
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const outside = await startOutside(t, folder)
   const [port, setUpDir] = [await freePort(), join(folder, 'data')]
-  const dataDir = options.dataDir ?? setUpDir
+  const dataDir = join(folder, options.dataName ?? 'data')
   const origin = `http://127.0.0.1:${port}`
   const env: Record<string, string> = options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }
   const house = await openHouse(undefined, { dataDir: setUpDir, port, reach: [outside.url], env })
@@ -111,7 +111,7 @@ export async function setUpRig(t: TestContext, options: RigOptions = {}): Promis
     outside,
     agents,
     start: (wrap = (command) => command) => startGateway(t, { command: wrap, configPath, folder, env }),
-    ledger: () => readLedger({ dataFolder: dataDir, databaseUrl: options.databaseUrl }),
+    ledger: (dataFolder = dataDir) => readLedger({ dataFolder, databaseUrl: options.databaseUrl }),
   }
 }
 
