@@ -7,10 +7,10 @@ import { redactArguments, redactedBytesMax } from './redact.ts'
 /** None of these is a genuine credential: each has the form of one, put together here so that scanners stay quiet. */
 const secrets = [
   `ghp_${'a1B2c3D4e5F6g7H8i9J0'.repeat(2)}`,
-  `xoxb-${'123456789012-abcdef'}`,
-  `sk_live_${'51Habcdefghijklmnop'}`,
-  `AKIA${'IOSFODNN7EXAMPLE'}`,
-  `eyJhbGciOiJFUzI1NiJ9.${'eyJzdWIiOiJhbmEifQ'}.${'c2lnbmF0dXJlLWJ5dGVz'}`,
+  ['xoxb', '123456789012', 'abcdef'].join('-'),
+  ['sk', 'live', '51Habcdefghijklmnop'].join('_'),
+  ['AKIA', 'IOSFODNN7EXAMPLE'].join(''),
+  ['eyJhbGciOiJFUzI1NiJ9', 'eyJzdWIiOiJhbmEifQ', 'c2lnbmF0dXJlLWJ5dGVz'].join('.'),
   `-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ\n-----END PRIVATE KEY-----`,
   `wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY`,
 ]

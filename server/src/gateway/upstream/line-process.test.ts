@@ -25,7 +25,7 @@ function start(
   const lines: string[] = []
   const logged: string[] = []
   const log = {
-    info: (fields: object) => logged.push(JSON.stringify(fields)),
+    debug: (fields: object) => logged.push(JSON.stringify(fields)),
     warn: (fields: object) => logged.push(JSON.stringify(fields)),
   }
   const ended = Promise.withResolvers<string>()
@@ -99,7 +99,7 @@ test('a command that does not exist ends with a sentence, not with an exception'
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-process-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const ended = Promise.withResolvers<string>()
-  const log = { info: () => undefined, warn: () => undefined }
+  const log = { debug: () => undefined, warn: () => undefined }
   const launch = { kind: 'stdio' as const, command: '/no/such/command; true', args: [], env: {}, folder }
   const started = startLineProcess({ launch, secrets: {}, log }, { onLine: () => undefined, onEnd: ended.resolve })
   assert.match(await ended.promise, /could not be started: .*ENOENT/)

@@ -45,7 +45,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await insertUpstream(store, memory)
       const step = { name: 'memory', from: 'proposed', to: 'in_review', at: 2 } as const
       const won = await Promise.all([updateUpstreamState(store, step), updateUpstreamState(store, step)])
-      assert.deepEqual(won.toSorted(), [false, true])
+      assert.equal(won.filter(Boolean).length, 1)
       assert.equal((await findUpstream(store, 'memory'))?.state, 'in_review')
     },
   ],
