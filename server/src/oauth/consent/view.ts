@@ -48,7 +48,7 @@ export function consentPage(view: ConsentView): string {
     width: 'narrow',
     body: html`<h1>Let “${name}” use <code>${upstream}</code>?</h1>
       ${view.problem && html`<p class="notice bad" role="alert">${view.problem}</p>`}
-      <dl class="facts">
+      <dl class="facts card">
         <dt>Program</dt>
         <dd><strong>${name}</strong><br /><span class="small muted">${originOf(view.client)}</span></dd>
         <dt>Answer goes to</dt>

@@ -40,7 +40,7 @@ export async function reach(page: Page, selector: string, key = 'Tab'): Promise<
   for (let presses = 0; presses < 60; presses++) {
     await page.keyboard.press(key)
     if (await target.evaluate((element) => element.matches(':focus-visible'))) {
-      assert.notEqual(await target.evaluate((element) => getComputedStyle(element).outlineStyle), 'none')
+      assert.notEqual(await target.evaluate('(element) => getComputedStyle(element).outlineStyle'), 'none')
       return
     }
   }

@@ -1,0 +1,76 @@
+import type { TestContext } from 'node:test'
+import { linkOf, openHouse, type Agent, type House, type Person } from '../../house.ts'
+
+/** A house in which something stands on every page. */
+export interface FullHouse {
+  house: House
+  /** Administers, owns the upstreams, and has a client. */
+  ana: Person
+  /** May approve what ana's client asks for. */
+  bo: Person
+  agent: Agent
+  /** A call that waits for bo. */
+  approval: string
+  /** Every page that ana can open, by name. */
+  pages: Record<string, string>
+}
+
+const entities = [
+  { name: 'Elba', entityType: 'island', observations: ['has bees', 'lies off Tuscany'] },
+  { name: 'Ana Lima', entityType: 'person', observations: ['keeps bees on Elba'] },
+]
+
+/** Opens a house with both built-in upstreams, two people, a client, calls, and one call that waits. */
+export async function openFullHouse(t: TestContext | undefined): Promise<FullHouse> {
+  const house = await openHouse(t, { preload: ['memory', 'mux'] })
+  const { gateway, inventory } = house.rooms
+  for (const upstream of await inventory.listUpstreams()) await gateway.look(upstream)
+  const rights = ['administer', 'memory/*', 'mux/*']
+  const ana = await house.person('Ana Lima', rights)
+  const bo = await house.person('Bo Berg', ['memory/*', 'memory/*:approve'])
+  for (const name of ['memory', 'mux']) {
+    await inventory.setUpstreamOwner({ by: 'set-up', name, ownerId: ana.principal.id, reason: 'keeps it' })
+  }
+  const by = bo.principal.id
+  const launch = { kind: 'http', url: 'https://wiki.example.com/mcp' } as const
+  await inventory.proposeUpstream({
+    by,
+    ownerId: by,
+    name: 'wiki',
+    launch,
+    purpose: 'Pages of the company',
+    reason: 'asked for',
+  })
+  const agent = await ana.connect('memory', 'all')
+  await agent.call('create_entities', { entities })
+  await agent.call('read_graph', {})
+  const approval = linkOf(await agent.call('delete_entities', { entityNames: ['Elba', 'Ana Lima'] }))
+  const size = await house.rooms.ledger.size()
+  return {
+    house,
+    ana,
+    bo,
+    agent,
+    approval,
+    pages: {
+      start: '/',
+      approvals: '/approvals',
+      request: new URL(approval).pathname,
+      upstreams: '/upstreams',
+      propose: '/upstreams/new',
+      memory: '/upstreams/memory',
+      mux: '/upstreams/mux',
+      proposal: '/upstreams/wiki',
+      tool: '/upstreams/mux/tool?name=create_system_signing_keys',
+      grants: '/grants?whose=all&ended=true',
+      clients: '/clients',
+      people: '/people',
+      person: `/people/${by}`,
+      ledger: '/ledger',
+      entry: `/ledger/${size - 1}`,
+      you: '/you',
+      'sign-in': '/sign-in',
+      'sign-out': '/sign-out',
+    },
+  }
+}
