@@ -103,8 +103,10 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
       admit()
       const stored = toStored(entry)
       const written = store.transaction(async (tx) => {
-        const result = await work(tx)
+        // First, though the lock is held for longer then: changes of all replicas happen one after the other, so that no
+        // two that are each right alone can be wrong together (the last two administrators, a tool that two people set).
         const seq = await takePositions(tx, 1)
+        const result = await work(tx)
         await insertEntries(tx, [{ ...stored, seq }])
         await after?.(tx)
         return { seq, result }

@@ -13,7 +13,7 @@ export interface StoredEntry {
 
 /**
  * Takes the next positions of the ledger. The counter's row stays locked until the commit, so entries become visible in
- * their order and without gaps. Take positions last in a transaction: whoever comes next waits.
+ * their order and without gaps. Whoever comes next waits for it, so such a transaction must be short.
  *
  * @returns the first of them.
  */
