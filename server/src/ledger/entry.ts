@@ -256,7 +256,8 @@ export function readEntry(bytes: Uint8Array): Entry {
     throw invalid(`of version ${version}, made by a newer Sallyport`)
   const checked = entrySchema.safeParse(value)
   if (!checked.success) throw invalid(explain(checked.error))
-  return checked.data
+  // Not what the schema copied: a copy leaves out the name `__proto__`, which a reader must see too.
+  return value as Entry
 }
 
 /** What the engine writes is canonical where the names came sorted; the rest is left to `canonicalJson`, which is slower. */
