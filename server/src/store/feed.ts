@@ -37,23 +37,28 @@ export async function openFeed(
   let again = false
 
   async function read(): Promise<void> {
-    do {
-      again = false
-      const askedAt = clock.monotonic()
-      const steps = await listRevisions(store, revision)
-      for (const step of steps) {
-        revision = step.revision
-        for (const listener of listeners) listener(step.about, step.revision)
-      }
-      heardAt = askedAt
-      if (steps.length > 0) again = true
-    } while (again && !closed)
+    try {
+      do {
+        again = false
+        const askedAt = clock.monotonic()
+        const steps = await listRevisions(store, revision)
+        for (const step of steps) {
+          revision = step.revision
+          for (const listener of listeners) listener(step.about, step.revision)
+        }
+        heardAt = askedAt
+        if (steps.length > 0) again = true
+      } while (again && !closed)
+    } finally {
+      // At once, not when somebody hears of it: who asks in between must not wait for a reading that has ended.
+      running = undefined
+    }
   }
 
   function catchUp(): Promise<void> {
     // A reading that began before this call may have missed the newest step: it is told to look once more.
     again = true
-    running ??= read().finally(() => (running = undefined))
+    running ??= read()
     return running
   }
 
