@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { ChangeKind } from '../ledger/entry.ts'
@@ -34,12 +35,26 @@ export interface ToolStep {
  * definition withholds its tool from the moment this resolves.
  */
 export async function observe(rooms: ToolRooms, upstreamName: string, observation: Observation): Promise<void> {
+  for (;;) {
+    try {
+      return await takeIn(rooms, upstreamName, observation)
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error
+    }
+  }
+}
+
+/** Rolls an observation back that was compared with what is no longer there: somebody decided about a tool meanwhile. */
+class Overtaken extends Error {}
+
+async function takeIn(rooms: ToolRooms, upstreamName: string, observation: Observation): Promise<void> {
   const upstream = await findUpstream(rooms.store, upstreamName)
   if (upstream === undefined) throw unknown(upstreamName)
   const now = rooms.clock.now()
   // The set-up accepts what its own upstreams offer at the very first look, and nothing after that.
   const pinAll = upstream.proposedBy === undefined && upstream.probedAt === undefined
-  const changes = compareTools(await listStored(rooms.store, upstreamName), observation, { upstream, now, pinAll })
+  const known = await listStored(rooms.store, upstreamName)
+  const changes = compareTools(known, observation, { upstream, now, pinAll })
   const learntAnew = JSON.stringify(upstream.learnt) !== JSON.stringify(observation.learnt)
   const nothing = changes.put.length === 0 && !learntAnew && upstream.probeError === undefined
   if (nothing && upstream.probedAt !== undefined) return
@@ -51,6 +66,9 @@ export async function observe(rooms: ToolRooms, upstreamName: string, observatio
       details: summary(changes, pinAll),
     },
     async (tx) => {
+      // Whole rows are written: what was decided about a tool since it was read must not be undone by that.
+      if (!isDeepStrictEqual(await listStored(tx, upstreamName), known)) throw new Overtaken()
+      if ((await findUpstream(tx, upstreamName))?.probedAt !== upstream.probedAt) throw new Overtaken()
       for (const tool of changes.put) await putTool(tx, tool)
       await updateUpstream(tx, upstreamName, { learnt: observation.learnt, probedAt: now, probeError: undefined })
     },
