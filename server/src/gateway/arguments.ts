@@ -15,7 +15,8 @@ export interface ReadArguments {
 
 /* oxlint-disable no-control-regex -- these characters are what is looked for */
 const refused: Record<StringKind, RegExp> = {
-  identifier: /[/\\?#\u0000-\u001f\u007f]|\.\.|%2e|%2f|%5c/i,
+  // `.` alone is a step too: `/assets/.` is `/assets/`, another operation than the one that was judged.
+  identifier: /[/\\?#\u0000-\u001f\u007f]|\.\.|^\.$|%2e|%2f|%5c/i,
   place: /[\\?#\u0000-\u001f\u007f]|(^|\/)\.\.(\/|$)|%2e|%2f|%5c/i,
   address: /[\\\s\u0000-\u001f\u007f]|(^|\/)\.\.(\/|$)|%2e%2e/i,
   prose: /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/,

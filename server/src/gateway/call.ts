@@ -75,7 +75,10 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
     intentOf(call, { ...judged, decision }),
     spending(rooms, decision, args),
   )
-  if (rooms.facts.revision !== decision.revision && !(await exchange.stillHolds())) {
+  // Until the last judgement is of the present state. Doubt is no: the intent must not stay without an outcome.
+  for (let at = decision.revision; at !== rooms.facts.revision;) {
+    at = rooms.facts.revision
+    if (await exchange.stillHolds().catch(() => false)) continue
     await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: 'not sent: the right was withdrawn' })
     throw new Fault('gateway.withdrawn', 'cannot call this tool: the right to it has just been withdrawn')
   }

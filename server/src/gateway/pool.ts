@@ -50,37 +50,44 @@ export class Pool {
    * that does not answer keeps its accepted definitions; the failure is noted in the inventory.
    */
   async freshen(upstream: Upstream): Promise<void> {
-    const member = this.#member(upstream)
-    const age = member.lookedAt === undefined ? Infinity : this.#rooms.clock.monotonic() - member.lookedAt
-    if (age > lookAgeMaxMs) await this.look(upstream)
+    if (this.#ageOf(upstream) > lookAgeMaxMs) await this.look(upstream)
   }
 
   /** Looks at the upstream in the background if the last look is older than a minute; called with each call. */
   watch(upstream: Upstream): void {
-    const { lookedAt } = this.#member(upstream)
-    if (lookedAt === undefined || this.#rooms.clock.monotonic() - lookedAt > watchAgeMaxMs) void this.look(upstream)
+    if (this.#ageOf(upstream) > watchAgeMaxMs) void this.look(upstream)
   }
 
-  /** Looks at the upstream now: what it is and which tools it offers. Looks that overlap are one. */
-  look(upstream: Upstream): Promise<void> {
-    const member = this.#member(upstream)
-    member.looking ??= this.#look(upstream, member).finally(() => (member.looking = undefined))
-    return member.looking
+  #ageOf({ name }: Upstream): number {
+    const lookedAt = this.#members.get(name)?.lookedAt
+    return lookedAt === undefined ? Infinity : this.#rooms.clock.monotonic() - lookedAt
+  }
+
+  /**
+   * Looks at the upstream now: what it is and which tools it offers. Looks that overlap are one. It never fails: what went
+   * wrong is in the inventory afterwards, also that the upstream cannot even be opened.
+   */
+  async look(upstream: Upstream): Promise<void> {
+    try {
+      const member = this.#member(upstream)
+      await (member.looking ??= this.#look(upstream, member).finally(() => (member.looking = undefined)))
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error)
+      this.#rooms.log.warn({ upstream: upstream.name, error: text }, 'cannot look at the upstream')
+      await this.#rooms.inventory.recordProbeFailure(upstream.name, text).catch(() => undefined)
+    }
   }
 
   async #look(upstream: Upstream, member: Member): Promise<void> {
-    const { inventory, clock, log } = this.#rooms
+    const { inventory, clock } = this.#rooms
     try {
       const found = await probeUpstream(member.connection, AbortSignal.timeout(probeTimeMaxMs))
       await inventory.observe(upstream.name, found)
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
-      log.warn({ upstream: upstream.name, error: text }, 'cannot look at the upstream')
-      await inventory.recordProbeFailure(upstream.name, text).catch(() => undefined)
     } finally {
       member.lookedAt = clock.monotonic()
-      // Of what does not serve nothing stays open: a reviewer looked, no more.
-      if (upstream.state !== 'approved') await this.#drop(upstream.name)
+      // Of what does not serve nothing stays open: a reviewer looked, or it was withdrawn since we began.
+      const now = await inventory.findUpstream(upstream.name).catch(() => upstream)
+      if (now?.state !== 'approved') await this.#drop(upstream.name)
     }
   }
 

@@ -75,7 +75,9 @@ export class Reply {
         data: { ...fault.data, fault: fault.code },
       },
     }
-    this.json(quiet ? 200 : fault.status, JSON.stringify(body), headers)
+    // What is left of the request is not read: the connection cannot be used again.
+    const close: Record<string, string> = this.#response.req.complete ? {} : { connection: 'close' }
+    this.json(quiet ? 200 : fault.status, JSON.stringify(body), { ...headers, ...close })
   }
 
   /** Begins a stream of server-sent events. */

@@ -150,6 +150,7 @@ export interface DispatchHandler {
 
 const certainlyNotDone = new Set<string>([
   'base.address_refused',
+  'gateway.launch_unknown',
   'gateway.upstream_busy',
   'gateway.upstream_refused',
   'gateway.upstream_unreachable',
