@@ -75,8 +75,9 @@ export class Reply {
         data: { ...fault.data, fault: fault.code },
       },
     }
-    // What is left of the request is not read: the connection cannot be used again.
-    const close: Record<string, string> = this.#response.req.complete ? {} : { connection: 'close' }
+    // A body that was given up half read: the connection cannot be used again. One that nobody began is read and dropped.
+    const givenUp = fault.code.startsWith('base.') && !this.#response.req.complete
+    const close: Record<string, string> = givenUp ? { connection: 'close' } : {}
     this.json(quiet ? 200 : fault.status, JSON.stringify(body), { ...headers, ...close })
   }
 
