@@ -94,7 +94,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     },
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
-    rotateRefreshToken: true,
+    rotateRefreshToken: (ctx) => requireRenewable(parts, ctx),
     revokeGrantPolicy: () => true,
     extraTokenClaims: (_ctx, token) => ('grantId' in token ? { grant_id: token.grantId } : undefined),
     formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurClock(parts.clock, jwt.payload) } },
@@ -137,6 +137,17 @@ async function readResource(parts: EngineParts, ctx: KoaContextWithOIDC, resourc
     accessTokenTTL: accessTokenSeconds,
     jwt: { sign: { alg: 'ES256' as const } },
   }
+}
+
+// The engine judges the resource only after it has used the refresh token up, and a second try would then end the grant: so
+// it is judged before. Who renews while the upstream is suspended, or with a slip in the address, loses nothing.
+async function requireRenewable(parts: EngineParts, ctx: KoaContextWithOIDC): Promise<true> {
+  const granted = [ctx.oidc.entities.RefreshToken?.resource].flat()
+  const resource = ctx.oidc.params?.['resource'] ?? granted[0]
+  if (typeof resource !== 'string') requireResource(Array.isArray(resource) ? [] : undefined)
+  if (!granted.includes(resource)) throw new errors.InvalidTarget('this grant is for another resource')
+  await readResource(parts, ctx, resource)
+  return true
 }
 
 async function findAccount(parts: EngineParts, id: string) {
