@@ -1,4 +1,5 @@
 import type { Command, CommandContext } from '@stricli/core'
+import { showArguments } from '../../approval/show.ts'
 import { visible } from '../../base/visible.ts'
 import { type ApiClient, Refusal } from '../api-client.ts'
 import { type Given, onlineCommand } from '../command.ts'
@@ -8,6 +9,7 @@ interface Approval {
   id: string
   upstream: string
   tool: string
+  argumentsDigest: string
   state: string
   requestedAt: number
   expiresAt: number
@@ -31,7 +33,8 @@ interface View {
   approval: Approval
   requester: string
   client: string
-  shown: { bytes: number; digest: string; complete: boolean; lines?: string[]; why?: string }
+  /** The exact text: it is laid out here, so that nothing between us can show another. */
+  arguments: string
 }
 
 /** `approval ID` */
@@ -39,7 +42,9 @@ export const approval = onlineCommand<View>({
   brief: 'Show one approval with the exact arguments',
   args: [{ name: 'ID', brief: 'of the approval' }],
   call: (api, { args }) => api.get(`/approvals/${encodeURIComponent(args[0]!)}`),
-  show({ approval: one, requester, client, shown }) {
+  show({ approval: one, requester, client, arguments: text }) {
+    const shown = showArguments(text)
+    if (shown.digest !== one.argumentsDigest) throw new Refusal('these are not the arguments that were asked for')
     const told = facts([
       ['tool', `${one.upstream}/${one.tool}`],
       ['state', one.state],
@@ -49,7 +54,7 @@ export const approval = onlineCommand<View>({
       ['through', `${client} (${one.clientId})`],
       ['arguments', `${shown.bytes} bytes, SHA-256 ${shown.digest}`],
     ])
-    return `${told}\n\n${shown.lines?.map((line) => visible(line)).join('\n') ?? shown.why ?? ''}`
+    return `${told}\n\n${shown.complete ? shown.lines.join('\n') : shown.why}`
   },
 })
 

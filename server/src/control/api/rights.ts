@@ -77,20 +77,19 @@ export const rightsReadings = [
       requester: z.string().openapi({ description: 'name of the principal' }),
       client: z.string().openapi({ description: 'name of the client, by its own word' }),
       as: z.enum(['requester', 'approver']),
-      shown: z.object({
-        bytes: z.int(),
-        digest: z.string(),
-        complete: z.boolean(),
-        lines: z.array(z.string()).optional(),
-        unusual: z.int().optional(),
-        why: z.string().optional(),
-      }),
+      arguments: z.string().openapi({ description: 'the exact bytes, whose SHA-256 is `argumentsDigest`' }),
     }),
     async read({ approvals, identity, oauth }, viewer, { id: of }) {
-      const { approval, as, shown } = await approvals.view(of, viewer.principal.id)
+      const { approval, as } = await approvals.view(of, viewer.principal.id)
       const requester = (await identity.findPrincipal(approval.principalId))?.name ?? 'unknown'
       const client = (await oauth.findClient(approval.clientId))?.name ?? 'unknown'
-      return { approval: shapes.approvalOut(approval), requester, client, as, shown }
+      return {
+        approval: shapes.approvalOut(approval),
+        requester,
+        client,
+        as,
+        arguments: await approvals.argumentsOf(approval),
+      }
     },
   }),
 ]

@@ -145,6 +145,6 @@ function exactArguments({ shown }: ApprovalView): Html {
 
 // Letters that look alike are told apart by their mark.
 function marked(text: string): Html {
-  const parts = text.split(/([^\n\x20-\x7e]+)/u)
+  const parts = text.split(/((?:⟨U\+[0-9A-F]{4,6}⟩|[^\n\x20-\x7e])+)/u)
   return html`${parts.map((part, at) => (at % 2 === 1 ? html`<mark>${part}</mark>` : part))}`
 }

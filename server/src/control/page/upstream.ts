@@ -10,6 +10,7 @@ import type { PageRoute, Visit } from '../page.ts'
 import { readNames } from '../people.ts'
 import type { ControlRooms } from '../rooms.ts'
 import { effectBadge, fold, form, hidden, instant, option, person, reasonField, stateBadge } from './elements.ts'
+import { credentialSection } from './credential.ts'
 import { toolLists, withheldTools } from './tool-lists.ts'
 
 export const upstreamPage: PageRoute = {
@@ -40,7 +41,7 @@ export const upstreamPage: PageRoute = {
         }
         <div class="card">${facts(rooms, { upstream, names, link: viewer.administrator })}</div>
         ${viewer.administrator && lifecycle(upstream, visit)}
-        ${viewer.administrator && (await credential(rooms, upstream, visit))}
+        ${viewer.administrator && (await credentialSection(rooms, upstream, visit))}
         ${await withheldTools(rooms, { tools: mine, csrf })} ${toolLists(tools, { names, upstream })}
         ${viewer.administrator && (await settings(rooms, upstream, visit))} ${historyList(history, names)}`,
     }
@@ -117,92 +118,6 @@ function lifecycle(upstream: Upstream, { viewer, csrf }: Visit): Html {
           }),
         ),
       )}
-  </section>`
-}
-
-async function credential(rooms: ControlRooms, { name, launch }: Upstream, { csrf }: Visit): Promise<Html> {
-  const connections = (await rooms.vault.listConnections(name)).filter(({ principalId }) => principalId === undefined)
-  const expected =
-    launch.kind === 'stdio' ? (rooms.launches.find((one) => one.name === launch.command)?.credentialNames ?? []) : []
-  const what = launch.kind === 'stdio' ? 'Environment variable' : 'Header'
-  return html`<section class="stack tight" aria-labelledby="credential">
-    <h2 id="credential">Credential</h2>
-    ${connections.map(
-      (one) =>
-        html`<div class="card">
-          <dl class="facts">
-            <dt>Sealed</dt>
-            <dd>${one.names.map((known) => html`<code>${visible(known)}</code> `)}</dd>
-            <dt>Since</dt>
-            <dd>${instant(one.createdAt)}</dd>
-          </dl>
-          ${fold(
-            'Revoke it',
-            form({
-              action: `/upstreams/${name}/credential/revoke`,
-              csrf,
-              content: html`${hidden({ id: one.id })} ${reasonField(`why-${one.id}`)}
-                <div class="actions"><button class="danger">Revoke the credential</button></div>`,
-            }),
-          )}
-        </div>`,
-    )}
-    ${
-      connections.length === 0 &&
-      html`<p class="muted">
-        None.${expected.length > 0 && html` It expects ${expected.map((one) => html`<code>${one}</code> `)}`}
-      </p>`
-    }
-    ${fold(
-      connections.length === 0 ? 'Store a credential' : 'Replace the credential',
-      form({
-        action: `/upstreams/${name}/credential`,
-        csrf,
-        content: html`<p class="muted">It is sealed, given to this upstream only, and never shown again, to anybody.</p>
-          ${expected.map(
-            (one) =>
-              html`<div class="field">
-                <label for="value.${one}">${one}</label>
-                <input
-                  id="value.${one}"
-                  name="value.${one}"
-                  type="password"
-                  autocomplete="off"
-                  maxlength="8192"
-                  required
-                />
-              </div>`,
-          )}
-          ${
-            expected.length === 0 &&
-            html`<div class="field">
-                <label for="credential-name">${what}</label>
-                <input
-                  id="credential-name"
-                  name="name"
-                  autocomplete="off"
-                  spellcheck="false"
-                  maxlength="200"
-                  required
-                  value="${launch.kind === 'http' ? 'Authorization' : ''}"
-                />
-              </div>
-              <div class="field">
-                <label for="credential-value">Value</label>
-                <input
-                  id="credential-value"
-                  name="value"
-                  type="password"
-                  autocomplete="off"
-                  maxlength="8192"
-                  required
-                />
-              </div>`
-          }
-          ${reasonField('why-credential')}
-          <div class="actions"><button class="primary">Seal it</button></div>`,
-      }),
-    )}
   </section>`
 }
 

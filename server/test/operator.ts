@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { House, Person } from './house.ts'
+import { formsOf, unescapeHtml, type Page } from './walker.ts'
+
+/** Sends the form of a page that leads to this path: the page must offer it. */
+export async function sendForm(
+  person: Person,
+  page: Page,
+  { to, ...values }: { to: string } & Record<string, string | string[]>,
+): Promise<Page> {
+  const form = formsOf(page).findIndex(({ action }) => action.pathname === to)
+  assert.ok(form >= 0, `no form to ${to} on ${page.url.href}: ${formsOf(page).map(({ action }) => action.pathname)}`)
+  return person.browser.submit(page, values, { form })
+}
+
+/** The paths that the forms of a page lead to. */
+export function formPaths(page: Page): string[] {
+  return formsOf(page).map(({ action }) => action.pathname)
+}
+
+/** The text of a page as a person reads it, white space as one space. */
+export function textOn(page: Page): string {
+  const [, main = page.text] = /<main[^>]*>([\s\S]*)<\/main>/.exec(page.text) ?? []
+  return unescapeHtml(main.replaceAll(/<[^>]+>/g, ' ')).replaceAll(/\s+/g, ' ')
+}
+
+/** What a command of the command line came to. */
+export interface Ran {
+  code: number | null
+  out: string
+  err: string
+}
+
+/** A command line in the name of a person. */
+export async function openCommandLine(house: House, person: Person): Promise<(...args: string[]) => Promise<Ran>> {
+  const { key } = await house.rooms.identity.makeOperatorKey({ principal: person.principal, label: 'test' })
+  return (...args) => runCommand(args, { SALLYPORT_URL: house.origin, SALLYPORT_KEY: key })
+}
+
+const script = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+
+/** Runs the command line in a process of its own, with this environment and nothing else. */
+export function runCommand(args: readonly string[], env: Record<string, string>): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [script, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, out, err }))
+  })
+}
