@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 import type { CatalogueTool } from '../inventory/catalogue.ts'
+import type { Receipt } from '../ledger/intent.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { decide } from '../policy/decide.ts'
 import type { Allow, Deny } from '../policy/decision.ts'
@@ -71,10 +72,7 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
     const now = await rooms.facts.view(call.caller)
     return decide(rooms.facts.gather(now, held)).allow
   })
-  const receipt = await rooms.ledger.recordIntent(
-    intentOf(call, { ...judged, decision }),
-    spending(rooms, decision, args),
-  )
+  const receipt = await recordIntent(rooms, call, { ...judged, decision })
   // Until the last judgement is of the present state. Doubt is no: the intent must not stay without an outcome.
   for (let at = decision.revision; at !== rooms.facts.revision;) {
     at = rooms.facts.revision
@@ -123,12 +121,22 @@ async function findApproval(rooms: CallRooms, call: Call, { tool, args }: Judged
   return { ...approval, approverMay }
 }
 
-function spending(
-  rooms: CallRooms,
-  { approvalId }: Allow,
-  args: ReadArguments,
-): ((tx: Handle) => Promise<void>) | undefined {
-  return approvalId === undefined ? undefined : (tx) => rooms.approvals.spend(tx, approvalId, args.digest)
+/** Intent and use of the approval in one: of several calls that found the same approval, those that come late are denied. */
+async function recordIntent(rooms: CallRooms, call: Call, at: Judged & { decision: Allow }): Promise<Receipt> {
+  const { view, tool, args, decision } = at
+  const { approvalId } = decision
+  const spend =
+    approvalId === undefined ? undefined : (tx: Handle) => rooms.approvals.spend(tx, approvalId, args.digest)
+  try {
+    return await rooms.ledger.recordIntent(intentOf(call, at), spend)
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'approval.spent') throw error
+    const { name } = tool.tool
+    await rooms.ledger.recordDenial(
+      denialOf(call, { view, name, reason: error.code, requestable: true, args, ...(approvalId && { approvalId }) }),
+    )
+    throw error
+  }
 }
 
 /** Denied, and somebody's approval could change that: the request is made, or shown again, and the client told where. */
