@@ -60,7 +60,11 @@ export interface WaitingClient {
 }
 
 /** Starts a client that registers itself under this name. */
-export async function openClient(t: TestContext, house: House, name = 'Claude Code'): Promise<WaitingClient> {
+export async function openClient(
+  t: Pick<TestContext, 'after'>,
+  house: House,
+  name = 'Claude Code',
+): Promise<WaitingClient> {
   const answers: URLSearchParams[] = []
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://client.test')
