@@ -57,6 +57,11 @@ test('rights are given up to an effect or one by one, and revoked one by one', a
   const entitlements = all.filter(({ tool }) => tool === 'delete_note').map(({ id }) => id)
   await sendForm(ada, await ada.browser.open(path), { to: `${path}/revoke`, entitlements, reason })
   assert.ok(!(await held()).includes('use delete_note'))
+  const left = await ada.browser.open(path)
+  const foreign = await sendForm(ada, left, { to: `${path}/revoke`, entitlements: 'of-nobody', reason })
+  assert.equal(foreign.status, 400)
+  await sendForm(ada, left, { to: `${path}/revoke`, all: 'use desk', reason })
+  assert.deepEqual(await held(), [])
 })
 
 test('the last administrator can neither be disabled nor lose the right', async (t) => {

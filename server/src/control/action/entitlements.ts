@@ -48,12 +48,26 @@ export const entitlementActions = [
     path: '/people/{id}/revoke',
     input: z.object({
       id: z.string().max(64),
-      entitlements: z.array(entitlementShape.shape.id).min(1, 'choose one right at least').max(1_000),
+      entitlements: z.array(entitlementShape.shape.id).max(1_000).default([]),
+      all: z
+        .object({ right: z.enum(rights), upstream: z.string().min(1).max(64) })
+        .optional()
+        .openapi({ description: 'every right of this kind to this upstream' }),
       reason,
     }),
-    fromForm: (form) => ({ ...fieldsOf(form), entitlements: form.getAll('entitlements') }),
-    async run({ inventory }, viewer, { entitlements, reason: why }) {
-      for (const id of entitlements) await inventory.revokeEntitlement({ by: viewer.principal.id, id, reason: why })
+    fromForm(form) {
+      const [right, upstream] = (form.get('all') ?? '').split(' ')
+      const all = upstream === undefined ? undefined : { right, upstream }
+      return { reason: form.get('reason') ?? '', entitlements: form.getAll('entitlements'), all }
+    },
+    async run({ inventory }, viewer, { id: principalId, entitlements, all, reason: why }) {
+      const held = await inventory.listRights(principalId)
+      const named = new Set(entitlements)
+      const chosen = held.filter(
+        (one) => named.has(one.id) || (one.right === all?.right && one.upstream === all.upstream),
+      )
+      if (chosen.length === 0) throw new Fault('control.bad_input', 'cannot revoke this: choose one right at least')
+      for (const { id } of chosen) await inventory.revokeEntitlement({ by: viewer.principal.id, id, reason: why })
     },
     after: ({ id }) => ({ to: `/people/${id}`, flash: 'entitlement-revoked' }),
   }),

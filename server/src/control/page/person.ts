@@ -83,7 +83,15 @@ async function rightsHeld(
               ${some.map((one) => held(one, names))}
             </ul>
             ${reasonField(`why-revoke-${group}`)}
-            <div class="actions"><button class="danger">Revoke the chosen ones</button></div>`,
+            <div class="actions">
+              <button class="danger">Revoke the chosen ones</button>
+              ${
+                some.length > 1 &&
+                html`<button class="danger" name="all" value="${some[0]!.right} ${some[0]!.upstream}">
+                  Revoke all ${some.length}
+                </button>`
+              }
+            </div>`,
         }),
       ),
     )}

@@ -5,7 +5,7 @@ import type { Principal } from '../../model/principal.ts'
 import type { Pin, Tool } from '../../model/tool.ts'
 import type { Upstream } from '../../model/upstream.ts'
 import type { ControlRooms } from '../rooms.ts'
-import { counted, effectBadge, form, person, pinBadge, reasonField, toolHref, traitBadges } from './elements.ts'
+import { counted, effectBadge, form, person, pinBadge, prose, reasonField, toolHref, traitBadges } from './elements.ts'
 
 /** The tools that wait to be accepted, each with what is new about it: the box stands for the definition that is shown. */
 export async function withheldTools(
@@ -47,7 +47,7 @@ async function withheldTool(inventory: ControlRooms['inventory'], tool: Tool): P
         >
         ${tool.pin === 'new' && told !== undefined && html`<span class="muted small told">${visible(told)}</span>`}
         ${detail?.drift.map(
-          ({ field, what }) => html`<span class="small drift"><code>${visible(field)}</code> ${visible(what)}</span>`,
+          ({ field, what }) => html`<span class="small drift"><code>${visible(field)}</code> ${prose(what)}</span>`,
         )}
         ${detail?.suspicions.map((one) => html`<span class="error">Suspicious: ${visible(one)}</span>`)}
         <a class="small" href="${toolHref(tool)}">The whole definition</a>
