@@ -145,16 +145,25 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
   const known = decision.approvalId === undefined ? undefined : await rooms.approvals.get(decision.approvalId)
   const approval =
     known ??
-    (await rooms.approvals.request({
-      principalId: call.caller.principalId,
-      clientId: call.caller.clientId,
-      grantId: call.caller.grantId,
-      upstream: tool.tool.upstream,
-      tool: tool.tool.name,
-      toolDigest: tool.tool.digest!,
-      argumentsText: args.text,
-      argumentsDigest: args.digest,
-    }))
+    (await rooms.approvals
+      .request({
+        principalId: call.caller.principalId,
+        clientId: call.caller.clientId,
+        grantId: call.caller.grantId,
+        upstream: tool.tool.upstream,
+        tool: tool.tool.name,
+        toolDigest: tool.tool.digest!,
+        argumentsText: args.text,
+        argumentsDigest: args.digest,
+      })
+      .catch(async (error: unknown) => {
+        // Too many, or too much to be shown: denied all the same, and recorded so.
+        if (error instanceof Fault && error.code.startsWith('approval.')) {
+          const denied = { view, name: tool.tool.name, reason: error.code, requestable: false, args }
+          await rooms.ledger.recordDenial(denialOf(call, denied))
+        }
+        throw error
+      }))
   await rooms.ledger.recordDenial(
     denialOf(call, {
       view,

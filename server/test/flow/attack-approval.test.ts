@@ -330,6 +330,9 @@ test('approvers are asked a bounded number of times, and the same call asks once
   assert.equal(states.filter((state) => state === 'pending').length, 19)
   assert.equal(states.filter((state) => state === 'approval.too_many').length, 21)
   assert.match((await bo.browser.open('/approvals')).text, /20/)
+  const entries = (await house.rooms.ledger.listEntries({ limit: 1_000 })).map(({ entry }) => entry)
+  const tooMany = entries.filter((entry) => entry.kind === 'denial' && entry.reason === 'approval.too_many')
+  assert.equal(tooMany.length, 21, 'what was not even asked is denied, and recorded')
 })
 
 test('what is shown to who decides is the bytes, with nothing hidden and nothing obeyed', async (t) => {
