@@ -48,7 +48,7 @@ export async function openDesk(t: TestContext): Promise<Desk> {
   return {
     async open(options = {}) {
       const context = await browser.newContext({ locale: 'en-GB', ...options })
-      context.setDefaultTimeout(15_000)
+      context.setDefaultTimeout(30_000)
       const page = await context.newPage()
       const complaints = listen(page)
       const window: Window = {

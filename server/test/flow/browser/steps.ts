@@ -100,7 +100,7 @@ export async function openClient(
       return url
     },
     async answer() {
-      while (answers.length === 0) await once(server, 'answer', { signal: AbortSignal.timeout(15_000) })
+      while (answers.length === 0) await once(server, 'answer', { signal: AbortSignal.timeout(30_000) })
       return answers.shift()!
     },
     async redeem(upstream, code) {
