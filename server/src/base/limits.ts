@@ -33,6 +33,9 @@ export const connectionsMax = 10_000
 /** How long a closing door waits for answers under way before it cuts them. */
 export const closeGraceMs = 5_000
 
+/** How often a closing door drops the connections that have nothing under way any more: nobody notices the wait. */
+export const closeSweepMs = 20
+
 /** Time for one step towards another host: the name, or one attempt at TCP and TLS. */
 export const connectTimeoutMs = 3_000
 

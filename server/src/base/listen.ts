@@ -248,8 +248,11 @@ function refuseSocket(error: NodeJS.ErrnoException, socket: Socket): void {
 async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), limits.closeGraceMs)
+    // A connection whose answer ends from now on is idle then, and its client would keep it open.
+    const sweep = setInterval(() => server.closeIdleConnections(), limits.closeSweepMs)
     server.close(() => {
       clearTimeout(cut)
+      clearInterval(sweep)
       resolve()
     })
     server.closeIdleConnections()
