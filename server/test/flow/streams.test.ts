@@ -149,6 +149,25 @@ for (const client of ['legacy', 'modern'] as const) {
   }
 }
 
+test('when an upstream hears a call, its intent is in the ledger, and its outcome is when the client has the answer', async (t) => {
+  const { house, fake, story } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const heard: Promise<string[]>[] = []
+  fake.options.intercept = ({ message }) => {
+    if (message?.method === 'tools/call') heard.push(story())
+    return false
+  }
+  await agent.call('read_note', { id: 'n1' })
+  assert.deepEqual(await story(), ['intent read_note', 'outcome success'])
+  const stream = await streamCall(agent, 'legacy', 'progress')
+  await stream.ended
+  assert.deepEqual((await story()).slice(2), ['intent progress', 'outcome success'])
+  assert.deepEqual(await Promise.all(heard), [
+    ['intent read_note'],
+    ['intent read_note', 'outcome success', 'intent progress'],
+  ])
+})
+
 test('an upstream that drops the call gives a clear error, and the outcome is unknown', async (t) => {
   const { house, story } = await openFakeHouse(t)
   const { agent } = await connectAll(house)
