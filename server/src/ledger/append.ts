@@ -16,10 +16,8 @@ export interface Appended {
 
 /** How one append is waited for. */
 interface Waiting {
-  /** Milliseconds after which it is given up. */
+  /** Milliseconds after which it is given up; it may be written all the same. */
   withinMs: number
-  /** Told when an entry that was given up was written all the same. */
-  onLate?: (seq: number) => void
   /** An outcome that may be there already: then it is not written again. */
   again?: true
 }
@@ -117,12 +115,7 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
       )
       running.add(tracked)
       void tracked.finally(() => running.delete(tracked))
-      const onLate = waiting.onLate
-      await inTime(
-        written.then(({ seq }) => seq),
-        { withinMs: waiting.withinMs, ...(onLate && { onLate }) },
-      )
-      return written
+      return inTime(written, waiting)
     },
     async close() {
       closed = true
@@ -166,18 +159,10 @@ async function withoutSecondOutcomes(tx: Handle, batch: Item[]): Promise<Set<Ite
   return new Set(batch.filter((item) => !(outcomes.includes(item) && known.has(item.entry.callId!))))
 }
 
-async function inTime(
-  written: Promise<number | undefined>,
-  { withinMs, onLate }: Waiting,
-  onGivenUp?: () => void,
-): Promise<number | undefined> {
+async function inTime<T>(written: Promise<T>, { withinMs }: Waiting, onGivenUp?: () => void): Promise<T> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     onGivenUp?.()
-    written.then(
-      (seq) => seq !== undefined && onLate?.(seq),
-      () => undefined,
-    )
     late.reject(unavailable(`it was not durable within ${withinMs} ms`))
   }, withinMs)
   try {
@@ -189,7 +174,8 @@ async function inTime(
 
 /** Gives what a database throws the one name that callers know; faults stay what they are. */
 export function asUnavailable(error: unknown): unknown {
-  return error instanceof Fault ? error : unavailable(String(error), error)
+  if (error instanceof Fault && error.code !== 'store.unavailable') return error
+  return unavailable(String(error), error)
 }
 
 function unavailable(detail: string, cause?: unknown): Fault {

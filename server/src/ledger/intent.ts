@@ -43,28 +43,24 @@ export class Receipt {
  * @see spec/ledger.md, "Intent before effect"
  */
 export async function recordIntent(
-  { appender, clock, instance, owed, times }: LedgerParts,
+  { appender, clock, instance, times, underWay }: LedgerParts,
   intent: Intent,
   alongside?: (tx: Handle) => Promise<void>,
 ): Promise<Receipt> {
   const { callId } = intent
   const at = clock.now()
   const entry = { ...intent, v: entryVersion, kind: 'intent', at, instance } as const
-  const onLate = (seq: number): void => {
-    // The caller has been told that nothing was done, and nothing was: the ledger is to say so as well.
-    const outcome = { status: 'failure', reason: 'not sent: the intent was durable too late' } as const
-    const late = { v: entryVersion, kind: 'outcome', at: clock.now(), callId, intent: seq, ...outcome } as const
-    appender.append(late, { withinMs: times.recordMs }).catch(() => owed.push(late))
-  }
-  const waiting = { withinMs: times.recordMs, onLate }
-  if (alongside === undefined) {
-    const seq = await appender.append(entry, waiting)
-    return new Receipt(made, { callId, seq: seq!, at })
-  }
+  const withinMs = times.recordMs
+  underWay.add(callId)
   try {
-    const { seq } = await appender.appendWith(entry, { work: alongside }, waiting)
-    return new Receipt(made, { callId, seq, at })
+    const seq =
+      alongside === undefined
+        ? await appender.append(entry, { withinMs })
+        : (await appender.appendWith(entry, { work: alongside }, { withinMs })).seq
+    return new Receipt(made, { callId, seq: seq!, at })
   } catch (error) {
+    // Nothing was done, and nothing will be. Should the intent become durable all the same, recovery says so.
+    underWay.delete(callId)
     throw asUnavailable(error)
   }
 }

@@ -164,7 +164,7 @@ test('only the ledger makes receipts, and each takes one outcome', async (t) => 
 })
 
 test('a store that hangs refuses the intent; if it lands later the ledger says that nothing was sent', async (t) => {
-  const { ledger, store } = await openHouse(t, undefined, { recordMs: 50 })
+  const { ledger, store } = await openHouse(t, undefined, { recordMs: 50, beatMs: 20 })
   const hung = hang(store)
   const first = ledger.recordIntent(makeIntent())
   await assert.rejects(first, { code: 'ledger.unavailable' })
@@ -176,6 +176,18 @@ test('a store that hangs refuses the intent; if it lands later the ledger says t
   assert.equal(late?.entry.kind === 'outcome' && late.entry.status, 'failure')
   // The one that had only waited never came to be.
   assert.deepEqual(await kinds(store), ['change', 'intent', 'outcome'])
+})
+
+test('an intent that was durable although the store said no has the outcome that nothing was sent, once', async (t) => {
+  const { ledger, store } = await openHouse(t, undefined, { beatMs: 20 })
+  const transaction = store.transaction.bind(store)
+  store.transaction = (work) => transaction(work).then(() => Promise.reject(new Error('the answer was lost')))
+  await assert.rejects(ledger.recordIntent(makeIntent()), { code: 'ledger.unavailable' })
+  store.transaction = transaction
+  while ((await getSettled(store)) < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.deepEqual(await kinds(store), ['change', 'intent', 'outcome'])
+  const [last] = await ledger.listEntries({ limit: 1 })
+  assert.equal(last?.entry.kind === 'outcome' && last.entry.status, 'failure')
 })
 
 test('an outcome that could not be recorded in time is recorded later, once', async (t) => {

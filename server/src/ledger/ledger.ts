@@ -139,7 +139,17 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       if (unsigned >= checkpointEntries) signNow()
     },
   })
-  const parts: LedgerParts = { store, feed, clock, log, appender, instance: randomUUID(), owed: [], times }
+  const parts: LedgerParts = {
+    store,
+    feed,
+    clock,
+    log,
+    appender,
+    instance: randomUUID(),
+    owed: [],
+    underWay: new Set(),
+    times,
+  }
   const recovery = openRecovery(parts)
   await recovery.sweep()
   await head.sign()

@@ -10,7 +10,7 @@ import type { LedgerParts } from './parts.ts'
  * @throws {TypeError} for a receipt that the ledger did not make, or whose outcome was recorded.
  */
 export async function recordOutcome(
-  { appender, clock, log, owed, times }: LedgerParts,
+  { appender, clock, log, owed, times, underWay }: LedgerParts,
   receipt: Receipt,
   outcome: Outcome,
 ): Promise<void> {
@@ -27,6 +27,7 @@ export async function recordOutcome(
     owed.push(entry)
     throw error
   })
+  underWay.delete(receipt.callId)
   if (seq === undefined) {
     log.warn({ callId: receipt.callId, outcome }, 'another replica took this one for dead and recorded the outcome')
   }

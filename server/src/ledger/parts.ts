@@ -34,6 +34,8 @@ export interface LedgerParts {
   /** This process. */
   instance: string
   /** Outcomes that could not be recorded in time: tried again at each sweep. One at most for each call that was sent. */
-  owed: Entry[]
+  owed: (Entry & { kind: 'outcome' })[]
+  /** Calls of this process that are being recorded, under way, or owed an outcome: any other intent of it was given up. */
+  underWay: Set<string>
   times: LedgerTimes
 }

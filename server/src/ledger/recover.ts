@@ -1,9 +1,9 @@
 import { advanceSettled, countEntries, getSettled, listOpenIntents } from '../store/entries.ts'
 import { beatInstance, deleteInstance, listInstances } from '../store/instances.ts'
-import { entryVersion, readEntry } from './entry.ts'
+import { entryVersion, type Outcome, readEntry } from './entry.ts'
 import type { LedgerParts } from './parts.ts'
 
-/** Gives calls that nobody is making any more their outcome: `unknown`. */
+/** Gives calls that nobody is making any more their outcome: `unknown`, or `failure` where this process never sent them. */
 export interface Recovery {
   /** Gives a sign of life, looks for those of others, and recovers the calls of the dead. */
   sweep(): Promise<void>
@@ -15,7 +15,7 @@ export interface Recovery {
  * sign of life has not changed for `silenceMs` by our own monotonic clock: nobody's wall clock is trusted.
  */
 export function openRecovery(parts: LedgerParts): Recovery {
-  const { appender, clock, instance, log, store, times } = parts
+  const { appender, clock, instance, log, store, times, underWay } = parts
   const seen = new Map<string, { seenAt: number; since: number }>()
   let sweeping: Promise<void> | undefined
 
@@ -42,22 +42,31 @@ export function openRecovery(parts: LedgerParts): Recovery {
     // Intents first, then who lives: a process says that it lives before it begins any.
     const open = await listOpenIntents(store, await getSettled(store))
     const living = await listLiving()
-    const dead = open.filter(({ leaf }) => !living.has(instanceOf(leaf) ?? ''))
-    for (const { seq, callId } of dead) {
-      const told = { status: 'unknown', reason: 'the gateway ended before it heard of the outcome' } as const
-      const entry = { v: entryVersion, kind: 'outcome', at: clock.now(), callId, intent: seq, ...told } as const
-      await appender.append(entry, { withinMs: times.changeMs, again: true })
-    }
+    const owners = new Map(open.map((intent) => [intent, instanceOf(intent.leaf) ?? '']))
+    const dead = open.filter((intent) => !living.has(owners.get(intent)!))
+    // Their callers were told that nothing was done, and nothing was: the ledger is to say so as well.
+    const givenUp = open.filter((intent) => owners.get(intent) === instance && !underWay.has(intent.callId))
+    for (const intent of dead) await give(intent, unheard)
+    for (const intent of givenUp) await give(intent, notSent)
     if (dead.length > 0) log.warn({ calls: dead.length }, 'calls of a process that ended have the outcome unknown now')
-    const alive = open.find((intent) => !dead.includes(intent))
+    const ended = new Set([...dead, ...givenUp])
+    const alive = open.find((intent) => !ended.has(intent))
     const last = open.at(-1)
     await advanceSettled(store, alive?.seq ?? (last === undefined ? end : last.seq + 1))
-    if (dead.length > 0 && alive === undefined) await sweep()
+    if (ended.size > 0 && alive === undefined) await sweep()
+  }
+
+  async function give({ seq, callId }: { seq: number; callId: string }, outcome: Outcome): Promise<void> {
+    const entry = { v: entryVersion, kind: 'outcome', at: clock.now(), callId, intent: seq, ...outcome } as const
+    await appender.append(entry, { withinMs: times.changeMs, again: true })
   }
 
   async function payOwed(): Promise<void> {
     for (const entry of parts.owed.splice(0)) {
-      await appender.append(entry, { withinMs: times.recordMs, again: true }).catch(() => parts.owed.push(entry))
+      await appender.append(entry, { withinMs: times.recordMs, again: true }).then(
+        () => underWay.delete(entry.callId),
+        () => parts.owed.push(entry),
+      )
     }
   }
 
@@ -74,6 +83,9 @@ export function openRecovery(parts: LedgerParts): Recovery {
     },
   }
 }
+
+const unheard: Outcome = { status: 'unknown', reason: 'the gateway ended before it heard of the outcome' }
+const notSent: Outcome = { status: 'failure', reason: 'not sent: the intent was durable too late' }
 
 /** An intent that cannot be read belongs to nobody who lives. */
 function instanceOf(leaf: string): string | undefined {
