@@ -1,5 +1,6 @@
 import pg from 'pg'
-import { PostgresDialect } from 'kysely'
+import { PostgresDialect, type PostgresPoolClient } from 'kysely'
+import { Fault } from '../../base/fault.ts'
 
 const int8 = 20
 
@@ -20,9 +21,42 @@ export function openPool(url: string): pg.Pool {
   })
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => undefined)
+  // So would one that breaks while it is lent and asked nothing, such as between two steps of a transaction.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 
 export function postgresDialect(pool: pg.Pool): PostgresDialect {
-  return new PostgresDialect({ pool })
+  return new PostgresDialect({
+    pool: { options: pool.options, connect: () => connect(pool), end: () => pool.end() },
+  })
+}
+
+/**
+ * A connection on which the server did not answer is not used again: what it was asked is still under way, and the next
+ * question would wait behind it.
+ */
+async function connect(pool: pg.Pool): Promise<PostgresPoolClient> {
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw unavailable(cause)
+  })
+  let broken: Fault | undefined
+  const query = async (text: string, parameters: readonly unknown[]): Promise<pg.QueryResult> => {
+    if (broken !== undefined) throw broken
+    try {
+      return await client.query(text, [...parameters])
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) throw error
+      broken = unavailable(error)
+      throw broken
+    }
+  }
+  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(broken !== undefined) }
+}
+
+function unavailable(cause: unknown): Fault {
+  return new Fault('store.unavailable', 'the database does not answer; try again in a moment', {
+    detail: String(cause),
+    cause,
+  })
 }
