@@ -31,6 +31,9 @@ export interface View {
 // A view of a hundred tools is some hundred kilobytes at the most; the shared catalogue is counted once.
 const viewsMax = 10_000
 
+/** A caller hears within this time that nothing can be decided, whatever the store is waiting for. */
+const readMsMax = 2_000
+
 /** The facts of the moment. What is remembered of them is forgotten whole with every new revision. */
 export class FactSource {
   readonly #feed: Feed
@@ -64,7 +67,7 @@ export class FactSource {
     const key = `${caller.grantId}\n${caller.upstream}\n${caller.principalId}\n${caller.clientId}`
     let view = this.#views.get(key)
     if (view === undefined) {
-      view = this.#read(caller)
+      view = inTime(this.#read(caller))
       this.#views.set(key, view)
       view.catch(() => this.#views.delete(key))
     }
@@ -146,6 +149,14 @@ export class FactSource {
     }
     return shared
   }
+}
+
+function inTime<T>(reading: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    late.reject(new Fault('base.busy', 'cannot decide now: the store does not answer; try again in a moment'))
+  }, readMsMax)
+  return Promise.race([reading, late.promise]).finally(() => clearTimeout(timer))
 }
 
 interface Shared {
