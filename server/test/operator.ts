@@ -11,7 +11,7 @@ export async function sendForm(
   { to, ...values }: { to: string } & Record<string, string | string[]>,
 ): Promise<Page> {
   const form = formsOf(page).findIndex(({ action }) => action.pathname === to)
-  assert.ok(form >= 0, `no form to ${to} on ${page.url.href}: ${formsOf(page).map(({ action }) => action.pathname)}`)
+  assert.ok(form >= 0, `no form to ${to} on ${page.url.href}: ${formPaths(page).join(', ')}`)
   return person.browser.submit(page, values, { form })
 }
 

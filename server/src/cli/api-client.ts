@@ -28,6 +28,8 @@ export function openApiClient(env: Readonly<Record<string, string | undefined>>)
   const base = readBase(env['SALLYPORT_URL'] || defaultUrl)
   const key = env['SALLYPORT_KEY']
   if (!key) throw new Refusal(`set SALLYPORT_KEY to an operator key: make one at ${base.origin}/you`)
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw new Refusal('SALLYPORT_KEY is not an operator key: copy it whole, and nothing else')
   const port = base.port || (base.protocol === 'https:' ? '443' : '80')
   const dialer = openDialer({ allowPrivate: [`${base.hostname}:${port}`] })
 

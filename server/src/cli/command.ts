@@ -12,10 +12,10 @@ export interface FlagSpec {
 
 /** What was given to a command. Texts that may be absent are; switches are there or not. */
 export class Given {
-  readonly #flags: Readonly<Record<string, unknown>>
+  readonly #flags: Readonly<Record<string, string | boolean | undefined>>
   readonly args: readonly string[]
 
-  constructor(flags: Readonly<Record<string, unknown>>, args: readonly string[]) {
+  constructor(flags: Readonly<Record<string, string | boolean | undefined>>, args: readonly string[]) {
     this.#flags = flags
     this.args = args
   }
@@ -68,7 +68,7 @@ export function command<Result>(spec: CommandSpec<Result>): Command<CommandConte
   return buildCommand<Record<string, never>, string[]>({
     docs: { brief: spec.brief },
     parameters: parameters as never,
-    async func(flags: Record<string, unknown>, ...args: string[]): Promise<Error | void> {
+    async func(flags: Record<string, string | boolean | undefined>, ...args: string[]): Promise<Error | void> {
       const given = new Given(flags, args)
       try {
         const result = await spec.run(given)

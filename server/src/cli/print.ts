@@ -1,7 +1,10 @@
 import { visible } from '../base/visible.ts'
 
+/** What stands in a column: nothing is shown as nothing. */
+export type Cell = string | number | undefined
+
 /** Lays out rows in columns, as wide as their longest cell; whatever a terminal would obey is made visible. */
-export function columns(head: readonly string[], rows: readonly (readonly unknown[])[]): string {
+export function columns(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const shown = rows.map((row) => row.map((cell) => visible(cell === undefined ? '' : String(cell))))
   const widths = head.map((title, at) => Math.max(title.length, ...shown.map((row) => row[at]!.length)))
   const line = (cells: readonly string[]) =>
@@ -13,7 +16,7 @@ export function columns(head: readonly string[], rows: readonly (readonly unknow
 }
 
 /** Lays out names and values, one a line. */
-export function facts(pairs: readonly (readonly [string, unknown])[]): string {
+export function facts(pairs: readonly (readonly [string, string | number])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length))
   return pairs.map(([name, value]) => `${`${name}:`.padEnd(width + 2)} ${visible(String(value))}`).join('\n')
 }

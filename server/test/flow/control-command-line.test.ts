@@ -43,6 +43,10 @@ test('every failure is one clear line and a code: 1 for what was refused, 2 for 
   const env = { SALLYPORT_URL: house.origin }
   assert.match((await runCommand(['status'], env)).err, /set SALLYPORT_KEY .*\/you\n$/)
   assert.match((await runCommand(['status'], { ...env, SALLYPORT_KEY: 'spk_x' })).err, /operator key is not accepted/)
+  assert.match(
+    (await runCommand(['status'], { ...env, SALLYPORT_KEY: 'spk_…' })).err,
+    /is not an operator key: copy it/,
+  )
   const plain = { SALLYPORT_URL: 'http://gateway.example.com', SALLYPORT_KEY: 'spk_x' }
   assert.match((await runCommand(['status'], plain)).err, /must start with https/)
 })

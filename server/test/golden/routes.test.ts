@@ -43,7 +43,7 @@ test('of a running house, every address keeps out who may not take it', async (t
 
   await t.test('a cookie is no key: the API does not know who is signed in', async () => {
     for (const route of routes.filter(({ path, guard }) => path.startsWith('/api/') && guard !== 'public')) {
-      assert.equal((await ask(house, route, cookieOf(nobody))).status, 401, route.path)
+      assert.equal((await ask(house, route, { headers: cookieOf(nobody) })).status, 401, route.path)
     }
   })
 
@@ -51,24 +51,24 @@ test('of a running house, every address keeps out who may not take it', async (t
     const guarded = routes.filter(({ guard }) => ['administrator', 'owner', 'holder'].includes(guard))
     assert.ok(guarded.length > 30)
     for (const route of guarded) {
-      const answer = await ask(house, route, await proofOf({ route, person: nobody, key }), bodyFor(route))
+      const answer = await ask(house, route, { headers: await proofOf({ route, person: nobody, key }), body: bodyFor(route) })
       assert.equal(answer.status, 403, `${route.method} ${route.path}: ${await answer.text()}`)
     }
   })
 
   await t.test('a nobody cannot see or answer the approvals of others', async () => {
     for (const route of routes.filter(({ guard }) => guard === 'party' || guard === 'approver')) {
-      const answer = await ask(house, route, await proofOf({ route, person: nobody, key }), bodyFor(route))
+      const answer = await ask(house, route, { headers: await proofOf({ route, person: nobody, key }), body: bodyFor(route) })
       assert.equal(answer.status, 404, route.path)
     }
   })
 
   await t.test('a form without the token of this browser, or from another site, is refused', async () => {
     for (const route of routes.filter(({ method, path }) => method === 'POST' && !path.startsWith('/api/'))) {
-      const without = await ask(house, route, { ...cookieOf(nobody), 'sec-fetch-site': 'same-origin' })
+      const without = await ask(house, route, { headers: { ...cookieOf(nobody), 'sec-fetch-site': 'same-origin' } })
       assert.equal(without.status, 403, route.path)
       const elsewhere = { ...(await proofOf({ route, person: nobody, key })), 'sec-fetch-site': 'cross-site' }
-      assert.equal((await ask(house, route, elsewhere, bodyFor(route))).status, 403, route.path)
+      assert.equal((await ask(house, route, { headers: elsewhere, body: bodyFor(route) })).status, 403, route.path)
     }
   })
 
@@ -121,21 +121,24 @@ function bodyFor(route: Route): Record<string, unknown> {
 function ask(
   house: House,
   route: { method?: string; path: string },
-  headers: Record<string, string> = {},
-  body: Record<string, unknown> = {},
+  sent: { headers?: Record<string, string>; body?: Record<string, unknown> } = {},
 ): Promise<Response> {
-  const { 'x-csrf': csrf, ...sent } = headers
+  const { headers: { 'x-csrf': csrf, ...headers } = {}, body = {} } = sent
   const url = house.origin + route.path.replaceAll(/\{\w+\}/g, 'x')
-  if (route.method !== 'POST') return fetch(url, { headers: sent, redirect: 'manual' })
+  if (route.method !== 'POST') return fetch(url, { headers, redirect: 'manual' })
   const api = route.path.startsWith('/api/')
-  const form = new URLSearchParams({ ...(csrf && { csrf }) })
-  for (const [name, value] of Object.entries(body)) if (!Array.isArray(value)) form.append(name, String(value))
-  if ('digests' in body) form.append('accept', `${'a'.repeat(64)} x`)
-  if ('approve' in body) form.append('answer', 'approve')
   return fetch(url, {
     method: 'POST',
     redirect: 'manual',
-    headers: { ...sent, 'content-type': api ? 'application/json' : 'application/x-www-form-urlencoded' },
-    body: api ? JSON.stringify(body) : form,
+    headers: { ...headers, 'content-type': api ? 'application/json' : 'application/x-www-form-urlencoded' },
+    body: api ? JSON.stringify(body) : formOf(body, csrf),
   })
+}
+
+function formOf(body: Record<string, unknown>, csrf: string | undefined): URLSearchParams {
+  const form = new URLSearchParams({ ...(csrf && { csrf }) })
+  for (const [name, value] of Object.entries(body)) if (typeof value === 'string') form.append(name, value)
+  if ('digests' in body) form.append('accept', `${'a'.repeat(64)} x`)
+  if ('approve' in body) form.append('answer', 'approve')
+  return form
 }

@@ -77,27 +77,22 @@ function forRequester(view: ApprovalView, facts: Facts): Html {
 function outcome(approval: Approval, { names, now }: Facts): Html {
   const by = person(names.get(approval.answeredBy ?? ''))
   const why = approval.reason === undefined ? '' : html`<br />“${visible(approval.reason)}”`
-  switch (approval.state) {
-    case 'pending':
-      return html`<p class="notice">
-        It waits for somebody else to decide: a request is never answered by who made it. It ends
-        ${distance(approval.expiresAt, now)}.
-      </p>`
-    case 'approved':
-      return html`<p class="notice good">
-        Approved by ${by}. The same call may be made once; this ends ${distance(approval.expiresAt, now)}. ${why}
-      </p>`
-    case 'denied':
-      return html`<p class="notice bad">Denied by ${by}. ${why}</p>`
-    case 'spent':
-      return html`<p class="notice good">Approved by ${by}, and used ${instant(approval.spentAt)}. ${why}</p>`
-    case 'expired':
-      return html`<p class="notice warn">Its time is over. The client may ask again by making the call again.</p>`
-    case 'cancelled':
-      return html`<p class="notice warn">
-        Cancelled: what it rested on (the grant, the right, the tool or the upstream) was withdrawn.
-      </p>`
+  const told: Record<Approval['state'], Html> = {
+    pending: html`<p class="notice">
+      It waits for somebody else to decide: a request is never answered by who made it. It ends
+      ${distance(approval.expiresAt, now)}.
+    </p>`,
+    approved: html`<p class="notice good">
+      Approved by ${by}. The same call may be made once; this ends ${distance(approval.expiresAt, now)}. ${why}
+    </p>`,
+    denied: html`<p class="notice bad">Denied by ${by}. ${why}</p>`,
+    spent: html`<p class="notice good">Approved by ${by}, and used ${instant(approval.spentAt)}. ${why}</p>`,
+    expired: html`<p class="notice warn">Its time is over. The client may ask again by making the call again.</p>`,
+    cancelled: html`<p class="notice warn">
+      Cancelled: what it rested on (the grant, the right, the tool or the upstream) was withdrawn.
+    </p>`,
   }
+  return told[approval.state]
 }
 
 function call(approval: Approval, { names, tool, client, now }: Facts): Html {

@@ -124,22 +124,23 @@ function table(entries: readonly { seq: number; entry: Entry }[], names: Readonl
 
 /** One line about an entry. */
 export function what(entry: Entry, names: ReadonlyMap<string, Principal> = new Map()): Html {
-  switch (entry.kind) {
-    case 'intent':
-      return html`call of <strong>${visible(entry.tool)}</strong> on ${entry.upstream} ${effectBadge(entry.effect)}`
-    case 'outcome':
-      return html`outcome <span class="badge ${tones[entry.status]}">${entry.status}</span>
-        <a class="small" href="/ledger?call=${entry.callId}">its call</a>`
-    case 'denial':
-      return html`refused: ${visible(entry.tool ?? '')} on ${visible(entry.upstream)}
-        <span class="badge bad">${entry.reason}</span>`
-    case 'login':
-      return html`sign-in through ${visible(entry.provider)}
-        <span class="badge ${tones[entry.status]}">${entry.status}</span>`
-    case 'change':
-      return html`${visible(entry.what.replaceAll('_', ' ').replace('.', ' '))}
-        <span class="muted small">${visible(names.get(entry.about.id ?? '')?.name ?? entry.about.id ?? '')}</span>`
+  if (entry.kind === 'intent') {
+    return html`call of <strong>${visible(entry.tool)}</strong> on ${entry.upstream} ${effectBadge(entry.effect)}`
   }
+  if (entry.kind === 'outcome') {
+    return html`outcome <span class="badge ${tones[entry.status]}">${entry.status}</span>
+      <a class="small" href="/ledger?call=${entry.callId}">its call</a>`
+  }
+  if (entry.kind === 'denial') {
+    return html`refused: ${visible(entry.tool ?? '')} on ${visible(entry.upstream)}
+      <span class="badge bad">${entry.reason}</span>`
+  }
+  if (entry.kind === 'login') {
+    return html`sign-in through ${visible(entry.provider)}
+      <span class="badge ${tones[entry.status]}">${entry.status}</span>`
+  }
+  return html`${visible(entry.what.replaceAll('_', ' ').replace('.', ' '))}
+    <span class="muted small">${visible(names.get(entry.about.id ?? '')?.name ?? entry.about.id ?? '')}</span>`
 }
 
 // These name a principal; the names of others say more than their ids would.
