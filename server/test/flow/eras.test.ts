@@ -13,10 +13,12 @@ const modernMeta = { [version]: '2026-07-28', [capabilities]: {} }
 const clients = ['2025-06-18', '2025-11-25', '2026-07-28'] as const
 const upstreams = ['legacy', 'modern'] as const
 
-/** A request as a client of this revision makes it. */
-function ask(agent: Agent, revision: string, method: string, params: Record<string, unknown> = {}): Promise<Answer> {
-  if (revision === '2026-07-28') return agent.modern(method, params)
-  return agent.rpc(method, params, { headers: { 'mcp-protocol-version': revision } })
+/** Requests as a client of this revision makes them. */
+function speak(agent: Agent, revision: string) {
+  return (method: string, params: Record<string, unknown> = {}): Promise<Answer> =>
+    revision === '2026-07-28'
+      ? agent.modern(method, params)
+      : agent.rpc(method, params, { headers: { 'mcp-protocol-version': revision } })
 }
 
 async function open(t: TestContext, era: 'legacy' | 'modern' = 'legacy') {
@@ -32,7 +34,7 @@ for (const era of upstreams) {
       const { agent, fake } = await open(t, era)
       const modern = revision === '2026-07-28'
       const greeting = modern
-        ? await ask(agent, revision, 'server/discover')
+        ? await speak(agent, revision)('server/discover')
         : await agent.rpc('initialize', {
             protocolVersion: revision,
             capabilities: {},
@@ -54,7 +56,7 @@ for (const era of upstreams) {
       }
       assert.equal(greeting.headers.get('mcp-session-id'), null)
 
-      const listed = await ask(agent, revision, 'tools/list')
+      const listed = await speak(agent, revision)('tools/list')
       const names = (listed.result['tools'] as { name: string }[]).map((tool) => tool.name)
       assert.ok(names.includes('read_note') && names.includes('delete_note'), names.join())
       assert.deepEqual(
@@ -62,7 +64,7 @@ for (const era of upstreams) {
         modern ? ['complete', 'private', 0] : [undefined, undefined, undefined],
       )
 
-      const called = await ask(agent, revision, 'tools/call', { name: 'read_note', arguments: { id: 'n1' } })
+      const called = await speak(agent, revision)('tools/call', { name: 'read_note', arguments: { id: 'n1' } })
       assert.equal(called.status, 200, JSON.stringify(called.message))
       assert.equal(textOf(called), '{"id":"n1"}')
       assert.equal(called.result['resultType'], modern ? 'complete' : undefined)
@@ -76,8 +78,8 @@ for (const era of upstreams) {
 
 test('a legacy client may ping, a modern one has no such method', async (t) => {
   const { agent, nothingPassed } = await open(t)
-  assert.deepEqual((await ask(agent, '2025-11-25', 'ping')).message['result'], {})
-  const modern = await ask(agent, '2026-07-28', 'ping')
+  assert.deepEqual((await speak(agent, '2025-11-25')('ping')).message['result'], {})
+  const modern = await speak(agent, '2026-07-28')('ping')
   assert.deepEqual([modern.status, modern.error?.code], [404, -32601])
   nothingPassed()
 })
@@ -92,13 +94,13 @@ test('a method that is not served is an error in the words of the era, and reach
     'tools/Call',
     'x',
   ]) {
-    const legacy = await ask(agent, '2025-11-25', method)
+    const legacy = await speak(agent, '2025-11-25')(method)
     assert.deepEqual([legacy.status, legacy.error?.code], [200, -32601], method)
-    const modern = await ask(agent, '2026-07-28', method)
+    const modern = await speak(agent, '2026-07-28')(method)
     assert.deepEqual([modern.status, modern.error?.code], [404, -32601], method)
   }
-  assert.equal((await ask(agent, '2026-07-28', 'initialize')).error?.code, -32601)
-  assert.equal((await ask(agent, '2025-11-25', 'server/discover')).error?.code, -32601)
+  assert.equal((await speak(agent, '2026-07-28')('initialize')).error?.code, -32601)
+  assert.equal((await speak(agent, '2025-11-25')('server/discover')).error?.code, -32601)
   nothingPassed()
 })
 

@@ -9,7 +9,8 @@ const clients = 8
 const rounds = 60
 
 /** A call with an id that all clients use at the same time, and a canary of its own. */
-async function callOnce(agent: Agent, id: number | string, canary: string, modern: boolean): Promise<void> {
+async function callOnce(agent: Agent, of: { id: number | string; canary: string; modern: boolean }): Promise<void> {
+  const { id, canary, modern } = of
   const meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientCapabilities': {},
@@ -40,7 +41,7 @@ for (const fake of [{ era: 'legacy' }, { era: 'legacy', sessions: true }, { era:
       agents.map(async ({ agent, name, modern }) => {
         for (let round = 0; round < rounds; round += 4) {
           // The same four ids for everybody, several under way at once.
-          await Promise.all([0, 1, 2, 3].map((n) => callOnce(agent, n, `${name}-${round + n}`, modern)))
+          await Promise.all([0, 1, 2, 3].map((n) => callOnce(agent, { id: n, canary: `${name}-${round + n}`, modern })))
         }
       }),
     )
@@ -72,15 +73,14 @@ function assertOwnSessions(journal: { headers: Record<string, unknown>; message:
 test('the same id twice at once on one token is two calls with two answers', async (t) => {
   const { house } = await openFakeHouse(t, { fake: { sessions: true } })
   const { agent } = await connectAll(house)
-  await Promise.all(['a', 'b', 'c', 'd'].map((canary) => callOnce(agent, 1, canary, false)))
+  await Promise.all(['a', 'b', 'c', 'd'].map((canary) => callOnce(agent, { id: 1, canary, modern: false })))
 })
 
 test('ids keep their type, and odd ones come back as they were', async (t) => {
   const { house } = await openFakeHouse(t, { fake: { sessions: true } })
   const { agent } = await connectAll(house)
   for (const id of [0, -1, 9_007_199_254_740_991, '0', '', 'é"\\\n', ' ', '__proto__', 'x'.repeat(256)]) {
-    await callOnce(agent, id, 'n1', false)
-    await callOnce(agent, id, 'n1', true)
+    for (const modern of [false, true]) await callOnce(agent, { id, canary: 'n1', modern })
   }
 })
 

@@ -157,9 +157,9 @@ function linkOf(result: { _meta?: Record<string, unknown> | undefined }): string
   return approval.url
 }
 
-async function approve(house: House, by: Person, url: string, yes = true): Promise<void> {
-  const answer = { by: by.principal.id, id: url.split('/').at(-1)!, approve: yes, reason: 'looked at it' }
-  await house.rooms.approvals.answer(answer)
+async function decide(by: Person, url: string, approve = true): Promise<void> {
+  const answer = { by: by.principal.id, id: url.split('/').at(-1)!, approve, reason: 'looked at it' }
+  await by.house.rooms.approvals.answer(answer)
 }
 
 for (const era of ['legacy', 'modern'] as const) {
@@ -260,7 +260,7 @@ for (const upstream of ['legacy', 'modern'] as const) {
       async onUrl(url) {
         assert.deepEqual(fake.calls, [], 'nothing happened before')
         opened.push(url)
-        await approve(house, bo, url)
+        await decide(bo, url)
       },
     }
     const { client } = await connect(house, ana, wish)
@@ -276,7 +276,7 @@ test('a modern SDK client whose approver says no, or nothing, gets a result that
   const { house, fake } = await openFakeHouse(t)
   const bo = await house.person('bo', ['desk/delete_note:approve'])
   const ana = await house.person('ana', ['desk/delete_note'])
-  const onUrl = async (url: string) => (answers.shift() === 'no' ? approve(house, bo, url, false) : undefined)
+  const onUrl = async (url: string) => (answers.shift() === 'no' ? decide(bo, url, false) : undefined)
   const answers = ['no', 'nothing']
   const { client } = await connect(house, ana, { upstream: 'desk', era: 'modern', tools: 'all', onUrl })
   t.after(() => client.close())
@@ -307,7 +307,7 @@ for (const era of ['legacy', 'modern'] as const) {
     const held = await call()
     assert.equal(held.isError, true)
     assert.match(readFileSync(file, 'utf8'), /canary-7/)
-    await approve(house, bo, linkOf(held))
+    await decide(bo, linkOf(held))
     assert.equal((await call()).isError ?? false, false)
     assert.doesNotMatch(readFileSync(file, 'utf8'), /canary-7/)
     assert.equal((await call()).isError, true, 'the approval is used up')

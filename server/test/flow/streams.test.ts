@@ -11,12 +11,12 @@ import { textOf, type Agent } from '../house.ts'
 const version = 'io.modelcontextprotocol/protocolVersion'
 const modernMeta = { [version]: '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} }
 
-function streamCall(agent: Agent, era: 'legacy' | 'modern', name: string, id: number | string = 7) {
+function streamCall(agent: Agent, era: 'legacy' | 'modern', name: string) {
   const meta = { progressToken: 'p-1', ...(era === 'modern' && modernMeta) }
   const params = { name, arguments: {}, _meta: meta }
   const mirrors = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name }
   return EventReader.open(agent, {
-    body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
+    body: JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params }),
     headers: era === 'modern' ? mirrors : { 'mcp-protocol-version': '2025-11-25' },
   })
 }
