@@ -138,8 +138,8 @@ type MiddleParts = Pick<Rooms, 'store' | 'feed' | 'vault' | 'ledger'> & {
 async function openMiddle(parts: MiddleParts) {
   const inventory: Inventory = openInventory({
     ...parts,
-    onWithdraw: async (tx, { upstream, tool, retired }) => {
-      await approvals.cancelFor(tx, { upstream, ...(tool !== undefined && { tool }) })
+    onWithdraw: async (tx, { upstream, tool, principalId, retired }) => {
+      await approvals.cancelFor(tx, { upstream, ...(tool && { tool }), ...(principalId && { principalId }) })
       if (retired) await oauth.revokeGrantsWithin(tx, { upstream }, 'the upstream was retired')
     },
   })

@@ -18,7 +18,7 @@ export interface InventoryRoom {
   /** What was recorded, oldest first. */
   changes(): Promise<Extract<Entry, { kind: 'change' }>[]>
   /** What was told to end, in the transaction of a withdrawal. */
-  ended: { upstream: string; tool?: string | undefined; retired: boolean }[]
+  ended: { upstream: string; tool?: string | undefined; principalId?: string | undefined; retired: boolean }[]
 }
 
 export const learnt: Learnt = {
@@ -58,8 +58,8 @@ export async function openInventoryRoom(t: TestContext): Promise<InventoryRoom> 
     store,
     ledger,
     clock,
-    onWithdraw: async (_tx, { upstream, tool, retired }) => {
-      ended.push({ upstream, tool, retired })
+    onWithdraw: async (_tx, { upstream, tool, principalId, retired }) => {
+      ended.push({ upstream, tool, retired, ...(principalId && { principalId }) })
     },
   })
   async function changes() {

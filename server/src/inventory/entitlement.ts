@@ -96,11 +96,13 @@ async function requireTool(tx: Handle, of: { right: Right; upstream: string; too
 /**
  * Ends an entitlement at once.
  *
+ * @param alongside what ends with a right to use a tool, in the same transaction: approvals of calls of it.
  * @throws {Fault} `inventory.last_administrator`: somebody must be able to administer.
  */
 export async function revokeEntitlement(
   rooms: EntitlementRooms,
   step: { by: string; id: string; reason: string },
+  alongside: (tx: Handle, ended: Entitlement) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const reason = readReason(step.reason)
   const entitlement = await findEntitlement(rooms.store, step.id)
@@ -119,6 +121,7 @@ export async function revokeEntitlement(
       if (!(await revokeStored(tx, step.id, rooms.clock.now()))) {
         throw new Fault('inventory.nothing_to_do', 'this entitlement has ended already')
       }
+      if (right === 'use') await alongside(tx, entitlement)
     },
   )
 }

@@ -174,6 +174,7 @@ test('an entitlement is for one tool, until its end, and is not given twice', as
   }
   assert.equal(await held('a'), undefined)
   assert.ok(await held('b'))
+  assert.deepEqual(room.ended.at(-1), { upstream: 'crm', tool: 'a', principalId: 'ana', retired: false })
 })
 
 test('who owns a tool may approve calls of it, and so may who is entitled to, while they are active', async (t) => {

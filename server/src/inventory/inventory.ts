@@ -21,13 +21,23 @@ import {
 } from './tool.ts'
 import { preloadUpstream, proposeUpstream, setCeiling, setUpstreamOwner, stepUpstream } from './upstream.ts'
 
+/** What can be used no more: an upstream, one tool of it, or one tool by one principal. */
+export interface Withdrawal {
+  upstream: string
+  tool?: string
+  principalId?: string
+  by: string
+  /** Whether it is for good. */
+  retired: boolean
+}
+
 /** The rooms that the inventory needs. */
 export interface InventoryRooms {
   store: Store
   ledger: Ledger
   clock: Clock
-  /** What ends when an upstream is retired or a tool withdrawn: run in the same transaction. */
-  onWithdraw: (tx: Handle, what: { upstream: string; tool?: string; by: string; retired: boolean }) => Promise<void>
+  /** What ends when a right to use something is withdrawn: run in the same transaction. */
+  onWithdraw: (tx: Handle, what: Withdrawal) => Promise<void>
 }
 
 /** What is governed: upstreams, their tools, and who may use them. */
@@ -75,7 +85,11 @@ export function openInventory(rooms: InventoryRooms) {
     allowArgument: bind(rooms, allowArgument),
 
     entitle: bind(rooms, entitle),
-    revokeEntitlement: bind(rooms, revokeEntitlement),
+    /** @see revokeEntitlement; approvals of calls that it carried end with it. */
+    revokeEntitlement: (step: Parameters<typeof revokeEntitlement>[1]) =>
+      revokeEntitlement(rooms, step, (tx, { principalId, upstream, tool }) =>
+        onWithdraw(tx, { upstream, tool, principalId, by: step.by, retired: false }),
+      ),
     listEntitlements: bind(rooms, findEntitlements),
     hasRight: bind(rooms, hasRight),
     /** Whether this principal may change the inventory and withdraw rights now. */
