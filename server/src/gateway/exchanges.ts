@@ -21,6 +21,7 @@ export interface Exchange extends Disposable {
 export class Exchanges {
   readonly #open = new Set<Exchange>()
   readonly #counts = new Map<string, number>()
+  readonly #arriving = new Map<string, number>()
   readonly #unsubscribe: () => void
   #checking: Promise<void> | undefined
   #again = false
@@ -45,7 +46,7 @@ export class Exchanges {
     stillHolds: () => Promise<boolean>,
   ): Exchange {
     // Counted where it is entered: nothing waits in between, so that no burst slips past the limit.
-    this.#requireRoom(of.caller)
+    requireRoom(this.#counts, of.caller)
     const ending = new AbortController()
     const exchange: Exchange = {
       caller: of.caller,
@@ -55,26 +56,24 @@ export class Exchanges {
       end: (why) => ending.abort(new Error(why)),
       stillHolds,
       [Symbol.dispose]: () => {
-        if (this.#open.delete(exchange)) this.#count(of.caller.principalId, -1)
+        if (this.#open.delete(exchange)) add(this.#counts, of.caller.principalId, -1)
       },
     }
     this.#open.add(exchange)
-    this.#count(of.caller.principalId, 1)
+    add(this.#counts, of.caller.principalId, 1)
     return exchange
   }
 
-  #requireRoom(caller: Caller): void {
-    if ((this.#counts.get(caller.principalId) ?? 0) < streamsPerPrincipalMax) return
-    throw new Fault(
-      'gateway.too_many_streams',
-      `cannot open one more: ${streamsPerPrincipalMax} calls and streams are open; wait or close one`,
-    )
-  }
-
-  #count(principalId: string, by: 1 | -1): void {
-    const count = (this.#counts.get(principalId) ?? 0) + by
-    if (count === 0) this.#counts.delete(principalId)
-    else this.#counts.set(principalId, count)
+  /**
+   * Takes a place for a message that is still being read, so that nobody fills the memory with bodies that never end;
+   * disposing of it gives it back. Counted apart from what is open: whose calls are all under way can still cancel one.
+   *
+   * @throws {Fault} `gateway.too_many_streams`
+   */
+  arrive({ caller }: { caller: Caller }): Disposable {
+    requireRoom(this.#arriving, caller)
+    add(this.#arriving, caller.principalId, 1)
+    return { [Symbol.dispose]: () => add(this.#arriving, caller.principalId, -1) }
   }
 
   /** Cancels the one open request of this grant with this id; does nothing where that is not exactly one. */
@@ -111,4 +110,18 @@ export class Exchanges {
 async function check(exchange: Exchange): Promise<void> {
   const holds = await exchange.stillHolds().catch(() => false)
   if (!holds) exchange.end('the right behind it was withdrawn')
+}
+
+function requireRoom(counts: ReadonlyMap<string, number>, { principalId }: Caller): void {
+  if ((counts.get(principalId) ?? 0) < streamsPerPrincipalMax) return
+  throw new Fault(
+    'gateway.too_many_streams',
+    `cannot open one more: ${streamsPerPrincipalMax} calls and streams are open; wait or close one`,
+  )
+}
+
+function add(counts: Map<string, number>, principalId: string, by: 1 | -1): void {
+  const count = (counts.get(principalId) ?? 0) + by
+  if (count === 0) counts.delete(principalId)
+  else counts.set(principalId, count)
 }

@@ -81,9 +81,14 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
     response.setHeader('allow', 'GET, POST')
     throw new Fault('gateway.method_not_allowed', 'only GET and POST are served here')
   }
-  const envelope = readEnvelope(request.headers, await readBody(request, bodyBytesMax))
+  const envelope = await readMessage(rooms, request, caller)
   seen.envelope = envelope
   await route(rooms, { caller, envelope, reply, signal: gone.signal, headers: request.headers })
+}
+
+async function readMessage(rooms: ServeRooms, request: IncomingMessage, caller: Caller): Promise<Envelope> {
+  using _place = rooms.exchanges.arrive({ caller })
+  return readEnvelope(request.headers, await readBody(request, bodyBytesMax))
 }
 
 interface Routed {

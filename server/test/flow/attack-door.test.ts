@@ -283,6 +283,31 @@ test('a body that is too large, or packed, is refused before it is read, and its
   }
 })
 
+test('one principal cannot fill the memory with bodies that never end, nor lock out another', async (t) => {
+  const here = await stand(t)
+  const { house, agent } = here
+  const bo = await (await house.person('bo', ['notes/*'])).connect('notes', 'all')
+  const begun = headOf(here, ['Content-Length: 4000000']) + ' '.repeat(1_000)
+  const sockets = await Promise.all(
+    Array.from({ length: 64 }, async () => {
+      const socket = connect(Number(new URL(house.origin).port), '127.0.0.1')
+      socket.on('error', () => undefined)
+      await new Promise((resolve) => socket.write(begun, resolve))
+      return socket
+    }),
+  )
+  t.after(() => sockets.forEach((socket) => socket.destroy()))
+  let status = 0
+  for (let tries = 0; status !== 429 && tries < 200; tries++)
+    ({ status } = await agent.call('read_note', { text: 'x' }))
+  assert.equal(status, 429)
+  assert.equal((await bo.call('read_note', { text: 'x' })).status, 200)
+  for (const socket of sockets) socket.destroy()
+  for (let tries = 0; status !== 200 && tries < 200; tries++)
+    ({ status } = await agent.call('read_note', { text: 'x' }))
+  assert.equal(status, 200)
+})
+
 test('numbers reach the upstream as they were judged, or not at all', async (t) => {
   const { upstream, agent } = await stand(t)
   const sendNumber = (number: string) =>
