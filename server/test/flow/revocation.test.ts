@@ -24,7 +24,6 @@ interface Withdrawal {
   streamsEnd: boolean
   /** What a renewal gets. */
   renewal: [status: number, error: string | undefined]
-  approvalDies: boolean
 }
 
 const by = 'set-up'
@@ -37,7 +36,6 @@ const withdrawals: Record<string, Withdrawal> = {
     reason: 'grant.revoked',
     streamsEnd: true,
     renewal: [400, 'invalid_grant'],
-    approvalDies: true,
   },
   'the client': {
     does: ({ house, agent }) => house.rooms.oauth.revokeClient({ by, id: agent.client, reason }),
@@ -45,7 +43,6 @@ const withdrawals: Record<string, Withdrawal> = {
     reason: 'client.revoked',
     streamsEnd: true,
     renewal: [401, 'invalid_client'],
-    approvalDies: true,
   },
   'the principal': {
     does: ({ house, person }) => house.rooms.identity.disablePrincipal({ by, id: person.principal.id, reason }),
@@ -53,7 +50,6 @@ const withdrawals: Record<string, Withdrawal> = {
     reason: 'principal.disabled',
     streamsEnd: true,
     renewal: [400, 'invalid_grant'],
-    approvalDies: true,
   },
   'the upstream, for a while': {
     does: ({ house }) => house.rooms.inventory.stepUpstream({ by, name: 'desk', to: 'suspended', reason }),
@@ -61,7 +57,6 @@ const withdrawals: Record<string, Withdrawal> = {
     reason: 'upstream.not_approved',
     streamsEnd: true,
     renewal: [400, 'invalid_target'],
-    approvalDies: true,
   },
   'the upstream, for good': {
     does: ({ house }) => house.rooms.inventory.stepUpstream({ by, name: 'desk', to: 'retired', reason }),
@@ -69,7 +64,6 @@ const withdrawals: Record<string, Withdrawal> = {
     reason: 'grant.revoked',
     streamsEnd: true,
     renewal: [400, 'invalid_grant'],
-    approvalDies: true,
   },
   'every tool': {
     async does({ house }) {
@@ -81,7 +75,6 @@ const withdrawals: Record<string, Withdrawal> = {
     reason: 'tool.withheld',
     streamsEnd: false,
     renewal: [200, undefined],
-    approvalDies: true,
   },
   'every entitlement': {
     async does({ house, person }) {
@@ -93,7 +86,6 @@ const withdrawals: Record<string, Withdrawal> = {
     reason: 'tool.unknown',
     streamsEnd: false,
     renewal: [200, undefined],
-    approvalDies: false,
   },
 }
 
@@ -168,17 +160,14 @@ for (const [what, expected] of Object.entries(withdrawals)) {
     }
   })
 
-  test(`withdrawing ${what}: ${expected.approvalDies ? 'pending approvals die' : 'pending approvals carry nothing'}`, async (t) => {
+  test(`withdrawing ${what}: pending approvals die`, async (t) => {
     const scene = await openScene(t)
     const { house, agent, fake, approvalId } = scene
     const bo = await house.person('bo', ['desk/delete_note:approve'])
     await expected.does(scene)
     const answer = { by: bo.principal.id, id: approvalId, approve: true, reason: 'looked at it' }
-    const answered = house.rooms.approvals.answer(answer)
-    if (expected.approvalDies) {
-      await assert.rejects(answered, { code: 'approval.already_answered' })
-      assert.equal((await house.rooms.approvals.get(approvalId)).state, 'cancelled')
-    } else await answered
+    await assert.rejects(house.rooms.approvals.answer(answer), { code: 'approval.already_answered' })
+    assert.equal((await house.rooms.approvals.get(approvalId)).state, 'cancelled')
     isRefused(await agent.call('delete_note', { id: 'n1' }), expected)
     assert.deepEqual(fake.calls, [])
   })
