@@ -1,0 +1,15 @@
+/** Answers the bench's questions about this process: CPU time so far, in microseconds, and the memory it holds. */
+export function serveUsage(first: string, close: () => Promise<void> = async () => undefined): void {
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage()
+    process.send!({ cpuMicroseconds: user + system, residentBytes: process.memoryUsage.rss() })
+  })
+  process.once('disconnect', () => void close().finally(() => process.exit(0)))
+  process.send!(first)
+}
+
+/** What `serveUsage` answers. */
+export interface Usage {
+  cpuMicroseconds: number
+  residentBytes: number
+}

@@ -1,0 +1,132 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { listTools } from '../../server/test/golden/list-tools.ts'
+import { type Agent, freePort, openHouse } from '../../server/test/house.ts'
+import type { Load, Loaded } from './load.ts'
+import { type Program, startProgram } from './programs.ts'
+import type { Usage } from './serve-usage.ts'
+
+/** One way to the upstream, and the process in the middle of it. */
+export interface Way {
+  name: 'direct' | 'bare proxy' | 'gateway'
+  url: string
+  /** Headers of the clients; they may change when tokens are renewed. */
+  headers(): Record<string, string>[]
+  /** The process whose CPU is counted. */
+  process: Program
+}
+
+/** Everything that a bench of the call path needs, each part in a process of its own. */
+export interface Stage {
+  folder: string
+  ways: Way[]
+  /** Lets clients call for a while, and measures. */
+  measure(way: Way, load: Omit<Load, 'url' | 'headers'>): Promise<Measured>
+  /** Renews the tokens: they last five minutes. */
+  renew(): Promise<void>
+  close(): Promise<void>
+}
+
+/** One measurement. */
+export interface Measured extends Loaded {
+  callsPerSecond: number
+  cpuPerCall: number
+  residentMegabytes: number
+}
+
+/** A call of the modern era: what the client sends is what the upstream hears, nothing is translated on the way. */
+export function message(method: 'tools/call' | 'tools/list'): { message: string; headers: Record<string, string> } {
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const call = {
+    name: 'list_video_assets',
+    arguments: { limit: 5, page: '$n', live_stream_id: 'aA02skpHXoLrbQm49qIzAG6' },
+  }
+  const params = { ...(method === 'tools/call' ? call : {}), _meta: meta }
+  const headers = {
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': method,
+    ...(method === 'tools/call' && { 'mcp-name': call.name }),
+  }
+  return { message: JSON.stringify({ jsonrpc: '2.0', id: '$n', method, params }), headers }
+}
+
+/** Four people: one may hold 64 calls open, and nobody works at the edge of that. */
+const people = 4
+
+/**
+ * Sets the stage: the upstream with the tools of Mux, the bare proxy, and the gateway with everything on, its data on a
+ * real disk and each call with a token, a decision, and a durable intent and outcome.
+ *
+ * @param options `profile`: a folder for the CPU profile of the gateway, written when the stage is closed.
+ */
+export async function openStage(options: {
+  method: 'tools/call' | 'tools/list'
+  data?: string | undefined
+  profile?: string | undefined
+}): Promise<Stage> {
+  const folder = mkdtempSync(join(options.data ?? tmpdir(), 'sallyport-bench-'))
+  const toolsPath = join(folder, 'tools.json')
+  writeFileSync(toolsPath, JSON.stringify(await listTools('@mux/mcp/index.js', ['--tools=all'])))
+  const upstream = await startProgram('upstream', [toolsPath])
+  const proxy = await startProgram('bare-proxy', [upstream.first])
+  const { agents, configPath } = await setUp(folder, upstream.first)
+  if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true })
+  const profiling = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
+  const gateway = await startProgram('gateway', [configPath], profiling)
+  const load = await startProgram('load')
+  const { headers } = message(options.method)
+  const bearers = () => agents.map((one) => ({ ...headers, authorization: `Bearer ${one.tokens.access_token}` }))
+  return {
+    folder,
+    ways: [
+      { name: 'direct', url: upstream.first, headers: () => [headers], process: upstream },
+      { name: 'bare proxy', url: proxy.first, headers: () => [headers], process: proxy },
+      { name: 'gateway', url: `${gateway.first}/mcp/mux`, headers: bearers, process: gateway },
+    ],
+    async measure(way, of) {
+      const before = await way.process.ask<Usage>('usage')
+      const loaded = await load.ask<Loaded>({ ...of, url: way.url, headers: way.headers() })
+      const after = await way.process.ask<Usage>('usage')
+      if (loaded.failures > 0) throw new Error(`${loaded.failures} of ${loaded.calls} calls failed: ${way.name}`)
+      return {
+        ...loaded,
+        callsPerSecond: loaded.calls / loaded.seconds,
+        cpuPerCall: (after.cpuMicroseconds - before.cpuMicroseconds) / loaded.calls,
+        residentMegabytes: after.residentBytes / 2 ** 20,
+      }
+    },
+    async renew() {
+      for (const agent of agents) await agent.refresh()
+    },
+    async close() {
+      for (const program of [load, gateway, proxy, upstream]) await program.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+// People, rights and tokens are made in a house of this process, which is closed before the gateway starts on its data.
+async function setUp(folder: string, url: string): Promise<{ agents: Agent[]; configPath: string }> {
+  const [port, dataDir] = [await freePort(), join(folder, 'data')]
+  const house = await openHouse(undefined, { dataDir, port, reach: [url] })
+  const agents: Agent[] = []
+  try {
+    await house.httpUpstream('mux', url)
+    for (let i = 0; i < people; i++) {
+      const person = await house.person(`person ${i}`, ['mux/*'])
+      agents.push(await person.connect('mux', 'all'))
+    }
+  } finally {
+    await house.close()
+  }
+  const configPath = join(folder, 'sallyport.yaml')
+  const settings = { origin: house.origin, data: dataDir, egress: { allowPrivate: [new URL(url).host] } }
+  writeFileSync(configPath, JSON.stringify({ ...settings, log: { level: 'warn' } }))
+  return { agents, configPath }
+}

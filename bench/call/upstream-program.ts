@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { readText } from './read-text.ts'
+import { serveUsage } from './serve-usage.ts'
+
+// An MCP server of the modern era with the tools of a genuine one, that does as little as a server can: a page of assets.
+const [toolsPath] = process.argv.slice(2) as [string]
+const caching = { resultType: 'complete', ttlMs: 60_000, cacheScope: 'public' }
+const serverInfo = { name: 'bench', version: '1' }
+const assets = Array.from({ length: 5 }, (_, i) => ({
+  id: `asset-${i}-wKcmQMFdZoV4jE2v00sTkU5`,
+  status: 'ready',
+  duration: 23.857167,
+  created_at: '1690000000',
+  max_stored_resolution: 'HD',
+}))
+const results: Record<string, string> = {
+  'server/discover': JSON.stringify({
+    ...caching,
+    supportedVersions: ['2026-07-28'],
+    capabilities: { tools: {} },
+    _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
+  }),
+  'tools/list': JSON.stringify({ ...caching, tools: JSON.parse(readFileSync(toolsPath, 'utf8')) as unknown }),
+  'tools/call': JSON.stringify({
+    resultType: 'complete',
+    content: [{ type: 'text', text: JSON.stringify({ data: assets }) }],
+  }),
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { id, method } = JSON.parse(await readText(request)) as { id: number; method: string }
+  const text = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${results[method]!}}`
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text)
+}
+
+const server = createServer((request, response) => {
+  answer(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
+})
+server.keepAliveTimeout = 60_000
+server.listen(0, '127.0.0.1', () => serveUsage(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`))
