@@ -66,22 +66,9 @@ async function makeKey(page: Page, origin: string): Promise<string> {
   return /SALLYPORT_KEY=(\S+)/.exec(shown)![1]!
 }
 
-test('the first hour: a server of one’s own is proposed, reviewed, connected, asked, proven and withdrawn', async (t) => {
-  const address = await startNotes(t)
-  const house = await openHouse(t, { reach: [address] })
-  const desk = await openDesk(t)
-  const [{ page: ana }, { page: bo }] = [await desk.open(), await desk.open()]
-
-  // Two people
-  await join(ana, (await house.rooms.identity.firstAdministratorLink())!, { name: 'Ana Lima', login: 'ana' })
-  await ana.goto(`${house.origin}/people`)
-  await ana.getByText('Invite somebody').click()
-  await ana.getByLabel('Name', { exact: true }).fill('Bo Berg')
-  await ana.getByRole('checkbox', { name: /May administer/ }).check()
-  await ana.getByRole('button', { name: 'Make the link' }).click()
-  await join(bo, (await ana.locator('pre').innerText()).trim(), { login: 'bo' })
-
-  // Propose
+/** Steps 3 and 4: proposed by the one, reviewed and accepted by the other, with rights for both. */
+async function govern(of: { house: House; ana: Page; bo: Page; address: string }): Promise<void> {
+  const { house, ana, bo, address } = of
   await ana.goto(`${house.origin}/upstreams`)
   await ana.getByRole('link', { name: 'Propose an upstream' }).click()
   await ana.getByLabel('Name').fill('notes')
@@ -119,6 +106,24 @@ test('the first hour: a server of one’s own is proposed, reviewed, connected, 
   await ana.goto(`${house.origin}/people`)
   await ana.locator('main').getByRole('link', { name: 'Bo Berg' }).click()
   await giveRight(ana, 'approve: decide calls that others ask for', ['delete_note'])
+}
+
+test('the first hour: a server of one’s own is proposed, reviewed, connected, asked, proven and withdrawn', async (t) => {
+  const address = await startNotes(t)
+  const house = await openHouse(t, { reach: [address] })
+  const desk = await openDesk(t)
+  const [{ page: ana }, { page: bo }] = [await desk.open(), await desk.open()]
+
+  // Two people
+  await join(ana, (await house.rooms.identity.firstAdministratorLink())!, { name: 'Ana Lima', login: 'ana' })
+  await ana.goto(`${house.origin}/people`)
+  await ana.getByText('Invite somebody').click()
+  await ana.getByLabel('Name', { exact: true }).fill('Bo Berg')
+  await ana.getByRole('checkbox', { name: /May administer/ }).check()
+  await ana.getByRole('button', { name: 'Make the link' }).click()
+  await join(bo, (await ana.locator('pre').innerText()).trim(), { login: 'bo' })
+
+  await govern({ house, ana, bo, address })
 
   // Connect
   const client = await openClient(t, house)
