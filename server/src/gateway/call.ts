@@ -13,7 +13,7 @@ import type { Handle } from '../store/store.ts'
 import { replyHeld } from './approval-reply.ts'
 import { readArguments, type ReadArguments } from './arguments.ts'
 import type { Call, Judged } from './call-state.ts'
-import type { Exchanges } from './exchanges.ts'
+import type { Exchange, Exchanges } from './exchanges.ts'
 import type { FactSource, View } from './facts.ts'
 import type { Pool } from './pool.ts'
 import { denialOf, intentOf } from './record.ts'
@@ -73,16 +73,32 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
     return decide(rooms.facts.gather(now, held)).allow
   })
   const receipt = await recordIntent(rooms, call, { ...judged, decision })
-  // Until the last judgement is of the present state. Doubt is no: the intent must not stay without an outcome.
-  for (let at = decision.revision; at !== rooms.facts.revision;) {
-    at = rooms.facts.revision
-    if (await exchange.stillHolds().catch(() => false)) continue
+  if (!(await stillHolds(rooms.facts, exchange, { receipt, decision }))) {
     await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: 'not sent: the right was withdrawn' })
     throw new Fault('gateway.withdrawn', 'cannot call this tool: the right to it has just been withdrawn')
   }
   const { upstream } = view.catalogue!
   await relay(rooms, { call, exchange, receipt, upstream, request: requestOf(call, judged) })
   rooms.pool.watch(upstream)
+}
+
+// Every change that comes before the intent in the ledger counts, heard of or not; and the last judgement is of the present
+// state. Doubt is no: the intent must not stay without an outcome.
+async function stillHolds(
+  facts: FactSource,
+  exchange: Exchange,
+  { receipt, decision }: { receipt: Receipt; decision: Allow },
+): Promise<boolean> {
+  try {
+    await facts.hear(receipt.revision)
+    for (let at = decision.revision; at !== facts.revision;) {
+      at = facts.revision
+      if (!(await exchange.stillHolds())) return false
+    }
+    return true
+  } catch {
+    return false
+  }
 }
 
 function requireMirrors(call: Call, tool: CatalogueTool, args: ReadArguments): void {

@@ -53,6 +53,11 @@ export class FactSource {
     return this.#feed.revision
   }
 
+  /** Sees to it that `revision` has been heard of, whichever replica made it. */
+  async hear(revision: number): Promise<void> {
+    if (this.#feed.revision < revision) await this.#feed.catchUp()
+  }
+
   /**
    * The view of a caller, read at one revision.
    *

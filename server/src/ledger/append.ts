@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { Fault } from '../base/fault.ts'
 import { insertEntries, listOutcomes, type StoredEntry, takePositions } from '../store/entries.ts'
+import { getRevision } from '../store/revisions.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { type Entry, writeEntry } from './entry.ts'
 
@@ -12,6 +13,8 @@ const waitingMax = 4_096
 /** Where an entry came to stand. */
 export interface Appended {
   seq: number
+  /** Of intents: number of the policy state that all changes before this entry made, whichever replica made them. */
+  revision: number | undefined
 }
 
 /** How one append is waited for. */
@@ -24,7 +27,7 @@ interface Waiting {
 
 interface Item {
   entry: Omit<StoredEntry, 'seq'>
-  resolve(seq: number | undefined): void
+  resolve(appended: Appended | undefined): void
   reject(error: unknown): void
   abandoned: boolean
   again: boolean
@@ -35,10 +38,10 @@ export interface Appender {
   /**
    * Writes one entry, together with others that are waiting.
    *
-   * @returns its position; undefined for an outcome of a call that has its outcome.
+   * @returns where it stands; undefined for an outcome of a call that has its outcome.
    * @throws {Fault} `ledger.unavailable` if that is not confirmed in time, or too many wait.
    */
-  append(entry: Entry, waiting: Waiting): Promise<number | undefined>
+  append(entry: Entry, waiting: Waiting): Promise<Appended | undefined>
   /**
    * Writes one entry in a transaction of its own with `work`: both or neither. What `work` throws comes out unchanged.
    *
@@ -90,7 +93,7 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
         abandoned: false,
         again: waiting.again === true,
       }
-      const written = new Promise<number | undefined>((resolve, reject) => Object.assign(item, { resolve, reject }))
+      const written = new Promise<Appended | undefined>((resolve, reject) => Object.assign(item, { resolve, reject }))
       queue.push(item)
       draining ??= drain()
       return inTime(written, waiting, () => {
@@ -107,7 +110,7 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
         const result = await work(tx)
         await insertEntries(tx, [{ ...stored, seq }])
         await after?.(tx)
-        return { seq, result }
+        return { seq, revision: await revisionFor(tx, [stored]), result }
       })
       const tracked = written.then(
         () => onAppended(1),
@@ -131,7 +134,7 @@ function toStored(entry: Entry): Omit<StoredEntry, 'seq'> {
 
 async function writeBatch(store: Store, batch: Item[], onAppended: (count: number) => void): Promise<void> {
   try {
-    const seqs = await store.transaction(async (tx) => {
+    const { seqs, revision } = await store.transaction(async (tx) => {
       const first = await takePositions(tx, batch.length)
       const wanted = await withoutSecondOutcomes(tx, batch)
       const superfluous = batch.length - wanted.size
@@ -140,13 +143,19 @@ async function writeBatch(store: Store, batch: Item[], onAppended: (count: numbe
       const seqs = batch.map((item) => (wanted.has(item) ? next++ : undefined))
       const rows = batch.flatMap((item, i) => (seqs[i] === undefined ? [] : [{ ...item.entry, seq: seqs[i] }]))
       await insertEntries(tx, rows)
-      return seqs
+      return { seqs, revision: await revisionFor(tx, rows) }
     })
     onAppended(batch.length)
-    for (const [i, item] of batch.entries()) item.resolve(seqs[i])
+    for (const [i, item] of batch.entries())
+      item.resolve(seqs[i] === undefined ? undefined : { seq: seqs[i], revision })
   } catch (error) {
     for (const item of batch) item.reject(asUnavailable(error))
   }
+}
+
+/** Who holds the positions holds every change up: what is read here is the state that the entries follow. */
+async function revisionFor(tx: Handle, rows: readonly { kind: string }[]): Promise<number | undefined> {
+  return rows.some(({ kind }) => kind === 'intent') ? getRevision(tx) : undefined
 }
 
 /** Another replica may have taken this one for dead and given the outcome: then that one stands. */

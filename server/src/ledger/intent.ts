@@ -15,13 +15,22 @@ export class Receipt {
   readonly seq: number
   /** Instant of the intent, epoch milliseconds. */
   readonly at: number
+  /**
+   * Number of the policy state at the intent: of all changes that come before it in the ledger, whichever replica made
+   * them. Who decided at an earlier state must decide once more.
+   */
+  readonly revision: number
 
   /** For `recordIntent` alone: whoever else calls it throws. */
-  constructor(key: typeof made, { callId, seq, at }: { callId: string; seq: number; at: number }) {
+  constructor(
+    key: typeof made,
+    { callId, seq, at, revision }: { callId: string; seq: number; at: number; revision: number },
+  ) {
     if (key !== made) throw new TypeError('only the ledger makes receipts')
     this.callId = callId
     this.seq = seq
     this.at = at
+    this.revision = revision
   }
 
   /**
@@ -53,11 +62,11 @@ export async function recordIntent(
   const withinMs = times.recordMs
   underWay.add(callId)
   try {
-    const seq =
+    const appended =
       alongside === undefined
         ? await appender.append(entry, { withinMs })
-        : (await appender.appendWith(entry, { work: alongside }, { withinMs })).seq
-    return new Receipt(made, { callId, seq: seq!, at })
+        : await appender.appendWith(entry, { work: alongside }, { withinMs })
+    return new Receipt(made, { callId, seq: appended!.seq, at, revision: appended!.revision! })
   } catch (error) {
     // Nothing was done, and nothing will be. Should the intent become durable all the same, recovery says so.
     underWay.delete(callId)

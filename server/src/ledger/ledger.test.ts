@@ -153,9 +153,9 @@ test('a change, its entry and the revision are one, and subscribers have heard w
 
 test('only the ledger makes receipts, and each takes one outcome', async (t) => {
   const { ledger } = await openHouse(t)
-  assert.throws(() => new Receipt(Symbol('forged') as never, { callId: 'x', seq: 1, at: 1 }), TypeError)
+  assert.throws(() => new Receipt(Symbol('forged') as never, { callId: 'x', seq: 1, at: 1, revision: 0 }), TypeError)
   await assert.rejects(
-    ledger.recordOutcome({ callId: 'x', seq: 1, at: 1 } as unknown as Receipt, { status: 'success' }),
+    ledger.recordOutcome({ callId: 'x', seq: 1, at: 1, revision: 0 } as unknown as Receipt, { status: 'success' }),
     TypeError,
   )
   const receipt = await ledger.recordIntent(makeIntent())

@@ -23,12 +23,12 @@ export async function recordOutcome(
     callId: receipt.callId,
     intent: receipt.seq,
   } as const
-  const seq = await appender.append(entry, { withinMs: times.recordMs }).catch((error: unknown) => {
+  const appended = await appender.append(entry, { withinMs: times.recordMs }).catch((error: unknown) => {
     owed.push(entry)
     throw error
   })
   underWay.delete(receipt.callId)
-  if (seq === undefined) {
+  if (appended === undefined) {
     log.warn({ callId: receipt.callId, outcome }, 'another replica took this one for dead and recorded the outcome')
   }
 }

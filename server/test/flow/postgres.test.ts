@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openFakeMcpServer, type FakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { Agent, freePort, linkOf, openHouse, type House } from '../house.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
+import { sampleEntry } from '../sample-ledger.ts'
 
 // Several Sallyports on one PostgreSQL: one origin, one master key, one memory.
 
@@ -115,6 +118,11 @@ test('what is withdrawn at one ends at the other: calls, streams and pending app
   const hanging = agent.call('hang', {})
   await until('the call reached the upstream', async () => upstream.calls.some(({ name }) => name === 'hang'))
   await one.rooms.oauth.revokeGrant({ by: 'set-up', id: agent.grantId, reason })
+  // Not a moment later: the intent of a call comes after the end in the ledger that both write.
+  for (const { status } of await Promise.all(Array.from({ length: 5 }, () => agent.call('read_asset', {})))) {
+    assert.ok(status === 401 || status === 403, String(status))
+  }
+  assert.deepEqual(upstream.calls, [{ name: 'hang', arguments: {} }])
   await stream.text()
   assert.equal((await hanging).status, 403)
   await until('the next call is refused', async () => (await agent.call('read_asset', {})).status === 401)
@@ -123,6 +131,27 @@ test('what is withdrawn at one ends at the other: calls, streams and pending app
   assert.equal(upstream.calls.length, before)
   assert.equal((await two.rooms.approvals.get(held.split('/').at(-1)!)).state, 'cancelled')
   assert.equal((await agent.refresh()).status, 400)
+})
+
+test('an intent knows of every change that stands before it in the ledger, whichever replica made it', async (t) => {
+  const { houses } = await openReplicas(t, 2)
+  const [one, two] = houses.map(({ rooms }) => rooms.ledger) as [Ledger, Ledger]
+  const sample = sampleEntry(0)
+  assert.ok(sample.kind === 'intent')
+  const { v: _version, at: _at, kind: _kind, ...intent } = sample
+  const change = { by: 'system', what: 'setting.set', about: { kind: 'setting', id: 'x' } } as const
+  const base = await one.recordIntent({ ...intent, callId: randomUUID() })
+  const receipts = await Promise.all(
+    Array.from({ length: 40 }, async (_, round) => {
+      if (round % 2 === 0) await one.recordChange(change, async () => undefined)
+      return two.recordIntent({ ...intent, callId: randomUUID() }, round % 3 === 0 ? async () => undefined : undefined)
+    }),
+  )
+  const entries = await one.listEntries({ after: base.seq, limit: 1_000 })
+  for (const { seq, revision } of receipts) {
+    const changes = entries.filter((placed) => placed.seq < seq && placed.entry.kind === 'change').length
+    assert.equal(revision, base.revision + changes)
+  }
 })
 
 test('no two changes at two replicas leave nobody who administers, or undo each other', async (t) => {
