@@ -95,8 +95,21 @@ export function openGateway(rooms: GatewayRooms): Gateway {
 function openConnection(rooms: GatewayRooms, upstream: Upstream, onListChanged: () => void): UpstreamConnection {
   const { clock, log, dispatcher } = rooms
   const spec = { name: upstream.name, launch: resolveLaunch(rooms, upstream), learnt: upstream.learnt }
-  const credential = () => rooms.openCredential(upstream.name)
+  const credential = remembered(() => rooms.openCredential(upstream.name))
   return kindsOfUpstream[upstream.launch.kind].open(spec, { clock, log, dispatcher, credential, onListChanged })
+}
+
+// The pool drops a connection with every change of its credential, so within its life one answer holds.
+function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined
+  return () => {
+    if (answer === undefined) {
+      const asked = ask()
+      answer = asked
+      asked.catch(() => (answer = undefined))
+    }
+    return answer
+  }
 }
 
 // What is started comes from the configuration or from the product, by name; never from a record that a form could write.
