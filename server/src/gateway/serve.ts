@@ -75,7 +75,9 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
 
   const caller = await rooms.oauth.verifyAccessToken(request.headers.authorization, rooms.oauth.resourceFor(upstream))
   const gone = new AbortController()
-  response.once('close', () => gone.abort(new Error('the client went away')))
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(new Error('the client went away'))
+  })
   if (request.method === 'GET') return openListening(rooms, { caller, reply, signal: gone.signal, envelope: undefined })
   if (request.method !== 'POST') {
     response.setHeader('allow', 'GET, POST')
