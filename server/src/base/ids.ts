@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes, randomUUID } from 'node:crypto'
 import type { Clock } from './clock.ts'
 
 /**
@@ -7,12 +7,9 @@ import type { Clock } from './clock.ts'
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7
  */
 export function makeId(clock: Clock): string {
-  const bytes = randomBytes(16)
-  bytes.writeUIntBE(clock.now(), 0, 6)
-  bytes[6] = (bytes[6]! & 0x0f) | 0x70
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = bytes.toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const time = clock.now().toString(16).padStart(12, '0')
+  // A UUIDv4 of the platform has its random bits and its variant where version 7 has them, and draws them in stock.
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
 
 /** Makes a secret of 256 random bits, base64url, for links and keys that are shown once and stored as `digestOf`. */
@@ -22,5 +19,5 @@ export function makeSecret(): string {
 
 /** The SHA-256 digest of a text or of bytes, in lower-case hexadecimal (64 characters). */
 export function digestOf(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex')
+  return hash('sha256', data)
 }

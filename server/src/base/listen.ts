@@ -107,10 +107,15 @@ export async function readBody(req: IncomingMessage, bytesMax: number): Promise<
         chunks.push(chunk)
       }
     })
-    req.once('end', resolve)
     const broken = (cause?: unknown) => reject(new Fault('base.bad_request', 'the request broke off', { cause }))
+    const closed = () => broken()
     req.once('error', broken)
-    req.once('close', () => broken())
+    req.once('close', closed)
+    req.once('end', () => {
+      // Every request closes in the end: a fault for each, with its stack, would be a fiftieth of a tool call.
+      req.off('close', closed)
+      resolve()
+    })
     if (req.destroyed && !req.complete) broken()
   })
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createLocalJWKSet, errors, type JWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
@@ -124,7 +124,7 @@ export function openAccessTokens(parts: { origin: string; keys: JWK[]; clock: Cl
     async verify(authorization, resource) {
       const token = readBearer(authorization)
       // By its full digest: what an attacker sends cannot meet what somebody else's token left behind.
-      const digest = createHash('sha256').update(token).digest('base64')
+      const digest = hash('sha256', token, 'base64')
       const known = remembered.get(digest)
       if (known !== undefined && known.expiresAt > clock.now() && resource === `${origin}/mcp/${known.upstream}`) {
         return known
