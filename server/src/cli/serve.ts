@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { readConfig, type Config } from '../base/config.ts'
 import { Fault } from '../base/fault.ts'
-import { openLog } from '../base/log.ts'
+import { type Log, openLog } from '../base/log.ts'
 import { builtinLaunches } from '../gateway/builtin.ts'
 import { openSallyport, type Sallyport } from '../main.ts'
 
@@ -30,6 +30,7 @@ export async function serve(options: { config?: string | undefined }): Promise<n
     console.error(error.message)
     return 1
   }
+  guardAgainstTheUnforeseen(sallyport, openLog({ level: 'error' }))
   const firstLink = await sallyport.rooms.identity.firstAdministratorLink()
   const seconds = ((systemClock.monotonic() - startedAt) / 1_000).toFixed(1)
   console.log(greeting(config, { seconds, firstLink, url: sallyport.url }))
@@ -39,6 +40,20 @@ export async function serve(options: { config?: string | undefined }): Promise<n
   await sallyport.close()
   console.log('Stopped.')
   return 0
+}
+
+// What nobody caught leaves the house in a state that nobody thought of: it says so through the log, which hides what is
+// secret, closes in order, and leaves the next start to whoever watches over it.
+function guardAgainstTheUnforeseen(sallyport: Sallyport, log: Log): void {
+  let seen = false
+  const end = (error: unknown): void => {
+    log.error({ error }, 'something failed that nobody foresaw; Sallyport stops')
+    if (seen) process.exit(1)
+    seen = true
+    void sallyport.close().finally(() => process.exit(1))
+  }
+  process.on('uncaughtException', end)
+  process.on('unhandledRejection', end)
 }
 
 function readConfiguration(given: string | undefined): Config {

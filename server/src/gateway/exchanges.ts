@@ -17,6 +17,9 @@ export interface Exchange extends Disposable {
   stillHolds(): Promise<boolean>
 }
 
+/** How long a stream may outlive a right that ended by time. */
+const recheckMs = 15_000
+
 /** All open exchanges of this process: the list that a withdrawal goes through. */
 export class Exchanges {
   readonly #open = new Set<Exchange>()
@@ -27,7 +30,14 @@ export class Exchanges {
   #again = false
 
   constructor(feed: Feed) {
-    this.#unsubscribe = feed.subscribe(() => void this.checkAll())
+    const unsubscribe = feed.subscribe(() => void this.checkAll())
+    // Rights also end by time, of which there is no news.
+    const timer = setInterval(() => void this.checkAll(), recheckMs)
+    timer.unref()
+    this.#unsubscribe = () => {
+      unsubscribe()
+      clearInterval(timer)
+    }
   }
 
   get size(): number {

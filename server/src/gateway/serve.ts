@@ -7,7 +7,7 @@ import { readBody, type Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { callTool, type CallRooms } from './call.ts'
-import { readEnvelope, type Envelope } from './envelope.ts'
+import { readEnvelope, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize } from './lifecycle.ts'
 import { listTools, withoutCacheHints } from './list.ts'
 import { openListening } from './listening.ts'
@@ -78,10 +78,12 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   response.once('close', () => {
     if (!response.writableFinished) gone.abort(new Error('the client went away'))
   })
-  if (request.method === 'GET') return openListening(rooms, { caller, reply, signal: gone.signal, envelope: undefined })
+  const modern = revisions.modern.includes(String(request.headers['mcp-protocol-version']))
+  if (request.method === 'GET' && !modern)
+    return openListening(rooms, { caller, reply, signal: gone.signal, envelope: undefined })
   if (request.method !== 'POST') {
-    response.setHeader('allow', 'GET, POST')
-    throw new Fault('gateway.method_not_allowed', 'only GET and POST are served here')
+    response.setHeader('allow', modern ? 'POST' : 'GET, POST')
+    throw new Fault('gateway.method_not_allowed', `only ${modern ? 'POST is' : 'GET and POST are'} served here`)
   }
   const envelope = await readMessage(rooms, request, caller)
   seen.envelope = envelope

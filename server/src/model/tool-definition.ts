@@ -9,7 +9,10 @@ const jsonObject = z.record(z.string(), z.unknown())
  * @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools#tool-names
  */
 export const toolDefinitionSchema = z.looseObject({
-  name: z.string().regex(/^[A-Za-z0-9_./-]{1,128}$/, 'must be 1 to 128 letters, digits, `_`, `-`, `.` or `/`'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_./-]{1,128}$/, 'must be 1 to 128 letters, digits, `_`, `-`, `.` or `/`')
+    .refine((name) => name !== '__proto__', 'must be a name that JSON readers agree on'),
   title: z.string().max(512).optional(),
   description: z.string().max(65_536).optional(),
   inputSchema: jsonObject.refine((schema) => schema['type'] === 'object', 'must be a schema of type `object`'),

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { listenTo } from './engine/listen.ts'
 import { getRevision, listRevisions, type About } from './revisions.ts'
 import type { Store } from './store.ts'
 
@@ -64,7 +65,11 @@ export async function openFeed(
 
   const timer = setInterval(() => void catchUp().catch(() => undefined), times.pollMs)
   timer.unref()
-  const stopListening = await listen(store, () => void catchUp().catch(() => undefined))
+  const stopListening = await listenTo(
+    store.listenPool,
+    'sallyport_revision',
+    () => void catchUp().catch(() => undefined),
+  )
 
   return {
     get revision() {
@@ -83,17 +88,6 @@ export async function openFeed(
       await running?.catch(() => undefined)
     },
   }
-}
-
-async function listen(store: Store, wake: () => void): Promise<() => Promise<void>> {
-  const pool = store.listenPool
-  if (pool === undefined) return async () => undefined
-  const connection = await pool.connect()
-  connection.on('notification', wake)
-  let broken = false
-  connection.on('error', () => (broken = true))
-  await connection.query('listen sallyport_revision')
-  return async () => connection.release(broken || true)
 }
 
 /** Wakes the other replicas. A hint only: they poll as well. */

@@ -231,7 +231,10 @@ test('approve and deny at once leave one answer, and a denied call stays denied'
       bo.browser.submit(pages[0]!, { reason: 'yes, do it', answer: 'approve' }),
       cy.browser.submit(pages[1]!, { reason: 'no, never', answer: 'deny' }),
     ])
-    assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409])
+    assert.deepEqual(
+      answers.map(({ status }) => status).sort((a, b) => a - b),
+      [200, 409],
+    )
     const state = stateOf(await agent.call('delete_asset', args))
     assert.equal(state, answers[0].status === 200 ? 'passed' : 'denied')
   }

@@ -318,3 +318,16 @@ test('the client’s own query, cookies and headers never reach an upstream', as
   assert.ok(!JSON.stringify(fake.journal.at(-1)).includes('canary'))
   assert.ok(!JSON.stringify(fake.journal).includes(agent.tokens.access_token))
 })
+
+test('the modern era has no stream to be had by GET', async (t) => {
+  const { agent } = await open(t)
+  const answer = await fetch(agent.resource, {
+    headers: {
+      authorization: `Bearer ${agent.tokens.access_token}`,
+      accept: 'text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+    },
+  })
+  assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST'])
+  await answer.body?.cancel()
+})
