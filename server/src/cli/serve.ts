@@ -46,14 +46,16 @@ export async function serve(options: { config?: string | undefined }): Promise<n
 // secret, closes in order, and leaves the next start to whoever watches over it.
 function guardAgainstTheUnforeseen(sallyport: Sallyport, log: Log): void {
   let seen = false
-  const end = (error: unknown): void => {
-    log.error({ error }, 'something failed that nobody foresaw; Sallyport stops')
-    if (seen) process.exit(1)
-    seen = true
-    void sallyport.close().finally(() => process.exit(1))
+  const end = async (reason: unknown): Promise<void> => {
+    log.error({ error: reason }, 'something failed that nobody foresaw; Sallyport stops')
+    if (!seen) {
+      seen = true
+      await sallyport.close().catch(() => undefined)
+    }
+    process.exit(1)
   }
-  process.on('uncaughtException', end)
-  process.on('unhandledRejection', end)
+  process.on('uncaughtException', (reason) => void end(reason))
+  process.on('unhandledRejection', (reason) => void end(reason))
 }
 
 function readConfiguration(given: string | undefined): Config {

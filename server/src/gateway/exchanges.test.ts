@@ -58,7 +58,7 @@ test('a client cancels its one request of an id, and nothing where that is not e
   using two = begin(exchanges, () => true, 2)
   using again = begin(exchanges, () => true, 2)
   exchanges.cancel(caller, 2)
-  exchanges.cancel({ ...caller, grantId: 'g2' } as Caller, 1)
+  exchanges.cancel({ principalId: 'ana', grantId: 'g2' } as Caller, 1)
   assert.deepEqual([one.signal.aborted, two.signal.aborted, again.signal.aborted], [false, false, false])
   exchanges.cancel(caller, 1)
   assert.equal(one.signal.aborted, true)
