@@ -91,6 +91,14 @@ export async function collect(
   reply: UpstreamReply,
 ): Promise<{ before: ReplyEvent[]; text: string; answer: RpcResponse }> {
   if (reply.kind === 'json') return { before: [], text: Buffer.from(reply.bytes).toString(), answer: reply.message }
+  if (reply.kind === 'flow') {
+    const parts: Uint8Array[] = []
+    for (;;) {
+      const { done, value } = await reply.parts.next()
+      if (done === true) return { before: [], text: Buffer.concat(parts).toString(), answer: value.message }
+      parts.push(value)
+    }
+  }
   const events: ReplyEvent[] = []
   for await (const event of reply.events) events.push(event)
   const last = events.pop()

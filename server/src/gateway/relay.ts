@@ -8,7 +8,7 @@ import type { Call } from './call-state.ts'
 import type { Exchange } from './exchanges.ts'
 import type { Pool } from './pool.ts'
 import { outcomeOf, outcomeOfFailure } from './record.ts'
-import type { ReplyEvent, UpstreamReply, UpstreamRequest } from './upstream/upstream-kind.ts'
+import type { FlowingReply, ReplyEvent, UpstreamReply, UpstreamRequest } from './upstream/upstream-kind.ts'
 
 /** A call that is recorded and may now be made. */
 export interface Recorded {
@@ -49,12 +49,32 @@ export async function relay(rooms: { ledger: Ledger; pool: Pool; log: Log }, rec
 async function act(pool: Pool, { call, exchange, receipt, upstream, request }: Recorded): Promise<End> {
   const answer = await pool.get(upstream).send(receipt, request, exchange.signal)
   if (answer.kind === 'stream') return passStream(answer, call, exchange)
+  if (answer.kind === 'flow') return passFlow(answer, call, exchange)
   return {
     outcome: outcomeOf(answer.message, answer.bytes),
     tell: () => {
       if (exchange.signal.aborted) throw ended(exchange)
       call.reply.json(answer.status, answer.bytes)
     },
+  }
+}
+
+// The last part stays back until the outcome is recorded: before it, the client has no whole answer.
+async function passFlow(answer: FlowingReply, call: Call, exchange: Exchange): Promise<End> {
+  call.reply.begin(answer.status)
+  let held: Uint8Array | undefined
+  for (;;) {
+    const { done, value } = await answer.parts.next()
+    if (done === true) {
+      const last = held
+      return {
+        outcome: outcomeOf(value.message, value.bytes),
+        tell: () => (exchange.signal.aborted ? call.reply.destroy() : call.reply.end(last)),
+      }
+    }
+    if (held !== undefined) call.reply.part(held)
+    held = value
+    await call.reply.drained(exchange.signal)
   }
 }
 

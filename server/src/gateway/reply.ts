@@ -105,9 +105,19 @@ export class Reply {
     if (this.#response.writableNeedDrain) await once(this.#response, 'drain', { signal }).catch(() => undefined)
   }
 
-  end(): void {
+  /** Begins a JSON answer that somebody else makes and whose end is not there yet. */
+  begin(status: number): void {
+    this.#response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  }
+
+  /** Passes a part of it on. */
+  part(bytes: Uint8Array): void {
+    this.#response.write(bytes)
+  }
+
+  end(last?: Uint8Array): void {
     clearInterval(this.#keepAlive)
-    this.#response.end()
+    this.#response.end(last)
   }
 
   /** Breaks the connection off, so that the client cannot take what it has for the whole answer. */

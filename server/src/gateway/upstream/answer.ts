@@ -22,19 +22,68 @@ export function changed(answer: Answer, change: (answer: Answer) => string | und
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export async function readWhole(upstream: string, chunks: AsyncIterable<Uint8Array>): Promise<Answer> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of chunks) {
-    size += chunk.byteLength
-    if (size > replyBytesMax) throw badReply(upstream, `an answer of more than ${replyBytesMax} bytes`)
-    parts.push(chunk)
+/** So much of a JSON answer is read before any of it passes: what is smaller is judged whole and fails in clear words. */
+const wholeBytesMax = 64 * 1024
+
+/** Reads an answer to its end; or, past `wholeBytesMax` and where it `mayFlow`, as parts that end in what they mean. */
+export async function readAnswer(
+  upstream: string,
+  chunks: AsyncIterable<Uint8Array>,
+  mayFlow: boolean,
+): Promise<Answer | AsyncGenerator<Uint8Array, Answer>> {
+  const reading = new Reading(upstream, chunks)
+  while (await reading.next()) {
+    if (mayFlow && reading.size > wholeBytesMax) return flow(reading)
   }
-  const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)
-  const text = decode(upstream, bytes)
-  const message = readMessage(text)
-  if (message === undefined || !isResponse(message)) throw badReply(upstream, 'the answer is no JSON-RPC response')
-  return { text, message, bytes }
+  return reading.answer()
+}
+
+async function* flow(reading: Reading): AsyncGenerator<Uint8Array, Answer> {
+  try {
+    yield* reading.parts
+    while (await reading.next()) yield reading.parts.at(-1)!
+    return reading.answer()
+  } finally {
+    await reading.leave()
+  }
+}
+
+class Reading {
+  readonly parts: Uint8Array[] = []
+  size = 0
+  readonly #upstream: string
+  readonly #chunks: AsyncIterator<Uint8Array>
+
+  constructor(upstream: string, chunks: AsyncIterable<Uint8Array>) {
+    this.#upstream = upstream
+    this.#chunks = chunks[Symbol.asyncIterator]()
+  }
+
+  /** Whether there was one more part. */
+  async next(): Promise<boolean> {
+    const { done, value } = await this.#chunks.next()
+    if (done === true) return false
+    this.size += value.byteLength
+    if (this.size > replyBytesMax) {
+      await this.leave()
+      throw badReply(this.#upstream, `an answer of more than ${replyBytesMax} bytes`)
+    }
+    this.parts.push(value)
+    return true
+  }
+
+  async leave(): Promise<void> {
+    await this.#chunks.return?.()
+  }
+
+  answer(): Answer {
+    const bytes = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts, this.size)
+    const text = decode(this.#upstream, bytes)
+    const message = readMessage(text)
+    if (message === undefined || !isResponse(message))
+      throw badReply(this.#upstream, 'the answer is no JSON-RPC response')
+    return { text, message, bytes }
+  }
 }
 
 function decode(upstream: string, bytes: Uint8Array): string {

@@ -8,7 +8,7 @@ import {
   changed,
   errorOf,
   lost,
-  readWhole,
+  readAnswer,
   refused,
   wholeReply,
   type Answer,
@@ -185,9 +185,23 @@ class HttpConnection implements UpstreamConnection {
       answer.finish()
       throw badReply(this.#spec.name, `status ${answer.status} with content type \`${answer.mediaType.slice(0, 80)}\``)
     }
-    const whole = await this.#cancelling(passage, readWhole(this.#spec.name, answer.chunks))
-    if (!answers(whole.message, passage.wireId)) throw badReply(this.#spec.name, 'the answer has another id')
-    return wholeReply(answer.status, this.#translated(passage, whole))
+    const read = await this.#cancelling(passage, readAnswer(this.#spec.name, answer.chunks, passes(passage)))
+    if ('next' in read) return { kind: 'flow', status: answer.status, parts: this.#flow(passage, read) }
+    this.#requireAnswer(passage, read)
+    return wholeReply(answer.status, this.#translated(passage, read))
+  }
+
+  async *#flow(
+    passage: Passage,
+    parts: AsyncGenerator<Uint8Array, Answer>,
+  ): AsyncGenerator<Uint8Array, { message: RpcResponse; bytes: Uint8Array }> {
+    const { message, bytes } = yield* parts
+    this.#requireAnswer(passage, { message })
+    return { message, bytes: bytes! }
+  }
+
+  #requireAnswer({ wireId }: Passage, { message }: Pick<Answer, 'message'>): void {
+    if (!answers(message, wireId)) throw badReply(this.#spec.name, 'the answer has another id')
   }
 
   async *#events(passage: Passage, answer: HttpAnswer): AsyncGenerator<ReplyEvent> {
@@ -355,6 +369,8 @@ function answers(message: RpcResponse, id: RpcId): boolean {
 
 async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
   if (reply.kind === 'json') return reply.message
+  // Our own questions are answered whole.
+  if (reply.kind === 'flow') throw new TypeError('an answer to ourselves came in parts')
   let last: RpcResponse | undefined
   for await (const { message } of reply.events) if (!('method' in message)) last = message
   return last!
@@ -370,4 +386,10 @@ function readSessionId(upstream: string, id: string | undefined): string | undef
   if (id !== undefined && !/^[\x21-\x7e]{1,1024}$/.test(id))
     throw badReply(upstream, 'a session id that cannot be sent')
   return id
+}
+
+/** Whether the answer passes to the byte: then it can pass before its end is known. */
+function passes({ request, known, wireId }: Passage): boolean {
+  const same = eraOf(request.protocolVersion) === known.era && request.message.id === wireId
+  return same && request.callerKey !== ownKey
 }

@@ -96,10 +96,23 @@ export interface UpstreamRequest {
 }
 
 /**
- * What the upstream answered, with the client's id. A JSON answer comes whole (bounded by `replyBytesMax`): it means
- * nothing before its last byte, and its outcome, success or failure, stands in it. A stream comes event by event.
+ * What the upstream answered, with the client's id. Small JSON answers, and those that the gateway has to change, come
+ * whole; larger ones part by part (`flow`); streams event by event. All are bounded by `replyBytesMax`.
  */
-export type UpstreamReply = WholeReply | { kind: 'stream'; status: 200; events: AsyncIterable<ReplyEvent> }
+export type UpstreamReply =
+  | WholeReply
+  | FlowingReply
+  | { kind: 'stream'; status: 200; events: AsyncIterable<ReplyEvent> }
+
+/**
+ * A JSON answer on its way. It means nothing before its last byte: who passes the parts on keeps the last one back until
+ * the generator has returned what they mean.
+ */
+export interface FlowingReply {
+  kind: 'flow'
+  status: number
+  parts: AsyncGenerator<Uint8Array, { message: RpcResponse; bytes: Uint8Array }>
+}
 
 export interface WholeReply {
   kind: 'json'
