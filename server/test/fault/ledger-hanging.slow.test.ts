@@ -8,7 +8,8 @@ import { startPostgres, type TestPostgres } from '../postgres.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
 import { setUpRig } from './rig.ts'
 
-// PostgreSQL alone: our SQLite writes in our own process and under its own exclusive lock, so nobody else can make it wait.
+// PostgreSQL alone. Our SQLite is under its own exclusive lock, so no other process can make it wait. A disk that hangs
+// could: it would hold the whole process until it is back, so that nothing is sent, and nobody is answered either.
 
 const soak = process.env['SALLYPORT_SOAK'] === '1'
 
