@@ -139,6 +139,7 @@ async function answer(
     upstream: pinned.upstream.name,
     tools: chosen,
     durationSeconds: form.durationSeconds,
+    replaces: form.replaces,
   }
   const grant = await parts.grants.give(choice, async (tx) => {
     await parts.engine.takeAnswer(tx, waiting.uid)

@@ -21,6 +21,8 @@ export interface Choice {
   /** Tool name → digest of the definition that was shown. */
   tools: ReadonlyMap<string, string>
   durationSeconds: number
+  /** Whether the client's earlier grants end with this one; else they stand beside it, for another device. */
+  replaces: boolean
 }
 
 /** Grants that are meant together: those that match every field that is given, at least one. */
@@ -60,8 +62,8 @@ export class Grants {
   /**
    * Gives a grant.
    *
-   * Promise: grant, ledger entry and `alongside` commit together or not at all. Earlier grants of the same principal to
-   * the same client on the same upstream end with it, so that the last choice is the one that holds.
+   * Promise: grant, ledger entry and `alongside` commit together or not at all. If it replaces, earlier grants of the same
+   * principal to the same client on the same upstream end with it.
    *
    * @param alongside Runs once, within the transaction.
    * @returns The grant, active from now.
@@ -81,7 +83,7 @@ export class Grants {
       tools: choice.tools,
     }
     const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }
-    const earlier = await this.list({ ...same, activeAt: now })
+    const earlier = choice.replaces ? await this.list({ ...same, activeAt: now }) : []
     const details = {
       principalId: grant.principalId,
       clientId: grant.clientId,
@@ -99,7 +101,7 @@ export class Grants {
     } as const
     await this.#recorder.recordChange(change, async (tx) => {
       await alongside(tx)
-      await this.revokeWithin(tx, same, 'replaced by a newer choice')
+      if (choice.replaces) await this.revokeWithin(tx, same, 'replaced by a newer choice')
       await insertGrant(tx, grant)
     })
     return grant

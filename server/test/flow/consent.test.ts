@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { consentForm, offeredOn, OAuthBrowser } from '../oauth-browser.ts'
+import { consentForm, offeredOn } from '../oauth-client.ts'
 import { openOAuthHouse } from '../oauth-house.ts'
 
 const tools = ['list_assets', 'get_asset', 'create_signing_keys', 'update_asset', 'delete_asset', 'list_secrets']
@@ -124,6 +124,20 @@ test('the page is shown every time; a second consent replaces the first, which i
   assert.deepEqual(entry?.details?.['supersedes'], [older!.id])
 })
 
+test('who uses a program on two devices unticks the end of what it had, and both grants stand', async (t) => {
+  const { house, ana, client, shown } = await open(t)
+  await client.answer(ana.browser, shown)
+  const again = await ana.browser.open(client.authorizeUrl('mux'))
+  await client.answer(ana.browser, again, (fields) => fields.delete('replace'))
+  const grants = await house.oauth.listGrants({ clientId: client.id })
+  assert.equal(grants.length, 2)
+  assert.deepEqual(
+    grants.map((grant) => grant.revokedAt),
+    [undefined, undefined],
+  )
+  assert.deepEqual(house.told, [])
+})
+
 test('the consent of one client is none for another, nor for another server, nor of another person', async (t) => {
   const { house, ana, client, shown } = await open(t)
   await client.answer(ana.browser, shown)
@@ -138,7 +152,7 @@ test('the consent of one client is none for another, nor for another server, nor
 
 test('who is not signed in signs in first and comes back', async (t) => {
   const { house, client } = await open(t)
-  const browser = new OAuthBrowser()
+  const browser = house.browser()
   const shown = await browser.open(client.authorizeUrl('mux'))
   assert.equal(shown.url.pathname, '/sign-in')
   const back = shown.url.searchParams.get('return_to')!

@@ -14,7 +14,7 @@ export const usualDurationSeconds = 28_800
 /** What the person sent. */
 export type ConsentForm =
   | { answer: 'refuse' }
-  | { answer: 'accept'; shown: string; tools: Set<string>; durationSeconds: number }
+  | { answer: 'accept'; shown: string; tools: Set<string>; durationSeconds: number; replaces: boolean }
 
 /**
  * Reads the form of the consent page. Whether the tools may be chosen is not known here.
@@ -29,5 +29,11 @@ export function readConsentForm(body: URLSearchParams): ConsentForm {
   if (answers.length !== 1 || answers[0] !== 'accept' || shown.length !== 1 || duration.length !== 1 || !seconds) {
     throw new Fault('oauth.request_refused', 'cannot read this form: go back, load the page again and answer once more')
   }
-  return { answer: 'accept', shown: shown[0]!, tools: new Set(body.getAll('tool')), durationSeconds: seconds }
+  return {
+    answer: 'accept',
+    shown: shown[0]!,
+    tools: new Set(body.getAll('tool')),
+    durationSeconds: seconds,
+    replaces: body.has('replace'),
+  }
 }

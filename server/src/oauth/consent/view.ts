@@ -107,10 +107,11 @@ function choiceForm(view: ConsentView): Html {
     ${
       view.again &&
       html`<p class="notice">
-        This program has access now. What it had is ticked, except what destroys; your answer replaces what it had.
+        This program has access now, on this or another device. What it had is ticked, except what destroys.
       </p>`
     }
     ${groups.filter(({ tools }) => tools.length > 0).map(({ effect, tools }) => toolGroup(effect, tools, view.again))}
+    ${view.again && earlierAccess}
     <div class="field">
       <label for="duration">For how long</label>
       <select id="duration" name="duration">
@@ -129,6 +130,18 @@ function choiceForm(view: ConsentView): Html {
     </div>
   </form>`
 }
+
+const earlierAccess = html`<ul class="choices">
+  <li>
+    <label>
+      <input type="checkbox" name="replace" value="yes" checked />
+      <span>
+        <span class="name">End the access that it had</span><br />
+        <span class="small muted">Untick this only if you use it on another device as well.</span>
+      </span>
+    </label>
+  </li>
+</ul>`
 
 function toolGroup(effect: Effect, tools: OfferedTool[], again: boolean): Html {
   const { title, hint } = effectWords[effect]
