@@ -15,7 +15,7 @@ import type { Principal } from '../src/model/principal.ts'
 import { openSallyport, type Rooms } from '../src/main.ts'
 import { insertPrincipal } from '../src/store/principals.ts'
 import { insertSignIn } from '../src/store/sign-ins.ts'
-import { formsOf, type Page, Walker } from './walker.ts'
+import { Browser, formOf, redirectUri, type Page } from './browser.ts'
 
 /** What a house is opened with. */
 export interface HouseOptions {
@@ -40,7 +40,7 @@ export interface House {
   dataDir: string
   /** Lines that it logged. */
   log: string[]
-  browser(): Walker
+  browser(): Browser
   /** Makes a person who is signed in, with the right to use (or `…:approve`) the tools named `upstream/tool`. */
   person(name: string, rights?: string[]): Promise<Person>
   /** Enters an upstream reached over HTTP, approved by two people, with all its tools accepted. */
@@ -71,7 +71,7 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
     rooms,
     dataDir,
     log: lines,
-    browser: () => new Walker(origin),
+    browser: () => new Browser(origin),
     person: (name, rights = []) => makePerson(house, { name, rights, clock }),
     httpUpstream: (name, url, more) => enterUpstream(house, { name, url, effects: more?.effects ?? {} }),
     async close() {
@@ -153,7 +153,7 @@ async function makePerson(house: House, of: { name: string; rights: string[]; cl
     })
   }
   const browser = house.browser()
-  browser.setCookie('sallyport', secret)
+  browser.plant({ name: 'sallyport', value: secret })
   return new Person(house, principal, browser)
 }
 
@@ -161,9 +161,9 @@ async function makePerson(house: House, of: { name: string; rights: string[]; cl
 export class Person {
   readonly house: House
   readonly principal: Principal
-  readonly browser: Walker
+  readonly browser: Browser
 
-  constructor(house: House, principal: Principal, browser: Walker) {
+  constructor(house: House, principal: Principal, browser: Browser) {
     this.house = house
     this.principal = principal
     this.browser = browser
@@ -195,16 +195,10 @@ export class Person {
 
   /** Answers the consent page with yes. */
   consent(page: Page, tools?: string[] | 'all', options: { duration?: string } = {}): Promise<Page> {
-    const form = formsOf(page)[0]
-    assert.ok(form, `no consent form at ${page.url.href} (${page.status}): ${page.text.slice(0, 1_500)}`)
-    const offered = form.fields.filter((field) => field.name === 'tool')
+    const offered = formOf(page).fields.filter((field) => field.name === 'tool')
     const chosen = tools === undefined ? undefined : tools === 'all' ? offered.map((field) => field.value) : tools
     const values = { ...(chosen && { tool: chosen }), ...(options.duration && { duration: options.duration }) }
-    return this.browser.submit(
-      page,
-      { ...values, answer: 'accept' },
-      { stopAt: (url) => url.href.startsWith(redirectUri) },
-    )
+    return this.browser.submit(page, { ...values, answer: 'accept' })
   }
 
   /** Answers an approval on its page. */
@@ -213,9 +207,6 @@ export class Person {
     return this.browser.submit(page, { reason, answer: approve ? 'approve' : 'deny' })
   }
 }
-
-/** Where codes are sent: nobody listens there, the browser stops before. */
-export const redirectUri = 'http://127.0.0.1:9/callback'
 
 export interface Tokens {
   access_token: string

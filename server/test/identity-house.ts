@@ -29,6 +29,7 @@ export interface IdentityHouse {
   pass(seconds: number): void
   /** The entries of a kind, oldest first. */
   entries<Kind extends Entry['kind']>(kind: Kind): Promise<Extract<Entry, { kind: Kind }>[]>
+  browser(): Browser
   /** A browser in which the first administrator, Ana, is signed in. */
   administrator(): Promise<Browser>
 }
@@ -102,11 +103,12 @@ export async function openIdentityHouse(
       const placed = await ledger.listEntries({ after: -1, limit: 1_000 })
       return placed.map(({ entry }) => entry).filter((entry) => entry.kind === kind) as never
     },
+    browser: () => new Browser(origin),
     async administrator() {
-      const browser = new Browser()
+      const browser = new Browser(origin)
       const link = (await identity.firstAdministratorLink())!
       const shown = await browser.open(link)
-      await browser.submit(shown, new URL(link).pathname, { name: 'Ana', login: 'ana', password })
+      await browser.submit(shown, { name: 'Ana', login: 'ana', password }, { to: new URL(link).pathname })
       return browser
     },
   }

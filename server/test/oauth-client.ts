@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { consentForm, type OAuthBrowser, type Shown } from './oauth-browser.ts'
+import { formOf, sentBy, type Browser, type Page } from './browser.ts'
 
 /** The authorization server as its clients know it. */
 interface Server {
@@ -54,7 +54,7 @@ export class OAuthClient {
 
   /** Lets a person accept what the page has ticked, changed by `change`; returns the answer's parameters. */
   async authorize(
-    browser: OAuthBrowser,
+    browser: Browser,
     upstream: string,
     change: (fields: URLSearchParams) => void = () => undefined,
   ): Promise<URLSearchParams> {
@@ -63,11 +63,7 @@ export class OAuthClient {
   }
 
   /** Sends the consent form of a page. */
-  answer(
-    browser: OAuthBrowser,
-    shown: Shown,
-    change: (fields: URLSearchParams) => void = () => undefined,
-  ): Promise<Shown> {
+  answer(browser: Browser, shown: Page, change: (fields: URLSearchParams) => void = () => undefined): Promise<Page> {
     return browser.post(shown.url, consentForm(shown, change), { site: 'same-origin', origin: 'null' })
   }
 
@@ -88,7 +84,7 @@ export class OAuthClient {
 
   /** From the authorization request to the tokens. */
   async connect(
-    browser: OAuthBrowser,
+    browser: Browser,
     upstream: string,
     change: (fields: URLSearchParams) => void = () => undefined,
   ): Promise<TokenAnswer> {
@@ -123,4 +119,19 @@ export function claimsOf(token: string): { header: Record<string, unknown>; payl
     .split('.', 2)
     .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as object)
   return { header: header as Record<string, unknown>, payload: payload as Record<string, unknown> }
+}
+
+/** The consent form of a page as a browser would send it on a yes, changed by `change`. */
+export function consentForm(page: Page, change: (fields: URLSearchParams) => void = () => undefined): URLSearchParams {
+  const fields = sentBy(formOf(page))
+  fields.set('answer', 'accept')
+  change(fields)
+  return fields
+}
+
+/** The names of the tools that a consent page offers, and of those that it has ticked. */
+export function offeredOn(page: Page): { offered: string[]; ticked: string[] } {
+  const boxes = formOf(page).fields.filter(({ name }) => name === 'tool')
+  const nameOf = ({ value }: { value: string }) => value
+  return { offered: boxes.map(nameOf), ticked: boxes.filter(({ checked }) => checked).map(nameOf) }
 }

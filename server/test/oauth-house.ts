@@ -22,7 +22,7 @@ import { insertPrincipal } from '../src/store/principals.ts'
 import { insertSignIn } from '../src/store/sign-ins.ts'
 import { openStore, type Store } from '../src/store/store.ts'
 import { openVault } from '../src/vault/vault.ts'
-import { OAuthBrowser } from './oauth-browser.ts'
+import { Browser, redirectUri } from './browser.ts'
 import { OAuthClient } from './oauth-client.ts'
 
 /** What these tests can set. */
@@ -53,12 +53,13 @@ export interface OAuthHouse {
   told: string[]
   /** Where clients of these tests wait for their answer. */
   callback: string
+  browser(): Browser
   pass(seconds: number): void
   changes(what: string): Promise<Extract<Entry, { kind: 'change' }>[]>
   /** An approved upstream whose tools are pinned and classified by their names. */
   upstream(name: string, tools: string[]): Promise<void>
   /** A person who is signed in at a browser and may use these tools. */
-  person(name: string, may?: Record<string, string[]>): Promise<{ principal: Principal; browser: OAuthBrowser }>
+  person(name: string, may?: Record<string, string[]>): Promise<{ principal: Principal; browser: Browser }>
   /** A client that registered itself. */
   register(more?: Record<string, unknown>): Promise<OAuthClient>
 }
@@ -86,7 +87,6 @@ export async function openOAuthHouse(t: TestContext, given: OAuthHouseOptions = 
   const hosts = ['127.0.0.1:0']
   const listener = await openListener({ host: '127.0.0.1', port: 0, hosts, doors: [all], log, trustedProxies: [] })
   const origin = given.origin ?? listener.url
-  const client = await serveOn(t, (_request, response) => response.end('you can close this window'))
   const dialer = openDialer({ allowPrivate: (given.reach ?? []).map((url) => new URL(url).host) })
   const rooms = { store, ledger, vault, clock, log, dialer }
   const identity = await openIdentity({ ...rooms, config: { origin, login: { local: { enabled: true }, oidc: [] } } })
@@ -125,7 +125,8 @@ export async function openOAuthHouse(t: TestContext, given: OAuthHouseOptions = 
     oauth,
     lines,
     told,
-    callback: `${client}/callback`,
+    callback: redirectUri,
+    browser: () => new Browser(listener.url),
     pass: (seconds) => void (aheadMs += seconds * 1_000),
     async changes(what) {
       const placed = await ledger.listEntries({ after: -1, limit: 1_000 })
@@ -174,7 +175,7 @@ async function enterUpstream({ inventory }: OAuthHouse, name: string, tools: str
 async function makePerson(
   house: OAuthHouse,
   { name, may, clock }: { name: string; may: Record<string, string[]>; clock: Clock },
-): Promise<{ principal: Principal; browser: OAuthBrowser }> {
+): Promise<{ principal: Principal; browser: Browser }> {
   const now = clock.now()
   const principal: Principal = {
     id: makeId(clock),
@@ -194,9 +195,9 @@ async function makePerson(
     const right = { by: 'set-up', principalId: principal.id, right: 'use', upstream, tools } as const
     await house.inventory.entitle({ ...right, reason: 'for this test' })
   }
-  const browser = new OAuthBrowser()
+  const browser = new Browser(house.url)
   const prefix = house.origin.startsWith('https:') ? '__Host-' : ''
-  browser.plant({ name: `${prefix}sallyport`, value: secret, host: new URL(house.url).host, path: '/' })
+  browser.plant({ name: `${prefix}sallyport`, value: secret })
   return { principal, browser }
 }
 

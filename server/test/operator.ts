@@ -1,18 +1,15 @@
-import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { House, Person } from './house.ts'
-import { formsOf, unescapeHtml, type Page } from './walker.ts'
+import { formsOf, unescapeHtml, type Page } from './browser.ts'
 
 /** Sends the form of a page that leads to this path: the page must offer it. */
-export async function sendForm(
+export function sendForm(
   person: Person,
   page: Page,
   { to, ...values }: { to: string } & Record<string, string | string[]>,
 ): Promise<Page> {
-  const form = formsOf(page).findIndex(({ action }) => action.pathname === to)
-  assert.ok(form >= 0, `no form to ${to} on ${page.url.href}: ${formPaths(page).join(', ')}`)
-  return person.browser.submit(page, values, { form })
+  return person.browser.submit(page, values, { to })
 }
 
 /** The paths that the forms of a page lead to. */

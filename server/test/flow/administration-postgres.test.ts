@@ -13,9 +13,9 @@ before(async () => {
 after(() => postgres?.stop())
 
 async function join(link: string, login: string): Promise<Browser> {
-  const browser = new Browser()
+  const browser = new Browser(new URL(link).origin)
   const page = await browser.open(link)
-  if (page.status === 200) await browser.submit(page, new URL(link).pathname, { name: login, login, password })
+  if (page.status === 200) await browser.submit(page, { name: login, login, password }, { to: new URL(link).pathname })
   return browser
 }
 

@@ -145,7 +145,7 @@ test('who asked does not approve, whatever rights, clients and browsers are used
   const grants = await ana.browser.open('/grants')
   const csrf = /name="csrf" value="([^"]+)"/.exec(grants.text)?.[1] ?? ''
   const headers = {
-    cookie: `sallyport=${ana.browser.cookies.get('sallyport')}`,
+    cookie: `sallyport=${ana.browser.cookie('sallyport')}`,
     'sec-fetch-site': 'same-origin',
     origin: house.origin,
   }
@@ -185,7 +185,7 @@ test('an answer that another site sends is none', async (t) => {
   const url = linkOf(await agent.call('delete_asset', { id: 'a1' }))
   const page = await bo.browser.open(url)
   const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
-  const cookie = `sallyport=${bo.browser.cookies.get('sallyport')}`
+  const cookie = `sallyport=${bo.browser.cookie('sallyport')}`
   const send = (headers: Record<string, string>, fields: Record<string, string>) =>
     fetch(`${url}/answer`, {
       method: 'POST',

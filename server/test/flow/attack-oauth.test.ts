@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
+import { formsOf, redirectUri } from '../browser.ts'
 import { openFakeMcpServer, type FakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import {
   authorizeUrl,
   codeOf,
   openHouse,
-  redirectUri,
   register,
   tokenRequest,
   type Agent,
   type House,
   type Person,
 } from '../house.ts'
-import { formsOf } from '../walker.ts'
 
 interface Stand {
   house: House
@@ -44,7 +43,7 @@ test('no secret of one kind is good for anything of another kind', async (t) => 
     'refresh token': agent.tokens.refresh_token,
     invitation: url.split('/').at(-1)!,
     'operator key': key,
-    'sign-in cookie': root.browser.cookies.get('sallyport')!,
+    'sign-in cookie': root.browser.cookie('sallyport')!,
     'form token': /name="csrf" value="([^"]+)"/.exec(page.text)![1]!,
     'grant id': agent.grantId,
     'client id': agent.client,
@@ -62,7 +61,7 @@ test('no secret of one kind is good for anything of another kind', async (t) => 
     },
     'sign-in cookie': async (secret) => {
       const browser = house.browser()
-      browser.setCookie('sallyport', secret)
+      browser.plant({ name: 'sallyport', value: secret })
       return (await browser.open('/grants', ({ pathname }) => pathname === '/sign-in')).url.pathname !== '/sign-in'
     },
   }
@@ -138,7 +137,7 @@ test('a bearer token is taken from its header alone, and no failed one falls bac
 
 test('a person signed in at the browser is nobody at the MCP door', async (t) => {
   const { house, ana, upstream } = await stand(t)
-  const cookie = [...ana.browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const cookie = ana.browser.cookieFor(new URL(house.origin))
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'read_note' } })
   const headers = { cookie, origin: house.origin, 'sec-fetch-site': 'same-origin' }
   assert.equal((await fetch(`${house.origin}/mcp/notes`, { method: 'POST', body, headers })).status, 401)
@@ -244,7 +243,7 @@ test('a consent that is given gives no more than its ticks, whatever is asked fo
 test('neither the log nor the ledger nor an answer holds a secret, whatever went wrong', async (t) => {
   const { house, ana, agent } = await stand(t)
   const first = { ...agent.tokens }
-  const secrets = [first.access_token, first.refresh_token, ana.browser.cookies.get('sallyport')!]
+  const secrets = [first.access_token, first.refresh_token, ana.browser.cookie('sallyport')!]
   await agent.call('read_note', { text: 'refused-argument' })
   await agent.rpc('tools/call', { name: 'write_note', arguments: { token: 'sk_live_51canarycanarycanary' } })
   await agent.post('{"broken', {})

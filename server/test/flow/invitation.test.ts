@@ -6,8 +6,8 @@ import { type IdentityHouse, openIdentityHouse, password, whoIs } from '../ident
 
 const bo = { name: 'Bo', login: 'bo', password }
 
-async function join(link: string, fields: Record<string, string>, browser = new Browser()) {
-  const shown = await browser.submit(await browser.open(link), new URL(link).pathname, fields)
+async function join(link: string, fields: Record<string, string>, browser = new Browser(new URL(link).origin)) {
+  const shown = await browser.submit(await browser.open(link), fields, { to: new URL(link).pathname })
   return { browser, shown }
 }
 
@@ -26,8 +26,8 @@ test('the first administrator’s link is offered while nobody administers, and 
   assert.equal(principal.issuer, 'local')
   assert.notEqual(principal.subject, 'ana', 'the login may be given up and taken by another')
   assert.equal(await house.identity.firstAdministratorLink(), undefined)
-  assert.equal((await new Browser().open(one!)).status, 404, 'the link of an earlier start is dead')
-  assert.equal((await new Browser().open(two!)).status, 404)
+  assert.equal((await house.browser().open(one!)).status, 404, 'the link of an earlier start is dead')
+  assert.equal((await house.browser().open(two!)).status, 404)
   const changes = await house.entries('change')
   assert.deepEqual(
     changes.map((entry) => [entry.what, entry.by === principal.id ? 'ana' : entry.by]),
@@ -54,7 +54,7 @@ test('the link to administer lasts a day', async (t) => {
   const house = await openIdentityHouse(t)
   const link = (await house.identity.firstAdministratorLink())!
   house.pass(24 * 60 * 60 + 1)
-  assert.equal((await new Browser().open(link)).status, 404)
+  assert.equal((await house.browser().open(link)).status, 404)
 })
 
 test('one invitation makes a second person in one step, with the rights that were promised', async (t) => {
@@ -65,7 +65,7 @@ test('one invitation makes a second person in one step, with the rights that wer
     { right: 'approve', upstream: 'memory', tool: 'delete_entities' },
   ] as const
   const { url } = await house.identity.invite({ by: ana.id, name: 'Bo', email: 'bo@example.org', rights: [...rights] })
-  const page = await new Browser().open(url)
+  const page = await house.browser().open(url)
   assert.match(page.text, /value="Bo"/)
   const { browser, shown } = await join(url, bo)
   assert.equal(shown.url.pathname, '/')
@@ -85,12 +85,12 @@ test('a link works once, for many at once too, and looking at it does not use it
   const house = await openIdentityHouse(t)
   const ana = (await whoIs(house, await house.administrator()))!.principal
   const { url } = await house.identity.invite({ by: ana.id, name: 'Bo', rights: [] })
-  for (let look = 0; look < 3; look += 1) assert.equal((await new Browser().open(url)).status, 200)
+  for (let look = 0; look < 3; look += 1) assert.equal((await house.browser().open(url)).status, 200)
   const tries = await Promise.all(['b1', 'b2', 'b3'].map((login) => join(url, { ...bo, login })))
   const inside = await Promise.all(tries.map(({ browser }) => whoIs(house, browser)))
   assert.equal(inside.filter(Boolean).length, 1)
   assert.equal((await house.identity.listPrincipals()).length, 2)
-  const { status } = await new Browser().open(url)
+  const { status } = await house.browser().open(url)
   assert.equal(status, 404)
 })
 
@@ -102,7 +102,7 @@ test('a link that was used, expired or made up is answered alike', async (t) => 
   const expired = await house.identity.invite({ by: ana.id, name: 'Bo', rights: [], expiresInSeconds: 60 })
   house.pass(61)
   const madeUp = `${house.origin}/join/${'A'.repeat(43)}`
-  const pages = await Promise.all([used.url, expired.url, madeUp].map((url) => new Browser().open(url)))
+  const pages = await Promise.all([used.url, expired.url, madeUp].map((url) => house.browser().open(url)))
   assert.deepEqual(new Set(pages.map((page) => `${page.status} ${page.text}`)).size, 1)
   assert.equal(pages[0]!.status, 404)
 })
@@ -141,9 +141,9 @@ test('only who administers invites, and what he promised lapses when he no longe
   const { principal } = (await whoIs(house, (await join(toBo.url, bo)).browser))!
   const byBo = await house.identity.invite({ by: principal.id, name: 'Cy', rights: [] })
   await house.identity.disablePrincipal({ by: ana.id, id: principal.id, reason: 'left the company' })
-  assert.equal((await new Browser().open(byBo.url)).status, 404)
+  assert.equal((await house.browser().open(byBo.url)).status, 404)
   await house.identity.enablePrincipal({ by: ana.id, id: principal.id, reason: 'came back' })
-  assert.equal((await new Browser().open(byBo.url)).status, 404, 'the link ended, it did not rest')
+  assert.equal((await house.browser().open(byBo.url)).status, 404, 'the link ended, it did not rest')
 
   const toCy = await house.identity.invite({ by: ana.id, name: 'Cy', rights: [] })
   const cy = (await whoIs(house, (await join(toCy.url, { ...bo, login: 'cy' })).browser))!.principal

@@ -3,7 +3,6 @@ import { request } from 'node:http'
 import { test } from 'node:test'
 import { digestOf } from '../../src/base/ids.ts'
 import { insertSignIn } from '../../src/store/sign-ins.ts'
-import { Browser } from '../browser.ts'
 import { openIdentityHouse, password, whoIs } from '../identity-house.ts'
 
 test('the first administrator comes in by the printed link and can sign in again with login and password', async (t) => {
@@ -11,10 +10,10 @@ test('the first administrator comes in by the printed link and can sign in again
   const first = await house.administrator()
   assert.equal((await whoIs(house, first))?.principal.name, 'Ana')
 
-  const second = new Browser()
+  const second = house.browser()
   const page = await second.open(`${house.origin}/sign-in?return_to=/sign-out`)
   assert.equal(page.status, 200)
-  const landed = await second.submit(page, '/sign-in', { login: ' ANA ', password })
+  const landed = await second.submit(page, { login: ' ANA ', password }, { to: '/sign-in' })
   assert.equal(landed.url.pathname, '/sign-out', 'it leads back to where it was asked for')
   assert.equal((await whoIs(house, second))?.principal.id, (await whoIs(house, first))?.principal.id)
 
@@ -33,9 +32,9 @@ test('a wrong password and a login that does not exist get the same answer, and 
   await house.administrator()
   const answers: string[] = []
   for (const login of ['ana', 'nobody']) {
-    const browser = new Browser()
+    const browser = house.browser()
     const page = await browser.open(`${house.origin}/sign-in`)
-    const shown = await browser.submit(page, '/sign-in', { login, password: 'not the password' })
+    const shown = await browser.submit(page, { login, password: 'not the password' }, { to: '/sign-in' })
     assert.equal(shown.status, 401)
     assert.equal(await whoIs(house, browser), undefined)
     answers.push(shown.text.replaceAll(login, '').replaceAll(/name="csrf" value="[^"]*"/g, ''))
@@ -55,14 +54,14 @@ test('a wrong password and a login that does not exist get the same answer, and 
 test('after five failures for one login from one address even the right password must wait', async (t) => {
   const house = await openIdentityHouse(t)
   await house.administrator()
-  const browser = new Browser()
+  const browser = house.browser()
   const page = await browser.open(`${house.origin}/sign-in`)
   const tries = [1, 2, 3, 4, 5, 6, 7].map(() =>
-    browser.submit(page, '/sign-in', { login: 'ana', password: 'wrong password' }),
+    browser.submit(page, { login: 'ana', password: 'wrong password' }, { to: '/sign-in' }),
   )
   const statuses = (await Promise.all(tries)).map((shown) => shown.status).sort((a, b) => a - b)
   assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429, 429], 'many at once do not slip through')
-  assert.equal((await browser.submit(page, '/sign-in', { login: 'ana', password })).status, 429)
+  assert.equal((await browser.submit(page, { login: 'ana', password }, { to: '/sign-in' })).status, 429)
   assert.equal(await whoIs(house, browser), undefined)
 })
 
@@ -74,10 +73,10 @@ test('a sign-in lasts eight hours and no longer, and signing out ends it on the 
   house.pass(61)
   assert.equal(await whoIs(house, browser), undefined)
 
-  const again = new Browser()
-  await again.submit(await again.open(`${house.origin}/sign-in`), '/sign-in', { login: 'ana', password })
+  const again = house.browser()
+  await again.submit(await again.open(`${house.origin}/sign-in`), { login: 'ana', password }, { to: '/sign-in' })
   const cookie = again.cookieFor(new URL(house.origin))
-  await again.submit(await again.open(`${house.origin}/sign-out`), '/sign-out', {})
+  await again.submit(await again.open(`${house.origin}/sign-out`), {}, { to: '/sign-out' })
   assert.equal(await house.identity.whoIs({ headers: { cookie } } as never), undefined, 'the old cookie is dead')
 })
 
@@ -86,7 +85,7 @@ test('the cookie is opaque, HttpOnly, Lax and new at each sign-in; the one befor
   const browser = await house.administrator()
   const url = new URL(house.origin)
   const before = browser.cookieFor(url)
-  await browser.submit(await browser.open(`${house.origin}/sign-in`), '/sign-in', { login: 'ana', password })
+  await browser.submit(await browser.open(`${house.origin}/sign-in`), { login: 'ana', password }, { to: '/sign-in' })
   assert.ok(await whoIs(house, browser))
   assert.equal(await house.identity.whoIs({ headers: { cookie: before } } as never), undefined)
   const set = browser.cookiesSet.filter((line) => line.startsWith('sallyport='))
@@ -98,9 +97,9 @@ test('the cookie is opaque, HttpOnly, Lax and new at each sign-in; the one befor
 test('a cookie that an attacker planted before the sign-in is worth nothing after it', async (t) => {
   const house = await openIdentityHouse(t)
   await house.administrator()
-  const browser = new Browser()
-  browser.plant(new URL(house.origin), 'sallyport', 'planted')
-  await browser.submit(await browser.open(`${house.origin}/sign-in`), '/sign-in', { login: 'ana', password })
+  const browser = house.browser()
+  browser.plant({ name: 'sallyport', value: 'planted' })
+  await browser.submit(await browser.open(`${house.origin}/sign-in`), { login: 'ana', password }, { to: '/sign-in' })
   assert.equal(await house.identity.whoIs({ headers: { cookie: 'sallyport=planted' } } as never), undefined)
   assert.ok(await whoIs(house, browser))
 })
@@ -134,14 +133,14 @@ test('a form that another site sends is refused, whatever it carries', async (t)
 test('nobody can be signed in as somebody else by a form of another browser', async (t) => {
   const house = await openIdentityHouse(t)
   await house.administrator()
-  const attacker = new Browser()
+  const attacker = house.browser()
   const page = await attacker.open(`${house.origin}/sign-in`)
   const csrf = /name="csrf" value="([^"]*)"/.exec(page.text)![1]!
-  const victim = new Browser()
+  const victim = house.browser()
   await victim.open(`${house.origin}/sign-in`)
   const body = new URLSearchParams({ csrf, login: 'ana', password })
   assert.equal((await victim.post(page.url, body, { site: 'same-origin', origin: house.origin })).status, 403)
-  victim.plant(page.url, 'sallyport-browser', 'made-up.signature')
+  victim.plant({ name: 'sallyport-browser', value: 'made-up.signature' })
   assert.equal((await victim.post(page.url, body, { site: 'same-origin', origin: house.origin })).status, 403)
 })
 
@@ -149,7 +148,7 @@ test('the pages forbid scripts, frames and caching', async (t) => {
   const house = await openIdentityHouse(t)
   const link = (await house.identity.firstAdministratorLink())!
   for (const address of [`${house.origin}/sign-in`, `${house.origin}/sign-out`, link]) {
-    const shown = await new Browser().open(address)
+    const shown = await house.browser().open(address)
     assert.equal(shown.status, 200)
     assert.match(shown.headers.get('content-security-policy')!, /default-src 'none'.*frame-ancestors 'none'/)
     assert.equal(shown.headers.get('x-frame-options'), 'DENY')
@@ -160,10 +159,10 @@ test('the pages forbid scripts, frames and caching', async (t) => {
 
 test('what is typed in and what stands in the address comes back escaped', async (t) => {
   const house = await openIdentityHouse(t)
-  const browser = new Browser()
+  const browser = house.browser()
   const evil = `"><script>alert(1)</script>`
   const page = await browser.open(`${house.origin}/sign-in?return_to=/${encodeURIComponent(evil)}`)
-  const shown = await browser.submit(page, '/sign-in', { login: evil, password: 'x' })
+  const shown = await browser.submit(page, { login: evil, password: 'x' }, { to: '/sign-in' })
   assert.equal(shown.status, 401)
   assert.doesNotMatch(page.text + shown.text, /<script/)
 })
@@ -178,9 +177,9 @@ test('a sign-in leads only to paths of this gateway', async (t) => {
     '/..//evil.example',
     '/\t/evil.example',
   ]) {
-    const browser = new Browser()
+    const browser = house.browser()
     const page = await browser.open(`${house.origin}/sign-in`)
-    const landed = await browser.submit(page, '/sign-in', { login: 'ana', password, return_to: target })
+    const landed = await browser.submit(page, { login: 'ana', password, return_to: target }, { to: '/sign-in' })
     assert.equal(landed.url.origin, house.origin)
     assert.equal(landed.url.pathname, '/', target)
   }
@@ -191,9 +190,9 @@ test('a disabled principal is out at once, everywhere, and cannot come back unti
   const house = await openIdentityHouse(t, { onDisable: [async (_tx, id) => void ended.push(id)] })
   const ana = (await whoIs(house, await house.administrator()))!.principal
   const invitation = { by: ana.id, name: 'Bo', rights: [] }
-  const bo = new Browser()
+  const bo = house.browser()
   const { url } = await house.identity.invite(invitation)
-  await bo.submit(await bo.open(url), new URL(url).pathname, { name: 'Bo', login: 'bo', password })
+  await bo.submit(await bo.open(url), { name: 'Bo', login: 'bo', password }, { to: new URL(url).pathname })
   const boId = (await whoIs(house, bo))!.principal
   const { key } = await house.identity.makeOperatorKey({ principal: boId, label: 'laptop' })
   assert.equal((await house.identity.whoHasKey(`Bearer ${key}`))?.id, boId.id)
@@ -202,13 +201,17 @@ test('a disabled principal is out at once, everywhere, and cannot come back unti
   assert.equal(await whoIs(house, bo), undefined)
   assert.equal(await house.identity.whoHasKey(key), undefined)
   assert.deepEqual(ended, [boId.id])
-  const refused = await bo.submit(await bo.open(`${house.origin}/sign-in`), '/sign-in', { login: 'bo', password })
+  const refused = await bo.submit(
+    await bo.open(`${house.origin}/sign-in`),
+    { login: 'bo', password },
+    { to: '/sign-in' },
+  )
   assert.equal(refused.status, 403)
 
   await house.identity.enablePrincipal({ by: ana.id, id: boId.id, reason: 'came back' })
   assert.equal(await whoIs(house, bo), undefined, 'old sign-ins stay ended')
   assert.equal(await house.identity.whoHasKey(key), undefined, 'old keys stay revoked')
-  await bo.submit(await bo.open(`${house.origin}/sign-in`), '/sign-in', { login: 'bo', password })
+  await bo.submit(await bo.open(`${house.origin}/sign-in`), { login: 'bo', password }, { to: '/sign-in' })
   assert.equal((await whoIs(house, bo))?.principal.id, boId.id)
 })
 
@@ -222,8 +225,8 @@ test('disabling is for administrators, the last of whom stays; a hook that fails
   })
   const ana = (await whoIs(house, await house.administrator()))!.principal
   const { url } = await house.identity.invite({ by: ana.id, name: 'Bo', rights: [] })
-  const bo = new Browser()
-  await bo.submit(await bo.open(url), new URL(url).pathname, { name: 'Bo', login: 'bo', password })
+  const bo = house.browser()
+  await bo.submit(await bo.open(url), { name: 'Bo', login: 'bo', password }, { to: new URL(url).pathname })
   const { principal } = (await whoIs(house, bo))!
   const step = { id: ana.id, reason: 'a reason' }
   await assert.rejects(house.identity.disablePrincipal({ ...step, by: principal.id }), { code: 'identity.not_allowed' })
@@ -246,10 +249,10 @@ test('disabling is for administrators, the last of whom stays; a hook that fails
 test('a login that cannot be recorded does not happen', async (t) => {
   const house = await openIdentityHouse(t)
   await house.administrator()
-  const browser = new Browser()
+  const browser = house.browser()
   const page = await browser.open(`${house.origin}/sign-in`)
   t.mock.method(house.ledger, 'recordLogin', () => Promise.reject(new Error('the ledger is full')))
-  const shown = await browser.submit(page, '/sign-in', { login: 'ana', password })
+  const shown = await browser.submit(page, { login: 'ana', password }, { to: '/sign-in' })
   assert.equal(shown.status, 500)
   assert.equal(browser.cookieFor(page.url).includes('sallyport='), false)
   assert.equal(await whoIs(house, browser), undefined)
@@ -271,7 +274,7 @@ test('an operator key lasts at most a day', async (t) => {
 test('there is nothing beside the pages, and they take no other methods', async (t) => {
   const house = await openIdentityHouse(t)
   for (const path of ['/sign-in/', '/sign-in/with/', '/sign-in/other', '/join', '/join/short', '/sign-out/x']) {
-    assert.equal((await new Browser().open(house.origin + path)).status, 404, path)
+    assert.equal((await house.browser().open(house.origin + path)).status, 404, path)
   }
   const answer = await fetch(`${house.origin}/sign-in`, { method: 'DELETE' })
   assert.equal(answer.status, 405)

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { digestOf } from '../../src/base/ids.ts'
 import { listEntitlements } from '../../src/store/entitlements.ts'
 import { countLoginAttempts, takeLoginAttempt } from '../../src/store/login-attempts.ts'
-import { Browser, type Shown } from '../browser.ts'
+import type { Browser, Page } from '../browser.ts'
 import { type FakeIdp, type FakePerson, type IdpKnobs, openFakeIdp } from '../fake/idp.ts'
 import { type IdentityHouse, openIdentityHouse, whoIs } from '../identity-house.ts'
 
@@ -28,7 +28,7 @@ async function openWithIdps(
   return { house: await openIdentityHouse(t, { oidc, ...more }), idps }
 }
 
-async function signIn(house: IdentityHouse, browser = new Browser(), provider = 'idp-0'): Promise<Shown> {
+async function signIn(house: IdentityHouse, browser = house.browser(), provider = 'idp-0'): Promise<Page> {
   const page = await browser.open(`${house.origin}/sign-in?return_to=/sign-out`)
   return browser.follow(page, `/sign-in/with/${provider}?return_to=/sign-out`)
 }
@@ -42,7 +42,7 @@ async function catchCallback(house: IdentityHouse, browser: Browser): Promise<UR
 
 test('a person signs in through a provider, by code, PKCE, state and nonce, and has no rights at all', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
-  const browser = new Browser()
+  const browser = house.browser()
   const landed = await signIn(house, browser)
   assert.equal(landed.url.href, `${house.origin}/sign-out`)
   const { principal } = (await whoIs(house, browser))!
@@ -62,7 +62,7 @@ test('a person signs in through a provider, by code, PKCE, state and nonce, and 
 
 test('who comes back is the same principal, with the name that the provider says now', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
-  const [first, second] = [new Browser(), new Browser()]
+  const [first, second] = [house.browser(), house.browser()]
   await signIn(house, first)
   idps[0]!.person = { sub: 'a-1', name: 'Ana New', email: 'new@example.org' }
   await signIn(house, second)
@@ -73,7 +73,7 @@ test('who comes back is the same principal, with the name that the provider says
 
 test('the same e-mail, and even the same subject, at two providers are two principals', async (t) => {
   const { house } = await openWithIdps(t, [ana, ana])
-  const [one, two] = [new Browser(), new Browser()]
+  const [one, two] = [house.browser(), house.browser()]
   await signIn(house, one, 'idp-0')
   await signIn(house, two, 'idp-1')
   const [first, second] = [(await whoIs(house, one))!.principal, (await whoIs(house, two))!.principal]
@@ -83,7 +83,7 @@ test('the same e-mail, and even the same subject, at two providers are two princ
 
 test('another subject with the e-mail of somebody else is somebody else', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
-  const [one, two] = [new Browser(), new Browser()]
+  const [one, two] = [house.browser(), house.browser()]
   await signIn(house, one)
   idps[0]!.person = { ...ana, sub: 'a-2' }
   await signIn(house, two)
@@ -116,7 +116,7 @@ for (const [what, knobs, found] of lies) {
   test(`a provider that ${what} signs nobody in`, async (t) => {
     const { house, idps } = await openWithIdps(t, [ana])
     idps[0]!.knobs = knobs
-    const browser = new Browser()
+    const browser = house.browser()
     const shown = await signIn(house, browser)
     assert.equal(shown.status, 502)
     assert.match(shown.text, /identity\.provider_failed/)
@@ -140,7 +140,7 @@ test('a provider that is down, or that the dialler may not reach, is said to be 
   assert.match(refused.text, /Provider` cannot be reached/)
   assert.deepEqual(idp.journal, [])
 
-  const browser = new Browser()
+  const browser = open.browser()
   const callback = await catchCallback(open, browser)
   await idp.close()
   assert.match((await browser.open(callback)).text, /Provider` cannot be reached/)
@@ -160,7 +160,7 @@ test('a refusal at the provider is told and recorded', async (t) => {
 
 test('the way back works once', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
-  const browser = new Browser()
+  const browser = house.browser()
   const callback = await catchCallback(house, browser)
   const tries = await Promise.all([1, 2, 3].map(() => browser.peek(callback)))
   assert.deepEqual(
@@ -172,13 +172,13 @@ test('the way back works once', async (t) => {
 
 test('a way back that was begun in another browser signs nobody in', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
-  const callback = await catchCallback(house, new Browser())
-  const victim = new Browser()
+  const callback = await catchCallback(house, house.browser())
+  const victim = house.browser()
   assert.equal((await victim.open(callback)).status, 401)
   assert.equal(await whoIs(house, victim), undefined)
 
-  const withCookie = new Browser()
-  const second = await catchCallback(house, new Browser())
+  const withCookie = house.browser()
+  const second = await catchCallback(house, house.browser())
   await withCookie.open(`${house.origin}/sign-in`)
   assert.equal((await withCookie.open(second)).status, 401)
   assert.equal(await whoIs(house, withCookie), undefined)
@@ -191,7 +191,7 @@ test('a way back that was begun in another browser signs nobody in', async (t) =
 
 test('a way back with a state that is made up, doubled or older than ten minutes signs nobody in', async (t) => {
   const { house } = await openWithIdps(t, [ana])
-  const browser = new Browser()
+  const browser = house.browser()
   const madeUp = await catchCallback(house, browser)
   madeUp.searchParams.set('state', 'made up')
   const doubled = await catchCallback(house, browser)
@@ -205,7 +205,7 @@ test('a way back with a state that is made up, doubled or older than ten minutes
 
 test('the answer of one provider is not taken for the answer of another', async (t) => {
   const { house } = await openWithIdps(t, [ana, { sub: 'other' }])
-  const browser = new Browser()
+  const browser = house.browser()
   const callback = await catchCallback(house, browser)
   callback.pathname = '/sign-in/callback/idp-1'
   assert.equal((await browser.open(callback)).status, 401)
@@ -224,7 +224,7 @@ test('no other site can begin a login', async (t) => {
 
 test('what waits for the way back is sealed', async (t) => {
   const { house } = await openWithIdps(t, [ana])
-  const begun = await new Browser().peek(`${house.origin}/sign-in/with/idp-0`)
+  const begun = await house.browser().peek(`${house.origin}/sign-in/with/idp-0`)
   const { searchParams } = new URL(begun.headers.get('location')!)
   const cookie = begun.headers.getSetCookie().find((line) => line.startsWith('sallyport-browser='))
   assert.match(cookie!, /HttpOnly; SameSite=Lax/)
@@ -239,19 +239,19 @@ test('what waits for the way back is sealed', async (t) => {
 test('a provider that tells names only in userinfo is asked there, and not believed about another subject', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
   idps[0]!.knobs = { thin: true }
-  const one = new Browser()
+  const one = house.browser()
   await signIn(house, one)
   assert.equal((await whoIs(house, one))?.principal.name, 'Ana Work')
   idps[0]!.person = { ...ana, sub: 'a-9' }
   idps[0]!.knobs = { thin: true, userinfoSub: 'a-1' }
-  const two = new Browser()
+  const two = house.browser()
   await signIn(house, two)
   assert.equal((await whoIs(house, two))?.principal.name, 'a-9')
 })
 
 test('the first administrator can come through a provider, and so can who is invited', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana], { local: false })
-  const browser = new Browser()
+  const browser = house.browser()
   const link = (await house.identity.firstAdministratorLink())!
   const page = await browser.open(link)
   assert.doesNotMatch(page.text, /type="password"/)
@@ -267,19 +267,19 @@ test('the first administrator can come through a provider, and so can who is inv
   const rightsOfBo = [{ right: 'use' as const, upstream: 'memory', tool: 'read_graph' }]
   const { url } = await house.identity.invite({ by: administrator.id, name: 'Bo', rights: rightsOfBo })
   idps[0]!.person = { sub: 'b-1', name: 'Bo' }
-  const second = new Browser()
+  const second = house.browser()
   await second.follow(await second.open(url), `${new URL(url).pathname}/with/idp-0`)
   const bo = (await whoIs(house, second))!.principal
   assert.deepEqual(
     (await listEntitlements(house.store, { principalId: bo.id })).map((item) => item.tool),
     ['read_graph'],
   )
-  assert.equal((await new Browser().open(url)).status, 404, 'the link is used up')
+  assert.equal((await house.browser().open(url)).status, 404, 'the link is used up')
 })
 
 test('who signed in before with no rights can become the first administrator by the link', async (t) => {
   const { house } = await openWithIdps(t, [ana])
-  const browser = new Browser()
+  const browser = house.browser()
   await signIn(house, browser)
   const before = (await whoIs(house, browser))!.principal
   const link = (await house.identity.firstAdministratorLink())!
@@ -291,7 +291,7 @@ test('who signed in before with no rights can become the first administrator by 
 test('a principal who is disabled does not come in through the provider either', async (t) => {
   const { house } = await openWithIdps(t, [ana])
   await house.administrator()
-  const browser = new Browser()
+  const browser = house.browser()
   await signIn(house, browser)
   const { principal } = (await whoIs(house, browser))!
   await house.identity.disablePrincipal({ by: 'system', id: principal.id, reason: 'left the company' })

@@ -15,8 +15,9 @@ import {
 } from '@modelcontextprotocol/client'
 import { importJWK, SignJWT, type JWTPayload } from 'jose'
 import { until } from '../event-reader.ts'
+import { redirectUri } from '../browser.ts'
 import { openFakeHouse } from '../fake-house.ts'
-import { openHouse, redirectUri, type House, type Person } from '../house.ts'
+import { openHouse, type House, type Person } from '../house.ts'
 
 // The official client finds its own way: from the 401 to the metadata, registration, consent, tokens, renewal and calls.
 
@@ -90,7 +91,7 @@ class Keeper implements OAuthClientProvider {
 
   async redirectToAuthorization(url: URL): Promise<void> {
     this.asked++
-    const page = await this.#person.browser.open(url, (at) => at.href.startsWith(redirectUri))
+    const page = await this.#person.browser.open(url)
     this.callback = (await this.#person.consent(page, this.#tools)).url.searchParams
   }
 }

@@ -89,7 +89,7 @@ test('of a running house, every address keeps out who may not take it', async (t
 })
 
 function cookieOf(person: Person): Record<string, string> {
-  return { cookie: `sallyport=${person.browser.cookies.get('sallyport')}` }
+  return { cookie: `sallyport=${person.browser.cookie('sallyport')}` }
 }
 
 async function proofOf(of: { route: Route; person: Person; key: string }): Promise<Record<string, string>> {

@@ -29,7 +29,7 @@ export async function signIn(page: Page, login: string): Promise<void> {
 
 /** Signs a person of the house in, without the page for it. */
 export async function enterAs(window: Window, house: House, person: Person): Promise<void> {
-  const value = person.browser.cookies.get('sallyport')
+  const value = person.browser.cookie('sallyport')
   assert.ok(value)
   await window.context.addCookies([{ name: 'sallyport', value, url: house.origin }])
 }

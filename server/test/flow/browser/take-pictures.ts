@@ -15,7 +15,7 @@ const client = await openClient({ after: (close: () => unknown) => void closing.
 
 async function look(person: typeof ana, height: number, deviceScaleFactor: number) {
   const context = await browser.newContext({ viewport: { width: 900, height }, deviceScaleFactor })
-  await context.addCookies([{ name: 'sallyport', value: person.browser.cookies.get('sallyport')!, url: house.origin }])
+  await context.addCookies([{ name: 'sallyport', value: person.browser.cookie('sallyport')!, url: house.origin }])
   return context.newPage()
 }
 
