@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Agent } from './house.ts'
+import type { Agent } from './agent.ts'
 
 /** A JSON-RPC message of a stream, as loosely as a test needs it. */
 export interface StreamMessage {

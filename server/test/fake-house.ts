@@ -1,26 +1,11 @@
 import type { TestContext } from 'node:test'
-import type { Clock } from '../src/base/clock.ts'
 import type { Effect } from '../src/model/effect.ts'
+import type { Agent } from './agent.ts'
 import { behaviourNames, toolNamed, type ToolDefinition } from './fake/fake-tools.ts'
 import { openFakeMcpServer, type FakeMcpServer, type FakeOptions } from './fake/mcp-server.ts'
-import { openHouse, type Agent, type House, type HouseOptions, type Person } from './house.ts'
-
-/** A clock that runs with the machine's and can be set forward. */
-export class SteppingClock implements Clock {
-  #aheadMs = 0
-
-  now(): number {
-    return Date.now() + this.#aheadMs
-  }
-
-  monotonic(): number {
-    return performance.now() + this.#aheadMs
-  }
-
-  pass(milliseconds: number): void {
-    this.#aheadMs += milliseconds
-  }
-}
+import { openHouse, type House, type HouseOptions } from './house.ts'
+import type { Person } from './person.ts'
+import type { SteppingClock } from './stepping-clock.ts'
 
 /** A house with one upstream, `desk`, which is a fake with a journal. */
 export interface FakeHouse {
@@ -72,14 +57,13 @@ export async function openFakeHouse(
   ]
   const fake = await openFakeMcpServer({ ...options.fake, tools })
   t.after(() => fake.close())
-  const clock = new SteppingClock()
-  const house = await openHouse(t, { reach: [fake.url, ...(options.reach ?? [])], clock, ...options.house })
+  const house = await openHouse(t, { reach: [fake.url, ...(options.reach ?? [])], ...options.house })
   await house.httpUpstream('desk', fake.url, { effects })
   const { inventory, gateway, ledger } = house.rooms
   return {
     house,
     fake,
-    clock,
+    clock: house.clock,
     look: async () => gateway.look((await inventory.findUpstream('desk'))!),
     async pin(...names) {
       const all = await inventory.listTools('desk')

@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { systemClock, type Clock } from '../src/base/clock.ts'
-import { readConfig } from '../src/base/config.ts'
+import { readConfig, type Config } from '../src/base/config.ts'
 import { digestOf, makeId, makeSecret } from '../src/base/ids.ts'
 import { openLog } from '../src/base/log.ts'
+import type { Entry } from '../src/ledger/entry.ts'
 import type { Right } from '../src/model/rights.ts'
 import type { Effect } from '../src/model/effect.ts'
 import type { Principal } from '../src/model/principal.ts'
 import { openSallyport, type Rooms } from '../src/main.ts'
 import { insertPrincipal } from '../src/store/principals.ts'
 import { insertSignIn } from '../src/store/sign-ins.ts'
-import { Browser, formOf, redirectUri, type Page } from './browser.ts'
+import { Browser } from './browser.ts'
+import { registerClient, type OAuthClient } from './oauth-client.ts'
+import { Person } from './person.ts'
+import { SteppingClock } from './stepping-clock.ts'
 
 /** What a house is opened with. */
 export interface HouseOptions {
@@ -26,7 +28,10 @@ export interface HouseOptions {
   reach?: string[]
   /** Built-in upstreams to enter. */
   preload?: string[]
-  clock?: Clock
+  /** The public origin, when it is to differ from where the house listens. */
+  origin?: string
+  /** A PostgreSQL; SQLite when absent. */
+  databaseUrl?: string | undefined
   /** A data folder that outlives this house. */
   dataDir?: string
   /** The port of an earlier house, to open it again. */
@@ -35,45 +40,58 @@ export interface HouseOptions {
 
 /** A Sallyport with real rooms and a real store, on a free port, for one test. */
 export interface House {
+  /** Where it listens. */
+  url: string
+  /** The public origin. */
   origin: string
   rooms: Rooms
+  clock: SteppingClock
   dataDir: string
   /** Lines that it logged. */
   log: string[]
   browser(): Browser
   /** Makes a person who is signed in, with the right to use (or `…:approve`) the tools named `upstream/tool`. */
   person(name: string, rights?: string[]): Promise<Person>
+  /** A client that registered itself. */
+  register(metadata?: Record<string, unknown>): Promise<OAuthClient>
+  /** Enters an upstream that nobody will reach, approved, its tools accepted and classified by their names. */
+  upstream(name: string, tools: string[]): Promise<void>
   /** Enters an upstream reached over HTTP, approved by two people, with all its tools accepted. */
   httpUpstream(name: string, url: string, options?: { effects?: Record<string, Effect> }): Promise<void>
+  /** The entries of a kind, oldest first. */
+  entries<Kind extends Entry['kind']>(kind: Kind): Promise<Extract<Entry, { kind: Kind }>[]>
+  /** The recorded changes of this name, oldest first. */
+  changes(what: string): Promise<Extract<Entry, { kind: 'change' }>[]>
   close(): Promise<void>
 }
 
 /** Opens a house, and closes it when the test ends. */
 export async function openHouse(t: TestContext | undefined, options: HouseOptions = {}): Promise<House> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'sallyport-house-'))
-  const port = options.port ?? (await freePort())
-  const origin = `http://127.0.0.1:${port}`
-  const allowed = (options.reach ?? []).map((url) => new URL(url).host)
-  const text = `egress: ${JSON.stringify({ allowPrivate: allowed })}\n${options.yaml ?? ''}`
-  const config = readConfig({
-    file: { path: join(dataDir, 'sallyport.yaml'), text },
-    env: { SALLYPORT_ORIGIN: origin, SALLYPORT_DATA: dataDir, ...options.env },
-    cwd: dataDir,
-  })
+  const config = configOf(options, { dataDir, port: options.port ?? (await freePort()) })
   const lines: string[] = []
-  const clock = options.clock ?? systemClock
+  const clock = new SteppingClock()
   const log = openLog({ level: 'debug', write: (line) => lines.push(line) })
   const sallyport = await openSallyport(config, { clock, log, preload: options.preload ?? [] })
-  const { rooms } = sallyport
+  const { rooms, url } = sallyport
   let closed = false
   const house: House = {
-    origin,
+    url,
+    origin: config.origin,
     rooms,
+    clock,
     dataDir,
     log: lines,
-    browser: () => new Browser(origin),
-    person: (name, rights = []) => makePerson(house, { name, rights, clock }),
-    httpUpstream: (name, url, more) => enterUpstream(house, { name, url, effects: more?.effects ?? {} }),
+    browser: () => new Browser(url),
+    person: (name, rights = []) => makePerson(house, name, rights),
+    register: (metadata) => registerClient(house, metadata),
+    upstream: (name, tools) => enterUnreached(rooms, name, tools),
+    httpUpstream: (name, at, more) => enterUpstream(house, { name, url: at, effects: more?.effects ?? {} }),
+    async entries(kind) {
+      const placed = await rooms.ledger.listEntries({ after: -1, limit: 1_000, kinds: [kind] })
+      return placed.map(({ entry }) => entry) as never
+    },
+    changes: async (what) => (await house.entries('change')).filter((entry) => entry.what === what),
     async close() {
       if (closed) return
       closed = true
@@ -83,6 +101,20 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
   }
   t?.after(() => house.close())
   return house
+}
+
+function configOf(options: HouseOptions, { dataDir, port }: { dataDir: string; port: number }): Config {
+  const listen = `127.0.0.1:${port}`
+  const allowed = (options.reach ?? []).map((url) => new URL(url).host)
+  const text = `egress: ${JSON.stringify({ allowPrivate: allowed })}\n${options.yaml ?? ''}`
+  const env = {
+    SALLYPORT_ORIGIN: options.origin ?? `http://${listen}`,
+    SALLYPORT_LISTEN: listen,
+    SALLYPORT_DATA: dataDir,
+    DATABASE_URL: options.databaseUrl,
+    ...options.env,
+  }
+  return readConfig({ file: { path: join(dataDir, 'sallyport.yaml'), text }, env, cwd: dataDir })
 }
 
 /** A port of the loopback that was free a moment ago. */
@@ -115,15 +147,15 @@ async function enterUpstream(
   }
 }
 
-async function makePerson(house: House, of: { name: string; rights: string[]; clock: Clock }): Promise<Person> {
+async function makePerson(house: House, name: string, rights: string[]): Promise<Person> {
+  const { clock } = house
   const { store, inventory } = house.rooms
-  const { clock } = of
   const principal: Principal = {
     id: makeId(clock),
     issuer: 'test',
-    subject: of.name,
+    subject: name,
     kind: 'person',
-    name: of.name,
+    name,
     email: undefined,
     state: 'active',
     createdAt: clock.now(),
@@ -135,9 +167,9 @@ async function makePerson(house: House, of: { name: string; rights: string[]; cl
     principalId: principal.id,
     provider: 'test',
     createdAt: clock.now(),
-    expiresAt: clock.now() + 3_600_000,
+    expiresAt: clock.now() + 8 * 3_600_000,
   })
-  for (const text of of.rights) {
+  for (const text of rights) {
     const [path, right] = text.split(':') as [string, Right | undefined]
     const slash = path.indexOf('/')
     const [upstream, tool] = path === 'administer' ? ['*', '*'] : [path.slice(0, slash), path.slice(slash + 1)]
@@ -153,239 +185,30 @@ async function makePerson(house: House, of: { name: string; rights: string[]; cl
     })
   }
   const browser = house.browser()
-  browser.plant({ name: 'sallyport', value: secret })
+  const prefix = house.origin.startsWith('https:') ? '__Host-' : ''
+  browser.plant({ name: `${prefix}sallyport`, value: secret })
   return new Person(house, principal, browser)
 }
 
-/** A person of the house, with a browser in which they are signed in. */
-export class Person {
-  readonly house: House
-  readonly principal: Principal
-  readonly browser: Browser
-
-  constructor(house: House, principal: Principal, browser: Browser) {
-    this.house = house
-    this.principal = principal
-    this.browser = browser
-  }
-
-  /**
-   * Connects a client to an upstream by the whole dance: registration, login, consent, code, token.
-   *
-   * @param tools to choose on the consent page; absent: what the page proposes; `all`: every tool that is offered.
-   */
-  async connect(upstream: string, tools?: string[] | 'all', options: { duration?: string } = {}): Promise<Agent> {
-    const { origin } = this.house
-    const client = await register(origin)
-    const verifier = randomBytes(32).toString('base64url')
-    const resource = `${origin}/mcp/${upstream}`
-    const page = await this.browser.open(authorizeUrl(origin, { client, verifier, resource }))
-    const code = codeOf(await this.consent(page, tools, options))
-    const token = await tokenRequest(origin, {
-      grant_type: 'authorization_code',
-      code,
-      client_id: client,
-      redirect_uri: redirectUri,
-      code_verifier: verifier,
-      resource,
-    })
-    assert.equal(token.status, 200, JSON.stringify(token.body))
-    return new Agent({ origin, upstream, client, resource, tokens: token.body as unknown as Tokens })
-  }
-
-  /** Answers the consent page with yes. */
-  consent(page: Page, tools?: string[] | 'all', options: { duration?: string } = {}): Promise<Page> {
-    const offered = formOf(page).fields.filter((field) => field.name === 'tool')
-    const chosen = tools === undefined ? undefined : tools === 'all' ? offered.map((field) => field.value) : tools
-    const values = { ...(chosen && { tool: chosen }), ...(options.duration && { duration: options.duration }) }
-    return this.browser.submit(page, { ...values, answer: 'accept' })
-  }
-
-  /** Answers an approval on its page. */
-  async answer(url: string, approve: boolean, reason = 'looked at it'): Promise<Page> {
-    const page = await this.browser.open(url)
-    return this.browser.submit(page, { reason, answer: approve ? 'approve' : 'deny' })
-  }
+async function enterUnreached({ inventory }: Rooms, name: string, tools: string[]): Promise<void> {
+  const launch = { kind: 'http', url: 'https://upstream.example/mcp' } as const
+  await inventory.preloadUpstream({ name, launch, purpose: `all of ${name}` })
+  const learnt = { era: 'legacy', protocolVersion: '2025-11-25', serverName: name, serverVersion: '1' } as const
+  const definitions = tools.map((tool) => ({
+    name: tool,
+    description: `${tool} of ${name}`,
+    inputSchema: { type: 'object' },
+  }))
+  await inventory.observe(name, { learnt: { ...learnt, instructions: undefined }, definitions })
 }
 
-export interface Tokens {
-  access_token: string
-  refresh_token: string
-  expires_in: number
-}
-
-/** Registers a client and returns its id. */
-export async function register(origin: string, metadata: Record<string, unknown> = {}): Promise<string> {
-  const answer = await fetch(`${origin}/oauth/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      client_name: 'a script',
-      redirect_uris: [redirectUri],
-      token_endpoint_auth_method: 'none',
-      grant_types: ['authorization_code', 'refresh_token'],
-      response_types: ['code'],
-      ...metadata,
-    }),
+/** The grants whose end is told to what hangs on them, from now on, in order. */
+export function endsTold(t: TestContext, { rooms: { approvals } }: House): string[] {
+  const told: string[] = []
+  const { cancelFor } = approvals
+  t.mock.method(approvals, 'cancelFor', (...given: Parameters<typeof cancelFor>) => {
+    if (given[1].grantId !== undefined) told.push(given[1].grantId)
+    return cancelFor(...given)
   })
-  const body = (await answer.json()) as { client_id: string }
-  assert.equal(answer.status, 201, JSON.stringify(body))
-  return body.client_id
-}
-
-/** The address that begins a login. */
-export function authorizeUrl(
-  origin: string,
-  of: { client: string; verifier: string; resource: string | undefined; more?: Record<string, string> },
-): URL {
-  const url = new URL('/oauth/authorize', origin)
-  const challenge = createHash('sha256').update(of.verifier).digest('base64url')
-  const query: Record<string, string> = {
-    response_type: 'code',
-    client_id: of.client,
-    redirect_uri: redirectUri,
-    code_challenge: challenge,
-    code_challenge_method: 'S256',
-    state: 's',
-    ...(of.resource !== undefined && { resource: of.resource }),
-    ...of.more,
-  }
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-  return url
-}
-
-/** The code of a redirect to the client. */
-export function codeOf(page: Page): string {
-  const code = page.url.searchParams.get('code')
-  assert.ok(code, `no code: ${page.status} ${page.url.href} ${page.text.slice(0, 1_500)}`)
-  return code
-}
-
-/** A request at the token endpoint. */
-export async function tokenRequest(
-  origin: string,
-  body: Record<string, string>,
-): Promise<{ status: number; body: Record<string, unknown> }> {
-  const answer = await fetch(`${origin}/oauth/token`, { method: 'POST', body: new URLSearchParams(body) })
-  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
-}
-
-/** What an MCP request was answered. */
-export interface Answer {
-  status: number
-  headers: Headers
-  /** The JSON-RPC response; of a stream its last message. */
-  message: Record<string, unknown>
-  result: Record<string, unknown>
-  error: { code: number; message: string; data?: Record<string, unknown> } | undefined
-  /** All messages of a stream. */
-  messages: Record<string, unknown>[]
-}
-
-let lastId = 0
-
-/** A client with a token, speaking raw MCP. */
-export class Agent {
-  readonly origin: string
-  readonly upstream: string
-  readonly client: string
-  readonly resource: string
-  tokens: Tokens
-
-  constructor(of: { origin: string; upstream: string; client: string; resource: string; tokens: Tokens }) {
-    this.origin = of.origin
-    this.upstream = of.upstream
-    this.client = of.client
-    this.resource = of.resource
-    this.tokens = of.tokens
-  }
-
-  get grantId(): string {
-    return JSON.parse(Buffer.from(this.tokens.access_token.split('.')[1]!, 'base64url').toString()).grant_id as string
-  }
-
-  async list(): Promise<string[]> {
-    const { result } = await this.rpc('tools/list', {})
-    return (result['tools'] as { name: string }[]).map((tool) => tool.name)
-  }
-
-  call(name: string, args?: Record<string, unknown>): Promise<Answer> {
-    return this.rpc('tools/call', args === undefined ? { name } : { name, arguments: args })
-  }
-
-  /** A call in the modern era, with these capabilities of the client. */
-  modern(method: string, params: Record<string, unknown>, capabilities: object = {}): Promise<Answer> {
-    const meta = {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': capabilities,
-      'io.modelcontextprotocol/clientInfo': { name: 'a script', version: '1' },
-    }
-    const headers: Record<string, string> = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
-    if (typeof params['name'] === 'string') headers['mcp-name'] = params['name']
-    return this.rpc(method, { ...params, _meta: meta }, { headers })
-  }
-
-  rpc(
-    method: string,
-    params: unknown,
-    options: { headers?: Record<string, string>; path?: string } = {},
-  ): Promise<Answer> {
-    return this.post(JSON.stringify({ jsonrpc: '2.0', id: ++lastId, method, params }), options)
-  }
-
-  async post(
-    body: string,
-    options: { headers?: Record<string, string>; path?: string; signal?: AbortSignal } = {},
-  ): Promise<Answer> {
-    const answer = await fetch(`${this.origin}${options.path ?? `/mcp/${this.upstream}`}`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${this.tokens.access_token}`,
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        ...options.headers,
-      },
-      body,
-      ...(options.signal && { signal: options.signal }),
-    })
-    return readAnswer(answer)
-  }
-
-  /** Renews the tokens. */
-  async refresh(token = this.tokens.refresh_token): Promise<{ status: number; body: Record<string, unknown> }> {
-    const form = { grant_type: 'refresh_token', refresh_token: token, client_id: this.client, resource: this.resource }
-    const answer = await tokenRequest(this.origin, form)
-    if (answer.status === 200) this.tokens = answer.body as unknown as Tokens
-    return answer
-  }
-}
-
-async function readAnswer(answer: Response): Promise<Answer> {
-  const text = await answer.text()
-  const stream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
-  const parts = stream ? [...text.matchAll(/^data: (.*)$/gm)].map((match) => match[1]!) : text === '' ? [] : [text]
-  const messages = parts.map((part) => JSON.parse(part) as Record<string, unknown>)
-  const message = messages.at(-1) ?? {}
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    message,
-    messages,
-    result: (message['result'] ?? {}) as Record<string, unknown>,
-    error: message['error'] as Answer['error'],
-  }
-}
-
-/** The text of a tool result. */
-export function textOf(answer: Answer): string {
-  const content = (answer.result['content'] ?? []) as { text?: string }[]
-  return content.map((part) => part.text ?? '').join('\n')
-}
-
-/** The link to the approval that a held call names. */
-export function linkOf(answer: Answer): string {
-  const meta = answer.result['_meta'] as Record<string, { url: string }> | undefined
-  const url = meta?.['sallyport/approval']?.url
-  assert.ok(url, `not held: ${JSON.stringify(answer.message)}`)
-  return url
+  return told
 }

@@ -1,19 +1,26 @@
+import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { formOf, sentBy, type Browser, type Page } from './browser.ts'
+import { formOf, redirectUri, sentBy, type Browser, type Page } from './browser.ts'
 
 /** The authorization server as its clients know it. */
 interface Server {
+  /** Where it listens. */
   url: string
-  oauth: { resourceFor(upstream: string): string }
+  /** The public origin: the issuer. */
+  origin: string
+}
+
+/** What a client holds. */
+export interface Tokens {
+  access_token: string
+  refresh_token: string
+  expires_in: number
 }
 
 /** What the token endpoint answered. */
-export interface TokenAnswer {
+export interface TokenAnswer extends Tokens {
   status: number
-  access_token: string
-  refresh_token: string
   token_type: string
-  expires_in: number
   scope: string
   id_token?: string
   error?: string
@@ -28,11 +35,16 @@ export class OAuthClient {
   readonly #house: Server
   readonly verifier = randomBytes(32).toString('base64url')
 
-  constructor(house: Server, client: { id: string; secret?: string | undefined; redirectUri: string }) {
+  constructor(house: Server, client: { id: string; secret?: string | undefined; redirectUri?: string }) {
     this.#house = house
     this.id = client.id
     this.#secret = client.secret
-    this.redirectUri = client.redirectUri
+    this.redirectUri = client.redirectUri ?? redirectUri
+  }
+
+  /** The resource that an upstream is. */
+  resourceOf(upstream: string): string {
+    return `${this.#house.origin}/mcp/${upstream}`
   }
 
   /** The address of an authorization request; `change` may break it. */
@@ -43,7 +55,7 @@ export class OAuthClient {
       client_id: this.id,
       redirect_uri: this.redirectUri,
       state: 'st',
-      resource: this.#house.oauth.resourceFor(upstream),
+      resource: this.resourceOf(upstream),
       code_challenge: createHash('sha256').update(this.verifier).digest('base64url'),
       code_challenge_method: 'S256',
     })
@@ -89,28 +101,58 @@ export class OAuthClient {
     change: (fields: URLSearchParams) => void = () => undefined,
   ): Promise<TokenAnswer> {
     const answer = await this.authorize(browser, upstream, change)
-    const tokens = await this.redeem(answer.get('code'), { resource: this.#house.oauth.resourceFor(upstream) })
+    const tokens = await this.redeem(answer.get('code'), { resource: this.resourceOf(upstream) })
     if (tokens.status !== 200) throw new Error(`${answer.toString()} ${JSON.stringify(tokens)}`)
     return tokens
   }
 
+  /** A request at the token endpoint. */
   async token(fields: Record<string, string | undefined>): Promise<TokenAnswer> {
-    const answer = await this.#post('/oauth/token', fields)
-    return { status: answer.status, ...((await answer.json()) as Omit<TokenAnswer, 'status'>) }
+    const { status, body } = await tokenRequest(this.#house.url, this.#form(fields))
+    return { status, ...(body as unknown as Tokens & Omit<TokenAnswer, 'status'>) }
   }
 
   async revoke(token: string): Promise<number> {
-    const answer = await this.#post('/oauth/revoke', { token })
+    const answer = await fetch(`${this.#house.url}/oauth/revoke`, { method: 'POST', body: this.#form({ token }) })
     await answer.text()
     return answer.status
   }
 
-  #post(path: string, fields: Record<string, string | undefined>): Promise<Response> {
+  #form(fields: Record<string, string | undefined>): URLSearchParams {
     const body = new URLSearchParams({ client_id: this.id })
     if (this.#secret !== undefined) body.set('client_secret', this.#secret)
     for (const [name, value] of Object.entries(fields)) if (value !== undefined) body.set(name, value)
-    return fetch(new URL(path, this.#house.url), { method: 'POST', body })
+    return body
   }
+}
+
+/** Registers a client: a public one with one redirect address, unless `metadata` says otherwise. */
+export async function registerClient(house: Server, metadata: Record<string, unknown> = {}): Promise<OAuthClient> {
+  const usual = { client_name: 'Editor', redirect_uris: [redirectUri], token_endpoint_auth_method: 'none' }
+  const answer = await fetch(`${house.url}/oauth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...usual, ...metadata }),
+  })
+  const body = (await answer.json()) as { client_id: string; client_secret?: string }
+  assert.equal(answer.status, 201, JSON.stringify(body))
+  return new OAuthClient(house, { id: body.client_id, secret: body.client_secret })
+}
+
+/** A request at the token endpoint. */
+export async function tokenRequest(
+  origin: string,
+  body: Record<string, string> | URLSearchParams,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await fetch(`${origin}/oauth/token`, { method: 'POST', body: new URLSearchParams(body) })
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}
+
+/** The code of a redirect to the client. */
+export function codeOf(page: Page): string {
+  const code = page.url.searchParams.get('code')
+  assert.ok(code, `no code: ${page.status} ${page.url.href} ${page.text.slice(0, 1_500)}`)
+  return code
 }
 
 /** The claims of a signed token, unverified. */

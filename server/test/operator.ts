@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { House, Person } from './house.ts'
+import type { House } from './house.ts'
+import type { Person } from './person.ts'
 import { formsOf, unescapeHtml, type Page } from './browser.ts'
 
 /** Sends the form of a page that leads to this path: the page must offer it. */

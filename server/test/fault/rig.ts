@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type Agent, freePort, type House, openHouse } from '../house.ts'
+import type { Agent } from '../agent.ts'
+import { freePort, type House, openHouse } from '../house.ts'
 import { type Arrival, readLedger } from './oracle.ts'
 
 const program = (name: string) => fileURLToPath(new URL(`./${name}-program.ts`, import.meta.url))

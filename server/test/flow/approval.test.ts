@@ -6,7 +6,8 @@ import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { verifyLedger } from '../../src/ledger/verify.ts'
 import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
-import { linkOf, textOf, type Agent, type Answer, type Person } from '../house.ts'
+import { linkOf, textOf, type Agent, type Answer } from '../agent.ts'
+import type { Person } from '../person.ts'
 
 // A destructive call is held until somebody else approved exactly it, and passes once. See spec/approval.md.
 

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { digestOf } from '../../src/base/ids.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { textOf, type Agent, type Answer } from '../house.ts'
+import { textOf, type Agent, type Answer } from '../agent.ts'
 
 // What leaves the house is what was judged: declared, harmless as a part of an address, and written anew.
 

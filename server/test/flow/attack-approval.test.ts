@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { openFakeMcpServer, type FakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
-import { linkOf, openHouse, textOf, type Agent, type Answer, type House, type Person } from '../house.ts'
+import { linkOf, textOf, type Agent, type Answer } from '../agent.ts'
+import { openHouse, type House } from '../house.ts'
+import type { Person } from '../person.ts'
 
 interface Stand {
   house: House

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openFakeMcpServer, type FakeMcpServer, type Heard } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
-import { openHouse, type Agent, type House } from '../house.ts'
+import type { Agent } from '../agent.ts'
+import { openHouse, type House } from '../house.ts'
 
 interface Stand {
   house: House

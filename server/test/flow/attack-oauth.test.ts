@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
-import { formsOf, redirectUri } from '../browser.ts'
+import { formsOf } from '../browser.ts'
 import { openFakeMcpServer, type FakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
-import {
-  authorizeUrl,
-  codeOf,
-  openHouse,
-  register,
-  tokenRequest,
-  type Agent,
-  type House,
-  type Person,
-} from '../house.ts'
+import type { Agent } from '../agent.ts'
+import { openHouse, type House } from '../house.ts'
+import { codeOf } from '../oauth-client.ts'
+import type { Person } from '../person.ts'
 
 interface Stand {
   house: House
@@ -146,8 +140,7 @@ test('a person signed in at the browser is nobody at the MCP door', async (t) =>
 
 test('nobody is sent to an address that the client did not register, whatever is wrong', async (t) => {
   const { house, ana } = await stand(t)
-  const client = await register(house.origin)
-  const resource = `${house.origin}/mcp/notes`
+  const client = await house.register()
   const evil = [
     'http://127.0.0.1:9/callback/',
     'http://127.0.0.1:9/Callback',
@@ -181,12 +174,8 @@ test('nobody is sent to an address that the client did not register, whatever is
   for (const [at, redirect] of evil.entries()) {
     // Alone, and with one thing more that is wrong: its error must not travel there either.
     for (const more of [{}, wrongs[at % wrongs.length]!]) {
-      const url = authorizeUrl(house.origin, {
-        client,
-        verifier: 'v'.repeat(43),
-        resource,
-        more: { redirect_uri: redirect, ...more },
-      })
+      const url = client.authorizeUrl('notes')
+      for (const [name, value] of Object.entries({ redirect_uri: redirect, ...more })) url.searchParams.set(name, value)
       const page = await ana.browser.open(url, (next) => next.origin !== house.origin)
       assert.equal(page.url.origin, house.origin, `${redirect} ${JSON.stringify(more)}`)
       assert.ok(page.status === 400, `${redirect}: ${page.status}`)
@@ -197,25 +186,12 @@ test('nobody is sent to an address that the client did not register, whatever is
 
 test('a consent that is given gives no more than its ticks, whatever is asked for afterwards', async (t) => {
   const { house, ana, upstream } = await stand(t)
-  const client = await register(house.origin)
-  const verifier = randomBytes(32).toString('base64url')
-  const resource = `${house.origin}/mcp/notes`
-  const url = authorizeUrl(house.origin, {
-    client,
-    verifier,
-    resource,
-    more: { scope: 'openid mcp admin notes:write offline_access' },
-  })
+  const client = await house.register()
+  const scope = 'openid mcp admin notes:write offline_access'
+  const url = client.authorizeUrl('notes', (params) => params.set('scope', scope))
   const code = codeOf(await ana.consent(await ana.browser.open(url), ['read_note']))
   const more = { scope: 'mcp admin', resource: `${house.origin}/mcp/other` }
-  const form = {
-    grant_type: 'authorization_code',
-    code,
-    client_id: client,
-    redirect_uri: redirectUri,
-    code_verifier: verifier,
-  }
-  assert.equal((await tokenRequest(house.origin, { ...form, ...more })).status, 400)
+  assert.equal((await client.redeem(code, more)).status, 400)
   const agent = await ana.connect('notes', ['read_note'])
   assert.deepEqual(await agent.list(), ['read_note'])
   const refused = await agent.call('write_note', {})
@@ -229,13 +205,12 @@ test('a consent that is given gives no more than its ticks, whatever is asked fo
   ]) {
     const asked = {
       grant_type,
-      client_id: client,
       username: 'ana',
       password: 'x',
-      resource,
+      resource: client.resourceOf('notes'),
       subject_token: agent.tokens.access_token,
     }
-    assert.equal((await tokenRequest(house.origin, asked)).status, 400, grant_type)
+    assert.equal((await client.token(asked)).status, 400, grant_type)
   }
   assert.deepEqual(upstream.calls, [])
 })
@@ -252,22 +227,10 @@ test('neither the log nor the ledger nor an answer holds a secret, whatever went
   secrets.push(agent.tokens.access_token, agent.tokens.refresh_token)
   await agent.refresh(first.refresh_token)
   await ana.browser.open(`/sign-in?return_to=/x&password=${secrets[2]}`)
-  const verifier = randomBytes(32).toString('base64url')
-  const client = await register(house.origin)
-  const code = codeOf(
-    await ana.consent(
-      await ana.browser.open(authorizeUrl(house.origin, { client, verifier, resource: agent.resource })),
-    ),
-  )
-  const form = {
-    grant_type: 'authorization_code',
-    code,
-    client_id: client,
-    redirect_uri: redirectUri,
-    resource: agent.resource,
-  }
-  await tokenRequest(house.origin, { ...form, code_verifier: 'w'.repeat(43) })
-  secrets.push(code, verifier)
+  const client = await house.register()
+  const code = codeOf(await ana.consent(await ana.browser.open(client.authorizeUrl('notes'))))
+  await client.redeem(code, { resource: agent.resource, code_verifier: 'w'.repeat(43) })
+  secrets.push(code, client.verifier)
   const entries = JSON.stringify(await house.rooms.ledger.listEntries({ limit: 1_000 }))
   for (const [at, secret] of secrets.entries()) {
     assert.ok(!house.log.join('').includes(secret), `secret ${at} is in the log`)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import type { ServerResponse } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { redirectUri } from '../browser.ts'
 import { OAuthClient } from '../oauth-client.ts'
-import { type OAuthHouse, type OAuthHouseOptions, openOAuthHouse, serveOn } from '../oauth-house.ts'
+import { openHouse, type House, type HouseOptions } from '../house.ts'
 
 interface Host {
   /** The client id: the address of the document. */
@@ -14,6 +16,8 @@ interface Host {
   document: Record<string, unknown>
 }
 
+const withDocuments = (metadataDocuments: object) => ({ yaml: `clients: ${JSON.stringify({ metadataDocuments })}` })
+
 function sendDocument(host: Host, response: ServerResponse): void {
   response.setHeader('content-type', 'application/json')
   response.end(JSON.stringify({ client_id: host.id, ...host.document }))
@@ -21,25 +25,30 @@ function sendDocument(host: Host, response: ServerResponse): void {
 
 async function openHost(t: TestContext): Promise<Host> {
   const host: Host = { id: '', asked: 0, document: {}, answer: (response) => sendDocument(host, response) }
-  const origin = await serveOn(t, (_request, response) => {
+  const server = createServer((_request, response) => {
     host.asked += 1
     host.answer(response)
   })
-  host.id = `${origin}/oauth/client.json`
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  host.id = `http://127.0.0.1:${(server.address() as AddressInfo).port}/oauth/client.json`
   return host
 }
 
-async function open(t: TestContext, given: OAuthHouseOptions = {}) {
+async function open(t: TestContext, given: HouseOptions = {}) {
   const host = await openHost(t)
-  const house = await openOAuthHouse(t, { reach: [host.id], ...given })
-  host.document = { client_name: 'Editor', redirect_uris: [house.callback] }
+  const house = await openHouse(t, { reach: [host.id], ...given })
+  host.document = { client_name: 'Editor', redirect_uris: [redirectUri] }
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
-  return { host, house, ana, client: new OAuthClient(house, { id: host.id, redirectUri: house.callback }) }
+  const ana = await house.person('Ana', ['mux/get_asset'])
+  return { host, house, ana, client: new OAuthClient(house, { id: host.id }) }
 }
 
-async function refusal(house: OAuthHouse, client: OAuthClient, what: string): Promise<void> {
-  const ana = await house.person(what, { mux: ['get_asset'] })
+async function refusal(house: House, client: OAuthClient, what: string): Promise<void> {
+  const ana = await house.person(what, ['mux/get_asset'])
   const shown = await ana.browser.open(client.authorizeUrl('mux'))
   assert.equal(shown.status, 400, what)
   assert.equal(shown.url.pathname, '/oauth/authorize', what)
@@ -57,13 +66,13 @@ test('a client is known by its metadata document, without registering', async (t
   const tokens = await client.redeem(answer.url.searchParams.get('code'))
   assert.equal(tokens.status, 200)
   assert.equal(host.asked, 1)
-  assert.equal((await house.oauth.findClient(host.id))?.source, 'metadata-document')
+  assert.equal((await house.rooms.oauth.findClient(host.id))?.source, 'metadata-document')
 })
 
 test('a client that nobody gave anything to leaves nothing in the store', async (t) => {
   const { house, ana, client } = await open(t)
   await client.authorize(ana.browser, 'mux', (fields) => fields.set('answer', 'refuse'))
-  assert.deepEqual(await house.oauth.listClients(), [])
+  assert.deepEqual(await house.rooms.oauth.listClients(), [])
 })
 
 test('a document that does not say what it must is refused, and asked for again the next time', async (t) => {
@@ -92,7 +101,7 @@ test('a document that does not say what it must is refused, and asked for again 
   }
   host.document = good
   host.answer = (response) => sendDocument(host, response)
-  const ana = await house.person('after all', { mux: ['get_asset'] })
+  const ana = await house.person('after all', ['mux/get_asset'])
   assert.equal((await client.connect(ana.browser, 'mux')).status, 200)
 })
 
@@ -103,24 +112,24 @@ test('a document that never ends is given up', async (t) => {
 })
 
 test('only a redirect address of the document is answered', async (t) => {
-  const { house, ana, client } = await open(t)
-  const shown = await ana.browser.open(client.authorizeUrl('mux', (p) => p.set('redirect_uri', `${house.callback}/2`)))
+  const { ana, client } = await open(t)
+  const shown = await ana.browser.open(client.authorizeUrl('mux', (p) => p.set('redirect_uri', `${redirectUri}/2`)))
   assert.equal(shown.status, 400)
 })
 
 test('addresses that are private, not https, or outside the policy of hosts are never asked', async (t) => {
   const host = await openHost(t)
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
   const port = new URL(host.id).port
   for (const id of [host.id, `https://127.0.0.1:${port}/c`, `https://localhost:${port}/c`, `https://[::1]:${port}/c`]) {
-    await refusal(house, new OAuthClient(house, { id, redirectUri: house.callback }), id)
+    await refusal(house, new OAuthClient(house, { id }), id)
   }
   assert.equal(host.asked, 0)
 
-  const choosy = await open(t, { clients: { metadataDocuments: { enabled: true, hosts: ['claude.ai'] } } })
+  const choosy = await open(t, withDocuments({ enabled: true, hosts: ['claude.ai'] }))
   await refusal(choosy.house, choosy.client, 'another host')
-  const off = await open(t, { clients: { metadataDocuments: { enabled: false, hosts: ['*'] } } })
+  const off = await open(t, withDocuments({ enabled: false, hosts: ['*'] }))
   await refusal(off.house, off.client, 'switched off')
   assert.equal(choosy.host.asked + off.host.asked, 0)
 })
@@ -130,10 +139,10 @@ test('an outage of the document’s host does not end a connection, for a week',
   const connect = (fields: URLSearchParams) => fields.set('duration', '2592000')
   let tokens = await client.connect(ana.browser, 'mux', connect)
   host.answer = (response) => response.writeHead(503).end()
-  house.pass(6 * 86_400)
+  house.clock.pass(6 * 86_400 * 1_000)
   tokens = await client.refresh(tokens.refresh_token)
   assert.equal(tokens.status, 200)
-  house.pass(2 * 86_400)
+  house.clock.pass(2 * 86_400 * 1_000)
   assert.equal((await client.refresh(tokens.refresh_token)).error, 'temporarily_unavailable')
   host.answer = (response) => sendDocument(host, response)
   assert.equal((await client.refresh(tokens.refresh_token)).status, 200)
@@ -143,28 +152,28 @@ test('a document that was withdrawn ends the connection at once', async (t) => {
   const { host, house, ana, client } = await open(t)
   const tokens = await client.connect(ana.browser, 'mux')
   host.answer = (response) => response.writeHead(410).end()
-  house.pass(400)
+  house.clock.pass(400_000)
   assert.equal((await client.refresh(tokens.refresh_token)).error, 'invalid_client')
 })
 
 test('what a known client changes in its document is recorded', async (t) => {
   const { host, house, ana, client } = await open(t)
   const tokens = await client.connect(ana.browser, 'mux')
-  house.pass(400)
+  house.clock.pass(400_000)
   const renewed = await client.refresh(tokens.refresh_token)
   assert.deepEqual(await house.changes('client.changed'), [])
   host.document = { ...host.document, client_name: 'Renamed' }
-  house.pass(400)
+  house.clock.pass(400_000)
   assert.equal((await client.refresh(renewed.refresh_token)).status, 200)
   const [change] = await house.changes('client.changed')
   assert.equal(change?.details?.['name'], 'Renamed')
-  assert.equal((await house.oauth.findClient(host.id))?.name, 'Renamed')
+  assert.equal((await house.rooms.oauth.findClient(host.id))?.name, 'Renamed')
 })
 
 test('a revoked client cannot come back by its document', async (t) => {
   const { host, house, ana, client } = await open(t)
   const tokens = await client.connect(ana.browser, 'mux')
-  await house.oauth.revokeClient({ by: ana.principal.id, id: host.id, reason: 'not trusted any more' })
+  await house.rooms.oauth.revokeClient({ by: ana.principal.id, id: host.id, reason: 'not trusted any more' })
   assert.equal((await client.refresh(tokens.refresh_token)).error, 'invalid_client')
   await refusal(house, client, 'revoked')
 })

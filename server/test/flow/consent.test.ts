@@ -1,24 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { redirectUri } from '../browser.ts'
 import { consentForm, offeredOn } from '../oauth-client.ts'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { endsTold, openHouse } from '../house.ts'
 
 const tools = ['list_assets', 'get_asset', 'create_signing_keys', 'update_asset', 'delete_asset', 'list_secrets']
 
-async function open(t: Parameters<typeof openOAuthHouse>[0]) {
-  const house = await openOAuthHouse(t)
+async function open(t: Parameters<typeof openHouse>[0]) {
+  const house = await openHouse(t)
   await house.upstream('mux', tools)
-  const ana = await house.person('Ana', { mux: tools })
+  const ana = await house.person('Ana', ['mux/*'])
   const client = await house.register()
   return { house, ana, client, shown: await ana.browser.open(client.authorizeUrl('mux')) }
 }
 
 test('the page says who asks, where the answer goes, which server, and what each tool does', async (t) => {
-  const { house, shown } = await open(t)
+  const { shown } = await open(t)
   assert.equal(shown.status, 200)
   assert.match(shown.text, /“Editor”/)
   assert.match(shown.text, /It registered itself here and chose its name/)
-  assert.ok(shown.text.includes(new URL(house.callback).host))
+  assert.ok(shown.text.includes(new URL(redirectUri).host))
   assert.match(shown.text, /Any program on this computer can claim this name/)
   assert.match(shown.text, /all of mux/)
   assert.match(shown.text, /Ana/)
@@ -36,12 +37,12 @@ test('reads are ticked, but not those that return secrets; writes and what destr
 
 test('only what the principal may use and what is pinned is offered', async (t) => {
   const { house, client } = await open(t)
-  const bo = await house.person('Bo', { mux: ['get_asset', 'delete_asset'] })
+  const bo = await house.person('Bo', ['mux/get_asset', 'mux/delete_asset'])
   assert.deepEqual(offeredOn(await bo.browser.open(client.authorizeUrl('mux'))).offered, ['get_asset', 'delete_asset'])
   const step = { by: 'set-up', upstream: 'mux', tool: 'get_asset', reason: 'for this test' }
-  await house.inventory.withdrawTool(step)
+  await house.rooms.inventory.withdrawTool(step)
   assert.deepEqual(offeredOn(await bo.browser.open(client.authorizeUrl('mux'))).offered, ['delete_asset'])
-  await house.inventory.setCeiling({ by: 'set-up', name: 'mux', ceiling: 'write', reason: 'for this test' })
+  await house.rooms.inventory.setCeiling({ by: 'set-up', name: 'mux', ceiling: 'write', reason: 'for this test' })
   const nothing = await bo.browser.open(client.authorizeUrl('mux'))
   assert.deepEqual(offeredOn(nothing).offered, [])
   assert.match(nothing.text, /You may not use any tool/)
@@ -57,8 +58,8 @@ test('the grant holds exactly the chosen tools, by the definitions that were sho
     fields.set('duration', '3600')
   })
   assert.ok(answer.url.searchParams.get('code'))
-  const [grant] = await house.oauth.listGrants({})
-  const pinned = (await house.inventory.readPinned('mux'))!.tools
+  const [grant] = await house.rooms.oauth.listGrants({})
+  const pinned = (await house.rooms.inventory.readPinned('mux'))!.tools
   const digestOf = (name: string) => pinned.get(name)!.tool.digest!
   assert.deepEqual(
     [...grant!.tools],
@@ -90,24 +91,25 @@ test('nothing is given for a tool that was not offered, for no tool, for another
   for (const [name, change, status] of wrong) {
     assert.equal((await client.answer(ana.browser, shown, change)).status, status, name)
   }
-  assert.deepEqual(await house.oauth.listGrants({}), [])
+  assert.deepEqual(await house.rooms.oauth.listGrants({}), [])
   assert.ok((await client.answer(ana.browser, shown)).url.searchParams.get('code'))
 })
 
 test('what changed while the person was reading is shown again before it is given', async (t) => {
   const { house, ana, client, shown } = await open(t)
   const step = { by: 'set-up', upstream: 'mux', tool: 'get_asset', reason: 'it deletes' }
-  await house.inventory.setEffect({ ...step, effect: 'destructive', traits: [] })
+  await house.rooms.inventory.setEffect({ ...step, effect: 'destructive', traits: [] })
   const again = await client.answer(ana.browser, shown)
   assert.equal(again.status, 422)
   assert.match(again.text, /Something changed while you were reading/)
   assert.deepEqual(offeredOn(again).ticked, ['list_assets'])
-  assert.deepEqual(await house.oauth.listGrants({}), [])
+  assert.deepEqual(await house.rooms.oauth.listGrants({}), [])
   assert.ok((await client.answer(ana.browser, again)).url.searchParams.get('code'))
 })
 
 test('the page is shown every time; a second consent replaces the first, which it has ticked', async (t) => {
   const { house, ana, client, shown } = await open(t)
+  const told = endsTold(t, house)
   await client.answer(ana.browser, shown, (fields) => {
     fields.delete('tool')
     for (const tool of ['update_asset', 'delete_asset']) fields.append('tool', tool)
@@ -116,26 +118,27 @@ test('the page is shown every time; a second consent replaces the first, which i
   assert.match(again.text, /This program has access now/)
   assert.deepEqual(offeredOn(again).ticked, ['update_asset'])
   await client.answer(ana.browser, again)
-  const [newer, older] = await house.oauth.listGrants({ clientId: client.id })
+  const [newer, older] = await house.rooms.oauth.listGrants({ clientId: client.id })
   assert.deepEqual([...newer!.tools.keys()], ['update_asset'])
   assert.equal(older!.revokedBecause, 'replaced by a newer choice')
-  assert.deepEqual(house.told, [older!.id])
+  assert.deepEqual(told, [older!.id])
   const entry = (await house.changes('grant.given'))[1]
   assert.deepEqual(entry?.details?.['supersedes'], [older!.id])
 })
 
 test('who uses a program on two devices unticks the end of what it had, and both grants stand', async (t) => {
   const { house, ana, client, shown } = await open(t)
+  const told = endsTold(t, house)
   await client.answer(ana.browser, shown)
   const again = await ana.browser.open(client.authorizeUrl('mux'))
   await client.answer(ana.browser, again, (fields) => fields.delete('replace'))
-  const grants = await house.oauth.listGrants({ clientId: client.id })
+  const grants = await house.rooms.oauth.listGrants({ clientId: client.id })
   assert.equal(grants.length, 2)
   assert.deepEqual(
     grants.map((grant) => grant.revokedAt),
     [undefined, undefined],
   )
-  assert.deepEqual(house.told, [])
+  assert.deepEqual(told, [])
 })
 
 test('the consent of one client is none for another, nor for another server, nor of another person', async (t) => {
@@ -146,7 +149,7 @@ test('the consent of one client is none for another, nor for another server, nor
   for (const url of [other.authorizeUrl('mux'), client.authorizeUrl('memory')]) {
     assert.match((await ana.browser.open(url)).url.pathname, /^\/consent\//)
   }
-  const bo = await house.person('Bo', { mux: tools })
+  const bo = await house.person('Bo', ['mux/*'])
   assert.doesNotMatch((await bo.browser.open(client.authorizeUrl('mux'))).text, /has access now/)
 })
 
@@ -157,14 +160,14 @@ test('who is not signed in signs in first and comes back', async (t) => {
   assert.equal(shown.url.pathname, '/sign-in')
   const back = shown.url.searchParams.get('return_to')!
   assert.match(back, /^\/consent\/[\w-]+$/)
-  const ana = await house.person('Cy', { mux: tools })
+  const ana = await house.person('Cy', ['mux/*'])
   browser.plant({ ...ana.browser.cookies('sallyport')[0]! })
   assert.equal((await browser.open(house.url + back)).status, 200)
 })
 
 test('a form that another site sends, or that lacks the token of this sign-in, gives nothing', async (t) => {
   const { house, ana, shown } = await open(t)
-  const bo = await house.person('Bo', { mux: tools })
+  const bo = await house.person('Bo', ['mux/*'])
   const csrfOfBo = /name="csrf" value="([^"]*)"/.exec((await bo.browser.open(shown.url)).text)?.[1]
   assert.equal(csrfOfBo, undefined)
   const attempts: [string, (fields: URLSearchParams) => void, { site?: string; origin?: string }][] = [
@@ -178,22 +181,22 @@ test('a form that another site sends, or that lacks the token of this sign-in, g
     const answer = await ana.browser.post(shown.url, consentForm(shown, change), from)
     assert.equal(answer.status, 403, name)
   }
-  assert.deepEqual(await house.oauth.listGrants({}), [])
+  assert.deepEqual(await house.rooms.oauth.listGrants({}), [])
 })
 
 test('the page cannot be framed or cached, and its form ends at the client’s address and nowhere else', async (t) => {
-  const { house, shown } = await open(t)
+  const { shown } = await open(t)
   const policy = shown.headers.get('content-security-policy')!
   assert.match(policy, /default-src 'none'/)
   assert.match(policy, /frame-ancestors 'none'/)
-  assert.ok(policy.includes(`form-action 'self' ${new URL(house.callback).origin};`), policy)
+  assert.ok(policy.includes(`form-action 'self' ${new URL(redirectUri).origin};`), policy)
   assert.equal(shown.headers.get('x-frame-options'), 'DENY')
   assert.equal(shown.headers.get('cache-control'), 'no-store')
 })
 
 test('the request of one browser cannot be answered or finished in another, whatever cookies it is given', async (t) => {
   const { house, client, ana, shown } = await open(t)
-  const mallory = await house.person('Mallory', { mux: tools })
+  const mallory = await house.person('Mallory', ['mux/*'])
   const elsewhere = await mallory.browser.open(shown.url)
   assert.equal(elsewhere.status, 400)
   // The attacker begins, and plants all that a subdomain could plant: every cookie but the one with the host prefix.
@@ -229,7 +232,7 @@ test('a request is answered once, though the form is sent twenty times at once',
 
 test('a request that nobody answers ends', async (t) => {
   const { house, ana, shown } = await open(t)
-  house.pass(1_801)
+  house.clock.pass(1_801_000)
   assert.equal((await ana.browser.open(shown.url)).status, 400)
 })
 
@@ -258,6 +261,6 @@ test('scopes that clients ask for elsewhere do not stop them here', async (t) =>
     const tokens = await client.redeem((await client.answer(ana.browser, shown)).url.searchParams.get('code'))
     assert.equal(tokens.status, 200, scope)
     assert.equal('id_token' in tokens, scope === 'openid')
-    await house.oauth.verifyAccessToken(`Bearer ${tokens.access_token}`, house.oauth.resourceFor('mux'))
+    await house.rooms.oauth.verifyAccessToken(`Bearer ${tokens.access_token}`, house.rooms.oauth.resourceFor('mux'))
   }
 })

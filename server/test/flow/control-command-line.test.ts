@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { linkOf, type Agent } from '../house.ts'
+import { linkOf, type Agent } from '../agent.ts'
 import { openCommandLine, runCommand, sendForm } from '../operator.ts'
 
 const read = (agent: Agent) => agent.call('read_note', { id: 'n1' })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { linkOf } from '../house.ts'
+import { linkOf } from '../agent.ts'
 import { formPaths, sendForm, textOn } from '../operator.ts'
 
 const reason = 'for a test'

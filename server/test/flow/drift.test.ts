@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { EventReader } from '../event-reader.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { linkOf, type Agent, type Answer } from '../house.ts'
+import { linkOf, type Agent, type Answer } from '../agent.ts'
 
 // What was accepted is what is served: an upstream that changes a tool withholds it by that.
 

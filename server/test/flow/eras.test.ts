@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { textOf, type Agent, type Answer } from '../house.ts'
+import { textOf, type Agent, type Answer } from '../agent.ts'
 
 // Every revision that clients speak, in front of upstreams of either era: what is asked, what is answered, what is refused.
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { textOf, type Agent } from '../house.ts'
+import { textOf, type Agent } from '../agent.ts'
 
 // Many clients with the same JSON-RPC ids over the same upstream: each gets its own answers and nothing else.
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test, type TestContext } from 'node:test'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import type { Agent } from '../house.ts'
+import type { Agent } from '../agent.ts'
 
 // A JSON answer of more than 64 KiB passes as it comes; its last part stays back until the outcome is recorded.
 

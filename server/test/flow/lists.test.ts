@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { behaviourNames } from '../fake/fake-tools.ts'
 import { EventReader, type StreamMessage } from '../event-reader.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { linkOf, type Agent } from '../house.ts'
+import { linkOf, type Agent } from '../agent.ts'
 
 // `tools/list` shows exactly what may be called or requested; everything else is not there, in the same words whether it
 // exists or not.

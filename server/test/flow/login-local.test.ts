@@ -3,11 +3,12 @@ import { request } from 'node:http'
 import { test } from 'node:test'
 import { digestOf } from '../../src/base/ids.ts'
 import { insertSignIn } from '../../src/store/sign-ins.ts'
-import { openIdentityHouse, password, whoIs } from '../identity-house.ts'
+import { administratorOf, password, whoIs } from '../administrator.ts'
+import { openHouse } from '../house.ts'
 
 test('the first administrator comes in by the printed link and can sign in again with login and password', async (t) => {
-  const house = await openIdentityHouse(t)
-  const first = await house.administrator()
+  const house = await openHouse(t)
+  const first = await administratorOf(house)
   assert.equal((await whoIs(house, first))?.principal.name, 'Ana')
 
   const second = house.browser()
@@ -28,8 +29,8 @@ test('the first administrator comes in by the printed link and can sign in again
 })
 
 test('a wrong password and a login that does not exist get the same answer, and both are recorded', async (t) => {
-  const house = await openIdentityHouse(t)
-  await house.administrator()
+  const house = await openHouse(t)
+  await administratorOf(house)
   const answers: string[] = []
   for (const login of ['ana', 'nobody']) {
     const browser = house.browser()
@@ -48,12 +49,12 @@ test('a wrong password and a login that does not exist get the same answer, and 
       [undefined, 'identity.sign_in_failed'],
     ],
   )
-  assert.doesNotMatch(JSON.stringify(await house.ledger.listEntries({ limit: 100 })), /nobody|not the password/)
+  assert.doesNotMatch(JSON.stringify(await house.rooms.ledger.listEntries({ limit: 100 })), /nobody|not the password/)
 })
 
 test('after five failures for one login from one address even the right password must wait', async (t) => {
-  const house = await openIdentityHouse(t)
-  await house.administrator()
+  const house = await openHouse(t)
+  await administratorOf(house)
   const browser = house.browser()
   const page = await browser.open(`${house.origin}/sign-in`)
   const tries = [1, 2, 3, 4, 5, 6, 7].map(() =>
@@ -66,28 +67,28 @@ test('after five failures for one login from one address even the right password
 })
 
 test('a sign-in lasts eight hours and no longer, and signing out ends it on the server', async (t) => {
-  const house = await openIdentityHouse(t)
-  const browser = await house.administrator()
-  house.pass(8 * 60 * 60 - 60)
+  const house = await openHouse(t)
+  const browser = await administratorOf(house)
+  house.clock.pass((8 * 60 * 60 - 60) * 1_000)
   assert.ok(await whoIs(house, browser))
-  house.pass(61)
+  house.clock.pass(61_000)
   assert.equal(await whoIs(house, browser), undefined)
 
   const again = house.browser()
   await again.submit(await again.open(`${house.origin}/sign-in`), { login: 'ana', password }, { to: '/sign-in' })
   const cookie = again.cookieFor(new URL(house.origin))
   await again.submit(await again.open(`${house.origin}/sign-out`), {}, { to: '/sign-out' })
-  assert.equal(await house.identity.whoIs({ headers: { cookie } } as never), undefined, 'the old cookie is dead')
+  assert.equal(await house.rooms.identity.whoIs({ headers: { cookie } } as never), undefined, 'the old cookie is dead')
 })
 
 test('the cookie is opaque, HttpOnly, Lax and new at each sign-in; the one before is dead', async (t) => {
-  const house = await openIdentityHouse(t)
-  const browser = await house.administrator()
+  const house = await openHouse(t)
+  const browser = await administratorOf(house)
   const url = new URL(house.origin)
   const before = browser.cookieFor(url)
   await browser.submit(await browser.open(`${house.origin}/sign-in`), { login: 'ana', password }, { to: '/sign-in' })
   assert.ok(await whoIs(house, browser))
-  assert.equal(await house.identity.whoIs({ headers: { cookie: before } } as never), undefined)
+  assert.equal(await house.rooms.identity.whoIs({ headers: { cookie: before } } as never), undefined)
   const set = browser.cookiesSet.filter((line) => line.startsWith('sallyport='))
   assert.equal(set.length, 2)
   for (const line of set)
@@ -95,18 +96,18 @@ test('the cookie is opaque, HttpOnly, Lax and new at each sign-in; the one befor
 })
 
 test('a cookie that an attacker planted before the sign-in is worth nothing after it', async (t) => {
-  const house = await openIdentityHouse(t)
-  await house.administrator()
+  const house = await openHouse(t)
+  await administratorOf(house)
   const browser = house.browser()
   browser.plant({ name: 'sallyport', value: 'planted' })
   await browser.submit(await browser.open(`${house.origin}/sign-in`), { login: 'ana', password }, { to: '/sign-in' })
-  assert.equal(await house.identity.whoIs({ headers: { cookie: 'sallyport=planted' } } as never), undefined)
+  assert.equal(await house.rooms.identity.whoIs({ headers: { cookie: 'sallyport=planted' } } as never), undefined)
   assert.ok(await whoIs(house, browser))
 })
 
 test('a form that another site sends is refused, whatever it carries', async (t) => {
-  const house = await openIdentityHouse(t)
-  const ana = await house.administrator()
+  const house = await openHouse(t)
+  const ana = await administratorOf(house)
   const signOut = new URL('/sign-out', house.origin)
   const csrf = (await whoIs(house, ana))!.csrf
   const own = { site: 'same-origin', origin: house.origin }
@@ -131,8 +132,8 @@ test('a form that another site sends is refused, whatever it carries', async (t)
 })
 
 test('nobody can be signed in as somebody else by a form of another browser', async (t) => {
-  const house = await openIdentityHouse(t)
-  await house.administrator()
+  const house = await openHouse(t)
+  await administratorOf(house)
   const attacker = house.browser()
   const page = await attacker.open(`${house.origin}/sign-in`)
   const csrf = /name="csrf" value="([^"]*)"/.exec(page.text)![1]!
@@ -145,8 +146,8 @@ test('nobody can be signed in as somebody else by a form of another browser', as
 })
 
 test('the pages forbid scripts, frames and caching', async (t) => {
-  const house = await openIdentityHouse(t)
-  const link = (await house.identity.firstAdministratorLink())!
+  const house = await openHouse(t)
+  const link = (await house.rooms.identity.firstAdministratorLink())!
   for (const address of [`${house.origin}/sign-in`, `${house.origin}/sign-out`, link]) {
     const shown = await house.browser().open(address)
     assert.equal(shown.status, 200)
@@ -158,7 +159,7 @@ test('the pages forbid scripts, frames and caching', async (t) => {
 })
 
 test('what is typed in and what stands in the address comes back escaped', async (t) => {
-  const house = await openIdentityHouse(t)
+  const house = await openHouse(t)
   const browser = house.browser()
   const evil = `"><script>alert(1)</script>`
   const page = await browser.open(`${house.origin}/sign-in?return_to=/${encodeURIComponent(evil)}`)
@@ -168,8 +169,8 @@ test('what is typed in and what stands in the address comes back escaped', async
 })
 
 test('a sign-in leads only to paths of this gateway', async (t) => {
-  const house = await openIdentityHouse(t)
-  await house.administrator()
+  const house = await openHouse(t)
+  await administratorOf(house)
   for (const target of [
     'https://evil.example',
     '//evil.example',
@@ -186,21 +187,24 @@ test('a sign-in leads only to paths of this gateway', async (t) => {
 })
 
 test('a disabled principal is out at once, everywhere, and cannot come back until enabled', async (t) => {
-  const ended: string[] = []
-  const house = await openIdentityHouse(t, { onDisable: [async (_tx, id) => void ended.push(id)] })
-  const ana = (await whoIs(house, await house.administrator()))!.principal
+  const house = await openHouse(t)
+  const ended = t.mock.method(house.rooms.oauth, 'revokeGrantsWithin')
+  const ana = (await whoIs(house, await administratorOf(house)))!.principal
   const invitation = { by: ana.id, name: 'Bo', rights: [] }
   const bo = house.browser()
-  const { url } = await house.identity.invite(invitation)
+  const { url } = await house.rooms.identity.invite(invitation)
   await bo.submit(await bo.open(url), { name: 'Bo', login: 'bo', password }, { to: new URL(url).pathname })
   const boId = (await whoIs(house, bo))!.principal
-  const { key } = await house.identity.makeOperatorKey({ principal: boId, label: 'laptop' })
-  assert.equal((await house.identity.whoHasKey(`Bearer ${key}`))?.id, boId.id)
+  const { key } = await house.rooms.identity.makeOperatorKey({ principal: boId, label: 'laptop' })
+  assert.equal((await house.rooms.identity.whoHasKey(`Bearer ${key}`))?.id, boId.id)
 
-  await house.identity.disablePrincipal({ by: ana.id, id: boId.id, reason: 'left the company' })
+  await house.rooms.identity.disablePrincipal({ by: ana.id, id: boId.id, reason: 'left the company' })
   assert.equal(await whoIs(house, bo), undefined)
-  assert.equal(await house.identity.whoHasKey(key), undefined)
-  assert.deepEqual(ended, [boId.id])
+  assert.equal(await house.rooms.identity.whoHasKey(key), undefined)
+  assert.deepEqual(
+    ended.mock.calls.map(({ arguments: [, scope] }) => scope),
+    [{ principalId: boId.id }],
+  )
   const refused = await bo.submit(
     await bo.open(`${house.origin}/sign-in`),
     { login: 'bo', password },
@@ -208,35 +212,34 @@ test('a disabled principal is out at once, everywhere, and cannot come back unti
   )
   assert.equal(refused.status, 403)
 
-  await house.identity.enablePrincipal({ by: ana.id, id: boId.id, reason: 'came back' })
+  await house.rooms.identity.enablePrincipal({ by: ana.id, id: boId.id, reason: 'came back' })
   assert.equal(await whoIs(house, bo), undefined, 'old sign-ins stay ended')
-  assert.equal(await house.identity.whoHasKey(key), undefined, 'old keys stay revoked')
+  assert.equal(await house.rooms.identity.whoHasKey(key), undefined, 'old keys stay revoked')
   await bo.submit(await bo.open(`${house.origin}/sign-in`), { login: 'bo', password }, { to: '/sign-in' })
   assert.equal((await whoIs(house, bo))?.principal.id, boId.id)
 })
 
 test('disabling is for administrators, the last of whom stays; a hook that fails leaves everything as it was', async (t) => {
-  const house = await openIdentityHouse(t, {
-    onDisable: [
-      async () => {
-        throw new Error('the hook failed')
-      },
-    ],
-  })
-  const ana = (await whoIs(house, await house.administrator()))!.principal
-  const { url } = await house.identity.invite({ by: ana.id, name: 'Bo', rights: [] })
+  const house = await openHouse(t)
+  t.mock.method(house.rooms.oauth, 'revokeGrantsWithin', () => Promise.reject(new Error('the hook failed')))
+  const ana = (await whoIs(house, await administratorOf(house)))!.principal
+  const { url } = await house.rooms.identity.invite({ by: ana.id, name: 'Bo', rights: [] })
   const bo = house.browser()
   await bo.submit(await bo.open(url), { name: 'Bo', login: 'bo', password }, { to: new URL(url).pathname })
   const { principal } = (await whoIs(house, bo))!
   const step = { id: ana.id, reason: 'a reason' }
-  await assert.rejects(house.identity.disablePrincipal({ ...step, by: principal.id }), { code: 'identity.not_allowed' })
-  await assert.rejects(house.identity.disablePrincipal({ ...step, by: ana.id }), {
+  await assert.rejects(house.rooms.identity.disablePrincipal({ ...step, by: principal.id }), {
+    code: 'identity.not_allowed',
+  })
+  await assert.rejects(house.rooms.identity.disablePrincipal({ ...step, by: ana.id }), {
     code: 'identity.last_administrator',
   })
-  await assert.rejects(house.identity.disablePrincipal({ ...step, by: ana.id, reason: ' ' }), { code: 'model.invalid' })
+  await assert.rejects(house.rooms.identity.disablePrincipal({ ...step, by: ana.id, reason: ' ' }), {
+    code: 'model.invalid',
+  })
   const unknown = { by: ana.id, id: 'nobody', reason: 'a reason' }
-  await assert.rejects(house.identity.disablePrincipal(unknown), { code: 'identity.not_found' })
-  const failing = house.identity.disablePrincipal({ by: ana.id, id: principal.id, reason: 'a reason' })
+  await assert.rejects(house.rooms.identity.disablePrincipal(unknown), { code: 'identity.not_found' })
+  const failing = house.rooms.identity.disablePrincipal({ by: ana.id, id: principal.id, reason: 'a reason' })
   await assert.rejects(failing, /the hook failed/)
   assert.ok(await whoIs(house, bo))
   const changes = await house.entries('change')
@@ -247,11 +250,11 @@ test('disabling is for administrators, the last of whom stays; a hook that fails
 })
 
 test('a login that cannot be recorded does not happen', async (t) => {
-  const house = await openIdentityHouse(t)
-  await house.administrator()
+  const house = await openHouse(t)
+  await administratorOf(house)
   const browser = house.browser()
   const page = await browser.open(`${house.origin}/sign-in`)
-  t.mock.method(house.ledger, 'recordLogin', () => Promise.reject(new Error('the ledger is full')))
+  t.mock.method(house.rooms.ledger, 'recordLogin', () => Promise.reject(new Error('the ledger is full')))
   const shown = await browser.submit(page, { login: 'ana', password }, { to: '/sign-in' })
   assert.equal(shown.status, 500)
   assert.equal(browser.cookieFor(page.url).includes('sallyport='), false)
@@ -259,20 +262,20 @@ test('a login that cannot be recorded does not happen', async (t) => {
 })
 
 test('an operator key lasts at most a day', async (t) => {
-  const house = await openIdentityHouse(t)
-  const ana = (await whoIs(house, await house.administrator()))!.principal
+  const house = await openHouse(t)
+  const ana = (await whoIs(house, await administratorOf(house)))!.principal
   const tooLong = { principal: ana, label: 'x', expiresInSeconds: 86_401 }
-  await assert.rejects(house.identity.makeOperatorKey(tooLong), { code: 'identity.input_invalid' })
-  const { key } = await house.identity.makeOperatorKey({ principal: ana, label: 'laptop' })
+  await assert.rejects(house.rooms.identity.makeOperatorKey(tooLong), { code: 'identity.input_invalid' })
+  const { key } = await house.rooms.identity.makeOperatorKey({ principal: ana, label: 'laptop' })
   assert.match(key, /^spk_[A-Za-z0-9_-]{43}$/)
-  assert.equal(await house.identity.whoHasKey('spk_guess'), undefined)
-  house.pass(8 * 60 * 60 + 1)
-  assert.equal(await house.identity.whoHasKey(key), undefined)
-  assert.doesNotMatch(JSON.stringify(await house.entries('change')) + house.lines.join(), new RegExp(key))
+  assert.equal(await house.rooms.identity.whoHasKey('spk_guess'), undefined)
+  house.clock.pass((8 * 60 * 60 + 1) * 1_000)
+  assert.equal(await house.rooms.identity.whoHasKey(key), undefined)
+  assert.doesNotMatch(JSON.stringify(await house.entries('change')) + house.log.join(), new RegExp(key))
 })
 
 test('there is nothing beside the pages, and they take no other methods', async (t) => {
-  const house = await openIdentityHouse(t)
+  const house = await openHouse(t)
   for (const path of ['/sign-in/', '/sign-in/with/', '/sign-in/other', '/join', '/join/short', '/sign-out/x']) {
     assert.equal((await house.browser().open(house.origin + path)).status, 404, path)
   }
@@ -282,7 +285,7 @@ test('there is nothing beside the pages, and they take no other methods', async 
 })
 
 test('who comes by another name of this machine is sent to the origin', async (t) => {
-  const house = await openIdentityHouse(t)
+  const house = await openHouse(t)
   const { port } = new URL(house.origin)
   const location = await new Promise<string | undefined>((resolve, reject) => {
     const options = { host: '127.0.0.1', port, path: '/sign-in?return_to=/x', headers: { host: `localhost:${port}` } }
@@ -294,8 +297,8 @@ test('who comes by another name of this machine is sent to the origin', async (t
 })
 
 test('a sign-in of a principal who is gone is nobody’s', async (t) => {
-  const house = await openIdentityHouse(t)
+  const house = await openHouse(t)
   const signIn = { id: digestOf('abcd'), principalId: 'gone', provider: 'local', createdAt: 1 }
-  await insertSignIn(house.store, { ...signIn, expiresAt: Date.now() + 60_000 })
-  assert.equal(await house.identity.whoIs({ headers: { cookie: 'sallyport=abcd' } } as never), undefined)
+  await insertSignIn(house.rooms.store, { ...signIn, expiresAt: Date.now() + 60_000 })
+  assert.equal(await house.rooms.identity.whoIs({ headers: { cookie: 'sallyport=abcd' } } as never), undefined)
 })

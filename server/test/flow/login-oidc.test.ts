@@ -5,7 +5,8 @@ import { listEntitlements } from '../../src/store/entitlements.ts'
 import { countLoginAttempts, takeLoginAttempt } from '../../src/store/login-attempts.ts'
 import type { Browser, Page } from '../browser.ts'
 import { type FakeIdp, type FakePerson, type IdpKnobs, openFakeIdp } from '../fake/idp.ts'
-import { type IdentityHouse, openIdentityHouse, whoIs } from '../identity-house.ts'
+import { administratorOf, whoIs } from '../administrator.ts'
+import { openHouse, type House } from '../house.ts'
 
 const client = { id: 'sallyport', secret: 'the client secret' }
 const ana: FakePerson = { sub: 'a-1', name: 'Ana Work', email: 'ana@example.org' }
@@ -14,7 +15,7 @@ async function openWithIdps(
   t: TestContext,
   people: FakePerson[],
   more: { local?: boolean } = {},
-): Promise<{ house: IdentityHouse; idps: FakeIdp[] }> {
+): Promise<{ house: House; idps: FakeIdp[] }> {
   const idps = await Promise.all(people.map((person) => openFakeIdp(client, person)))
   for (const idp of idps) t.after(() => idp.close())
   const oidc = idps.map((idp, at) => ({
@@ -22,19 +23,31 @@ async function openWithIdps(
     name: `Provider ${at}`,
     issuer: idp.issuer,
     clientId: client.id,
-    clientSecret: client.secret,
     scopes: ['openid', 'profile', 'email'],
   }))
-  return { house: await openIdentityHouse(t, { oidc, ...more }), idps }
+  return { house: await openWithProviders(t, oidc, more), idps }
 }
 
-async function signIn(house: IdentityHouse, browser = house.browser(), provider = 'idp-0'): Promise<Page> {
+function openWithProviders(
+  t: TestContext,
+  providers: { issuer: string }[],
+  more: { local?: boolean; reach?: string[] } = {},
+): Promise<House> {
+  const oidc = providers.map((provider) => ({ ...provider, clientSecretEnv: 'IDP_SECRET' }))
+  return openHouse(t, {
+    yaml: `login: ${JSON.stringify({ local: { enabled: more.local ?? true }, oidc })}`,
+    env: { IDP_SECRET: client.secret },
+    reach: more.reach ?? providers.map(({ issuer }) => issuer),
+  })
+}
+
+async function signIn(house: House, browser = house.browser(), provider = 'idp-0'): Promise<Page> {
   const page = await browser.open(`${house.origin}/sign-in?return_to=/sign-out`)
   return browser.follow(page, `/sign-in/with/${provider}?return_to=/sign-out`)
 }
 
 /** The address that the provider sends the browser back to, caught before the browser goes there. */
-async function catchCallback(house: IdentityHouse, browser: Browser): Promise<URL> {
+async function catchCallback(house: House, browser: Browser): Promise<URL> {
   const begun = await browser.peek(`${house.origin}/sign-in/with/idp-0`)
   const answered = await browser.peek(begun.headers.get('location')!)
   return new URL(answered.headers.get('location')!)
@@ -50,7 +63,7 @@ test('a person signs in through a provider, by code, PKCE, state and nonce, and 
     { issuer: principal.issuer, subject: principal.subject, name: principal.name, email: principal.email },
     { issuer: idps[0]!.issuer, subject: 'a-1', name: 'Ana Work', email: 'ana@example.org' },
   )
-  assert.deepEqual(await listEntitlements(house.store, { principalId: principal.id }), [])
+  assert.deepEqual(await listEntitlements(house.rooms.store, { principalId: principal.id }), [])
 
   const asked = idps[0]!.journal.find((visit) => visit.path === '/authorize')!.query
   assert.equal(asked['code_challenge_method'], 'S256')
@@ -121,8 +134,8 @@ for (const [what, knobs, found] of lies) {
     assert.equal(shown.status, 502)
     assert.match(shown.text, /identity\.provider_failed/)
     assert.equal(await whoIs(house, browser), undefined)
-    assert.deepEqual(await house.identity.listPrincipals(), [])
-    const warned = house.lines.filter((line) => line.includes('a login at an identity provider failed'))
+    assert.deepEqual(await house.rooms.identity.listPrincipals(), [])
+    const warned = house.log.filter((line) => line.includes('a login at an identity provider failed'))
     assert.match(warned.map((line) => (JSON.parse(line) as { error: { detail: string } }).error.detail).join(), found)
     idps[0]!.knobs = {}
     assert.equal((await signIn(house, browser)).status, 200, 'and it works again when it tells the truth')
@@ -132,9 +145,8 @@ for (const [what, knobs, found] of lies) {
 test('a provider that is down, or that the dialler may not reach, is said to be out of reach', async (t) => {
   const idp = await openFakeIdp(client, ana)
   const provider = { id: 'idp-0', name: 'Provider', issuer: idp.issuer, clientId: client.id, scopes: ['openid'] }
-  const oidc = [{ ...provider, clientSecret: client.secret }]
-  const walled = await openIdentityHouse(t, { oidc, allowPrivate: [] })
-  const open = await openIdentityHouse(t, { oidc })
+  const walled = await openWithProviders(t, [provider], { reach: [] })
+  const open = await openWithProviders(t, [provider])
   const refused = await signIn(walled)
   assert.equal(refused.status, 502)
   assert.match(refused.text, /Provider` cannot be reached/)
@@ -198,7 +210,7 @@ test('a way back with a state that is made up, doubled or older than ten minutes
   doubled.searchParams.append('state', doubled.searchParams.get('state')!)
   const old = await catchCallback(house, browser)
   for (const url of [madeUp, doubled]) assert.equal((await browser.peek(url)).status, 401)
-  house.pass(601)
+  house.clock.pass(601_000)
   assert.equal((await browser.peek(old)).status, 401)
   assert.equal(await whoIs(house, browser), undefined)
 })
@@ -228,8 +240,8 @@ test('what waits for the way back is sealed', async (t) => {
   const { searchParams } = new URL(begun.headers.get('location')!)
   const cookie = begun.headers.getSetCookie().find((line) => line.startsWith('sallyport-browser='))
   assert.match(cookie!, /HttpOnly; SameSite=Lax/)
-  assert.equal(await countLoginAttempts(house.store), 1)
-  const attempt = await takeLoginAttempt(house.store, digestOf(searchParams.get('state')!), Date.now())
+  assert.equal(await countLoginAttempts(house.rooms.store), 1)
+  const attempt = await takeLoginAttempt(house.rooms.store, digestOf(searchParams.get('state')!), Date.now())
   const stored = JSON.stringify(attempt)
   for (const secret of [searchParams.get('state')!, searchParams.get('nonce')!, 'verifier']) {
     assert.equal(stored.includes(secret), false)
@@ -252,26 +264,26 @@ test('a provider that tells names only in userinfo is asked there, and not belie
 test('the first administrator can come through a provider, and so can who is invited', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana], { local: false })
   const browser = house.browser()
-  const link = (await house.identity.firstAdministratorLink())!
+  const link = (await house.rooms.identity.firstAdministratorLink())!
   const page = await browser.open(link)
   assert.doesNotMatch(page.text, /type="password"/)
   const landed = await browser.follow(page, `${new URL(link).pathname}/with/idp-0`)
   assert.equal(landed.url.pathname, '/')
   const administrator = (await whoIs(house, browser))!.principal
-  const rights = await listEntitlements(house.store, { principalId: administrator.id })
+  const rights = await listEntitlements(house.rooms.store, { principalId: administrator.id })
   assert.deepEqual(
     rights.map((item) => item.right),
     ['administer'],
   )
 
   const rightsOfBo = [{ right: 'use' as const, upstream: 'memory', tool: 'read_graph' }]
-  const { url } = await house.identity.invite({ by: administrator.id, name: 'Bo', rights: rightsOfBo })
+  const { url } = await house.rooms.identity.invite({ by: administrator.id, name: 'Bo', rights: rightsOfBo })
   idps[0]!.person = { sub: 'b-1', name: 'Bo' }
   const second = house.browser()
   await second.follow(await second.open(url), `${new URL(url).pathname}/with/idp-0`)
   const bo = (await whoIs(house, second))!.principal
   assert.deepEqual(
-    (await listEntitlements(house.store, { principalId: bo.id })).map((item) => item.tool),
+    (await listEntitlements(house.rooms.store, { principalId: bo.id })).map((item) => item.tool),
     ['read_graph'],
   )
   assert.equal((await house.browser().open(url)).status, 404, 'the link is used up')
@@ -282,19 +294,19 @@ test('who signed in before with no rights can become the first administrator by 
   const browser = house.browser()
   await signIn(house, browser)
   const before = (await whoIs(house, browser))!.principal
-  const link = (await house.identity.firstAdministratorLink())!
+  const link = (await house.rooms.identity.firstAdministratorLink())!
   await browser.follow(await browser.open(link), `${new URL(link).pathname}/with/idp-0`)
   assert.equal((await whoIs(house, browser))!.principal.id, before.id)
-  assert.equal((await listEntitlements(house.store, { principalId: before.id })).length, 1)
+  assert.equal((await listEntitlements(house.rooms.store, { principalId: before.id })).length, 1)
 })
 
 test('a principal who is disabled does not come in through the provider either', async (t) => {
   const { house } = await openWithIdps(t, [ana])
-  await house.administrator()
+  await administratorOf(house)
   const browser = house.browser()
   await signIn(house, browser)
   const { principal } = (await whoIs(house, browser))!
-  await house.identity.disablePrincipal({ by: 'system', id: principal.id, reason: 'left the company' })
+  await house.rooms.identity.disablePrincipal({ by: 'system', id: principal.id, reason: 'left the company' })
   const shown = await signIn(house, browser)
   assert.equal(shown.status, 403)
   assert.equal(await whoIs(house, browser), undefined)

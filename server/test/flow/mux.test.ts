@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
 import { openMuxApi } from '../fake/mux-api.ts'
-import { linkOf, openHouse, textOf, type House } from '../house.ts'
+import { linkOf, textOf } from '../agent.ts'
+import { openHouse, type House } from '../house.ts'
 
 // The genuine Mux server, whose API is a stand-in with a journal: what the journal does not hold did not happen.
 

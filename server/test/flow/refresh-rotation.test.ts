@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { claimsOf } from '../oauth-client.ts'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { endsTold, openHouse } from '../house.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 
 let postgres: TestPostgres | undefined
@@ -10,10 +10,10 @@ before(async () => {
 })
 after(() => postgres?.stop())
 
-async function open(t: Parameters<typeof openOAuthHouse>[0], databaseUrl?: string) {
-  const house = await openOAuthHouse(t, { databaseUrl })
+async function open(t: Parameters<typeof openHouse>[0], databaseUrl?: string) {
+  const house = await openHouse(t, { databaseUrl })
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   return { house, ana, client: await house.register() }
 }
 
@@ -26,23 +26,24 @@ test('a refresh token is given without asking, and each use gives another', asyn
   assert.equal(new Set([first, second, third].map((tokens) => tokens.refresh_token)).size, 3)
   const grants = [first, third].map((tokens) => claimsOf(tokens.access_token).payload['grant_id'])
   assert.equal(grants[0], grants[1])
-  assert.equal((await house.oauth.listGrants({})).length, 1)
+  assert.equal((await house.rooms.oauth.listGrants({})).length, 1)
 })
 
 test('the second use of a refresh token ends the whole family', async (t) => {
   const { house, ana, client } = await open(t)
+  const told = endsTold(t, house)
   const first = await client.connect(ana.browser, 'mux')
   const second = await client.refresh(first.refresh_token)
   assert.equal((await client.refresh(first.refresh_token)).error, 'invalid_grant')
   assert.equal((await client.refresh(second.refresh_token)).error, 'invalid_grant')
-  const [grant] = await house.oauth.listGrants({})
+  const [grant] = await house.rooms.oauth.listGrants({})
   assert.ok(grant?.revokedAt)
   const revocations = await house.changes('grant.revoked')
   assert.deepEqual(
     revocations.map(({ by, reason }) => [by, reason]),
     [['system', 'a token was used twice']],
   )
-  assert.deepEqual(house.told, [grant.id])
+  assert.deepEqual(told, [grant.id])
 })
 
 for (const engine of ['sqlite', 'postgres']) {
@@ -54,7 +55,7 @@ for (const engine of ['sqlite', 'postgres']) {
     assert.ok(winners.length <= 1, `${winners.length} winners`)
     assert.ok(answers.every(({ status, error }) => status === 200 || error === 'invalid_grant'))
     for (const winner of winners) assert.equal((await client.refresh(winner.refresh_token)).error, 'invalid_grant')
-    assert.ok((await house.oauth.listGrants({}))[0]?.revokedAt)
+    assert.ok((await house.rooms.oauth.listGrants({}))[0]?.revokedAt)
     assert.equal((await house.changes('grant.revoked')).length, 1)
   })
 }
@@ -62,14 +63,14 @@ for (const engine of ['sqlite', 'postgres']) {
 test('a refresh token outlives the browser’s sign-in but not the grant', async (t) => {
   const { house, ana, client } = await open(t)
   let tokens = await client.connect(ana.browser, 'mux', (fields) => fields.set('duration', '86400'))
-  house.pass(23 * 3_600)
+  house.clock.pass(23 * 3_600 * 1_000)
   tokens = await client.refresh(tokens.refresh_token)
   assert.equal(tokens.status, 200)
-  house.pass(3_600 - 120)
+  house.clock.pass((3_600 - 120) * 1_000)
   tokens = await client.refresh(tokens.refresh_token)
   assert.equal(tokens.status, 200)
   assert.ok(tokens.expires_in <= 120, `${tokens.expires_in} s`)
-  house.pass(121)
+  house.clock.pass(121_000)
   assert.equal((await client.refresh(tokens.refresh_token)).error, 'invalid_grant')
 })
 
@@ -84,10 +85,10 @@ test('a refresh token is of one client', async (t) => {
 test('nothing is renewed for a disabled principal, or while the upstream is not approved', async (t) => {
   const { house, ana, client } = await open(t)
   const { refresh_token: token } = await client.connect(ana.browser, 'mux')
-  await house.inventory.stepUpstream({ by: 'set-up', name: 'mux', to: 'suspended', reason: 'for this test' })
+  await house.rooms.inventory.stepUpstream({ by: 'set-up', name: 'mux', to: 'suspended', reason: 'for this test' })
   assert.equal((await client.refresh(token)).error, 'invalid_target')
   const bo = await house.person('Bo')
-  await house.inventory.entitle({
+  await house.rooms.inventory.entitle({
     by: 'set-up',
     principalId: bo.principal.id,
     right: 'administer',
@@ -96,9 +97,9 @@ test('nothing is renewed for a disabled principal, or while the upstream is not 
     reason: 'one must stay',
   })
   await house.upstream('memory', ['get_asset'])
-  const cy = await house.person('Cy', { memory: ['get_asset'] })
+  const cy = await house.person('Cy', ['memory/get_asset'])
   const tokens = await client.connect(cy.browser, 'memory')
-  await house.identity.disablePrincipal({ by: bo.principal.id, id: cy.principal.id, reason: 'left the company' })
+  await house.rooms.identity.disablePrincipal({ by: bo.principal.id, id: cy.principal.id, reason: 'left the company' })
   assert.equal((await client.refresh(tokens.refresh_token)).error, 'invalid_grant')
 })
 
@@ -107,7 +108,7 @@ test('the store holds no code and no refresh token that could be used', async (t
   const code = (await client.authorize(ana.browser, 'mux')).get('code')!
   const { refresh_token: token } = await client.redeem(code)
   const { open: openHandle } = await import('../../src/store/engine/handle.ts')
-  const rows = await openHandle(house.store).selectFrom('protocol_records').selectAll().execute()
+  const rows = await openHandle(house.rooms.store).selectFrom('protocol_records').selectAll().execute()
   assert.ok(rows.length > 0)
   const text = JSON.stringify(rows)
   assert.ok(!text.includes(code) && !text.includes(token))

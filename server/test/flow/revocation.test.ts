@@ -3,7 +3,8 @@ import { test, type TestContext } from 'node:test'
 import { importJWK, SignJWT, type JWTPayload } from 'jose'
 import { EventReader, until } from '../event-reader.ts'
 import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
-import { linkOf, type Agent, type Answer, type Person } from '../house.ts'
+import { linkOf, type Agent, type Answer } from '../agent.ts'
+import type { Person } from '../person.ts'
 
 // Withdrawing a right is one action. From the moment it resolves: the next call is refused, what is open ends, what is
 // pending dies, and what could be renewed cannot.

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { openHouse } from '../house.ts'
 
-async function open(t: Parameters<typeof openOAuthHouse>[0]) {
-  const house = await openOAuthHouse(t)
+async function open(t: Parameters<typeof openHouse>[0]) {
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  return { house, ana: await house.person('Ana', { mux: ['get_asset'] }) }
+  return { house, ana: await house.person('Ana', ['mux/get_asset']) }
 }
 
 test('a client that gives back either token ends its grant', async (t) => {
@@ -15,7 +15,7 @@ test('a client that gives back either token ends its grant', async (t) => {
     const tokens = await client.connect(ana.browser, 'mux')
     assert.equal(await client.revoke(tokens[kind]), 200)
     assert.equal((await client.refresh(tokens.refresh_token)).error, 'invalid_grant', kind)
-    const [grant] = await house.oauth.listGrants({ clientId: client.id })
+    const [grant] = await house.rooms.oauth.listGrants({ clientId: client.id })
     assert.ok(grant?.revokedAt, kind)
     assert.equal(grant.revokedBecause, 'the client gave its token back')
     assert.equal(await client.revoke(tokens[kind]), 200)

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { openHouse } from '../house.ts'
 
 test('a client that signs its requests is let in by a fresh assertion for this issuer alone, once', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const own = await generateKeyPair('ES256', { extractable: true })
   const strange = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(own.publicKey)), kid: 'c1' }] }

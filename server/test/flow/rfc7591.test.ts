@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { redirectUri } from '../browser.ts'
 import { OAuthClient } from '../oauth-client.ts'
-import { type OAuthHouse, openOAuthHouse } from '../oauth-house.ts'
+import { openHouse, type House } from '../house.ts'
 
 interface Registered {
   status: number
@@ -9,7 +10,7 @@ interface Registered {
   body: Record<string, unknown> & { client_id: string; redirect_uris: string[] }
 }
 
-async function register(house: OAuthHouse, body: unknown, contentType = 'application/json'): Promise<Registered> {
+async function register(house: House, body: unknown, contentType = 'application/json'): Promise<Registered> {
   const answer = await fetch(`${house.url}/oauth/register`, {
     method: 'POST',
     headers: { 'content-type': contentType, origin: 'https://inspector.example' },
@@ -19,7 +20,7 @@ async function register(house: OAuthHouse, body: unknown, contentType = 'applica
 }
 
 test('requests as clients in the field send them are accepted', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   const requests: Record<string, Record<string, unknown>> = {
     'the inspector': {
       redirect_uris: ['http://localhost:6274/oauth/callback'],
@@ -73,22 +74,22 @@ test('requests as clients in the field send them are accepted', async (t) => {
     assert.equal('client_secret' in body, body['token_endpoint_auth_method'] !== 'none', name)
     for (const absent of ['registration_access_token', 'registration_client_uri', 'scope']) assert.ok(!(absent in body))
   }
-  assert.equal((await house.oauth.listClients()).length, 5)
+  assert.equal((await house.rooms.oauth.listClients()).length, 5)
   assert.equal((await house.changes('client.registered')).length, 5)
 })
 
 test('one acceptable redirect address is enough; the others are left out and refused when used', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const unsafe = ['http://a.example/cb', 'javascript:alert(1)', 'ms-msdt:/id']
   const { status, body } = await register(house, {
-    redirect_uris: [...unsafe, house.callback],
+    redirect_uris: [...unsafe, redirectUri],
     token_endpoint_auth_method: 'none',
   })
   assert.equal(status, 201)
-  assert.deepEqual(body.redirect_uris, [house.callback])
-  const client = new OAuthClient(house, { id: body.client_id, redirectUri: house.callback })
+  assert.deepEqual(body.redirect_uris, [redirectUri])
+  const client = new OAuthClient(house, { id: body.client_id })
   for (const uri of unsafe) {
     const shown = await ana.browser.open(client.authorizeUrl('mux', (params) => params.set('redirect_uri', uri)))
     assert.equal(shown.status, 400, uri)
@@ -97,7 +98,7 @@ test('one acceptable redirect address is enough; the others are left out and ref
 })
 
 test('a request that cannot be served is refused in the words of RFC 7591, and leaves nothing', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   const wrong: [unknown, string, string?][] = [
     [{}, 'invalid_redirect_uri'],
     [{ redirect_uris: [] }, 'invalid_redirect_uri'],
@@ -122,11 +123,11 @@ test('a request that cannot be served is refused in the words of RFC 7591, and l
     assert.deepEqual([answer.status, answer.body['error']], [400, error], JSON.stringify(body))
   }
   assert.equal((await register(house, { redirect_uris: ['https://a.example/'], x: 'y'.repeat(70_000) })).status, 413)
-  assert.deepEqual(await house.oauth.listClients(), [])
+  assert.deepEqual(await house.rooms.oauth.listClients(), [])
 })
 
 test('one address can register only so many clients in an hour', async (t) => {
-  const house = await openOAuthHouse(t, { clients: { registration: { enabled: true, perHourMax: 3 } } })
+  const house = await openHouse(t, { yaml: 'clients: { registration: { perHourMax: 3 } }' })
   const answers = []
   for (let i = 0; i < 5; i++) answers.push(await register(house, { redirect_uris: ['https://a.example/'] }))
   assert.deepEqual(
@@ -134,19 +135,19 @@ test('one address can register only so many clients in an hour', async (t) => {
     [201, 201, 201, 429, 429],
   )
   assert.ok(Number(answers[4]!.headers.get('retry-after')) > 3_000)
-  assert.equal((await house.oauth.listClients()).length, 3)
+  assert.equal((await house.rooms.oauth.listClients()).length, 3)
 })
 
 test('a confidential client needs its secret, which is not kept in clear and not shown again', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const { body } = await register(house, {
-    redirect_uris: [house.callback],
+    redirect_uris: [redirectUri],
     token_endpoint_auth_method: 'client_secret_post',
   })
   const secret = String(body['client_secret'])
-  const known = { id: body.client_id, redirectUri: house.callback }
+  const known = { id: body.client_id }
   const stranger = new OAuthClient(house, known)
   const code = (await stranger.authorize(ana.browser, 'mux')).get('code')
   assert.deepEqual([(await stranger.redeem(code)).status, (await stranger.redeem(code)).error], [401, 'invalid_client'])
@@ -154,20 +155,20 @@ test('a confidential client needs its secret, which is not kept in clear and not
   assert.equal((await guesser.redeem(code, { code_verifier: stranger.verifier })).error, 'invalid_client')
   const client = new OAuthClient(house, { ...known, secret })
   assert.equal((await client.redeem(code, { code_verifier: stranger.verifier })).status, 200)
-  assert.ok(!JSON.stringify(await house.oauth.listClients()).includes(secret))
-  assert.ok(!JSON.stringify(await house.ledger.listEntries({ after: -1, limit: 100 })).includes(secret))
+  assert.ok(!JSON.stringify(await house.rooms.oauth.listClients()).includes(secret))
+  assert.ok(!JSON.stringify(await house.rooms.ledger.listEntries({ after: -1, limit: 100 })).includes(secret))
 })
 
 test('a client of the configuration is there from the start, and the consent page says so', async (t) => {
   const preregistered = [
     { id: 'script', name: 'Script', redirectUris: ['http://127.0.0.1/callback'], secret: undefined },
   ]
-  const house = await openOAuthHouse(t, { clients: { preregistered } })
+  const house = await openHouse(t, { yaml: `clients: ${JSON.stringify({ preregistered })}` })
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
-  const client = new OAuthClient(house, { id: 'script', redirectUri: house.callback })
+  const ana = await house.person('Ana', ['mux/get_asset'])
+  const client = new OAuthClient(house, { id: 'script' })
   const shown = await ana.browser.open(client.authorizeUrl('mux'))
   assert.match(shown.text, /Your administrator registered it/)
   assert.equal((await client.connect(ana.browser, 'mux')).status, 200)
-  assert.equal((await house.oauth.findClient('script'))?.source, 'configuration')
+  assert.equal((await house.rooms.oauth.findClient('script'))?.source, 'configuration')
 })

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { redirectUri } from '../browser.ts'
+import { endsTold, openHouse } from '../house.ts'
 
 test('an authorization request without an S256 challenge is refused, confidential clients included', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const wrong: [string, (params: URLSearchParams) => void][] = [
     ['no challenge', (params) => (params.delete('code_challenge'), params.delete('code_challenge_method'))],
     ['no method', (params) => params.delete('code_challenge_method')],
@@ -26,9 +27,9 @@ test('an authorization request without an S256 challenge is refused, confidentia
 })
 
 test('a code is worth nothing without its verifier', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const client = await house.register()
   for (const code_verifier of [undefined, '', 'x'.repeat(43)]) {
     const code = (await client.authorize(ana.browser, 'mux')).get('code')
@@ -38,24 +39,25 @@ test('a code is worth nothing without its verifier', async (t) => {
 })
 
 test('a code is good once: its second use ends everything that came of the first', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
+  const told = endsTold(t, house)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const client = await house.register()
   const code = (await client.authorize(ana.browser, 'mux')).get('code')
   const first = await client.redeem(code)
   assert.equal(first.status, 200)
   assert.equal((await client.redeem(code)).error, 'invalid_grant')
   assert.equal((await client.refresh(first.refresh_token)).error, 'invalid_grant')
-  const [grant] = await house.oauth.listGrants({})
+  const [grant] = await house.rooms.oauth.listGrants({})
   assert.ok(grant?.revokedAt)
-  assert.deepEqual(house.told, [grant.id])
+  assert.deepEqual(told, [grant.id])
 })
 
 test('a code that is redeemed fifty times at once gives one answer at most', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const client = await house.register()
   const code = (await client.authorize(ana.browser, 'mux')).get('code')
   const answers = await Promise.all(Array.from({ length: 50 }, () => client.redeem(code)))
@@ -64,15 +66,15 @@ test('a code that is redeemed fifty times at once gives one answer at most', asy
 })
 
 test('a code is bound to its client, its redirect address and one minute', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const [client, other] = [await house.register(), await house.register()]
   const code = () => client.authorize(ana.browser, 'mux').then((answer) => answer.get('code'))
   assert.equal((await other.redeem(await code(), { code_verifier: client.verifier })).error, 'invalid_grant')
-  assert.equal((await client.redeem(await code(), { redirect_uri: `${house.callback}/x` })).error, 'invalid_grant')
+  assert.equal((await client.redeem(await code(), { redirect_uri: `${redirectUri}/x` })).error, 'invalid_grant')
   assert.equal((await client.redeem(await code(), { redirect_uri: undefined })).error, 'invalid_request')
   const late = await code()
-  house.pass(61)
+  house.clock.pass(61_000)
   assert.equal((await client.redeem(late)).error, 'invalid_grant')
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLocalJWKSet, jwtVerify } from 'jose'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { openHouse } from '../house.ts'
 
 const places = [
   '/.well-known/oauth-authorization-server',
@@ -11,7 +11,7 @@ const places = [
 ]
 
 test('the metadata is the same wherever clients look for it, and any origin may read it', async (t) => {
-  const { url, origin } = await openOAuthHouse(t)
+  const { url, origin } = await openHouse(t)
   const documents = []
   for (const place of places) {
     const answer = await fetch(url + place, { headers: { origin: 'https://inspector.example' } })
@@ -25,7 +25,7 @@ test('the metadata is the same wherever clients look for it, and any origin may 
 })
 
 test('every endpoint that the metadata names is there, and none that it does not name', async (t) => {
-  const { url } = await openOAuthHouse(t)
+  const { url } = await openHouse(t)
   const metadata = (await (await fetch(url + places[0])).json()) as Record<string, string>
   for (const name of ['authorization', 'token', 'registration', 'revocation']) {
     const answer = await fetch(metadata[`${name}_endpoint`]!, { method: name === 'authorization' ? 'GET' : 'POST' })
@@ -37,9 +37,9 @@ test('every endpoint that the metadata names is there, and none that it does not
 })
 
 test('the keys verify the tokens and hold no private half', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const tokens = await (await house.register()).connect(ana.browser, 'mux')
   const jwks = (await (await fetch(`${house.url}/oauth/jwks`)).json()) as { keys: { kty: 'EC'; d?: string }[] }
   assert.ok(jwks.keys.length > 0 && jwks.keys.every((key) => key.d === undefined))
@@ -48,8 +48,8 @@ test('the keys verify the tokens and hold no private half', async (t) => {
 })
 
 test('what is switched off is not announced and not served', async (t) => {
-  const { url } = await openOAuthHouse(t, {
-    clients: { registration: { enabled: false, perHourMax: 1 }, metadataDocuments: { enabled: false, hosts: ['*'] } },
+  const { url } = await openHouse(t, {
+    yaml: 'clients: { registration: { enabled: false }, metadataDocuments: { enabled: false } }',
   })
   const metadata = (await (await fetch(url + places[0])).json()) as Record<string, unknown>
   assert.ok(!('registration_endpoint' in metadata))
@@ -58,7 +58,7 @@ test('what is switched off is not announced and not served', async (t) => {
 })
 
 test('browsers may ask beforehand, and may use only the methods that are served', async (t) => {
-  const { url } = await openOAuthHouse(t)
+  const { url } = await openHouse(t)
   const methods: Record<string, string> = {
     '/.well-known/oauth-authorization-server': 'GET, OPTIONS',
     '/oauth/jwks': 'GET, OPTIONS',
@@ -80,9 +80,9 @@ test('browsers may ask beforehand, and may use only the methods that are served'
 })
 
 test('links and cookies follow the configured origin and not what the wire says', async (t) => {
-  const house = await openOAuthHouse(t, { origin: 'https://gate.example' })
+  const house = await openHouse(t, { origin: 'https://gate.example' })
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const client = await house.register()
   const first = await ana.browser.peek(client.authorizeUrl('mux'))
   assert.match(first.headers.get('location')!, /^\/consent\//)

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { redirectUri } from '../browser.ts'
+import { openHouse } from '../house.ts'
 
 test('every authorization response says who it is from, refusals and errors included', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const client = await house.register()
   const accepted = await client.authorize(ana.browser, 'mux')
   assert.ok(accepted.get('code'))
@@ -26,9 +27,9 @@ test('every authorization response says who it is from, refusals and errors incl
 })
 
 test('an error is shown here, and sent nowhere, when client or redirect address are not known', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const client = await house.register()
   const wrong: [string, (params: URLSearchParams) => void][] = [
     ['no client', (params) => params.delete('client_id')],
@@ -36,12 +37,12 @@ test('an error is shown here, and sent nowhere, when client or redirect address 
     ['client twice', (params) => params.append('client_id', 'nobody')],
     ['no redirect address', (params) => params.delete('redirect_uri')],
     ['redirect address twice', (params) => params.append('redirect_uri', 'https://evil.example/')],
-    ['another path', (params) => params.set('redirect_uri', `${house.callback}/more`)],
-    ['another query', (params) => params.set('redirect_uri', `${house.callback}?x=1`)],
-    ['another loopback name', (params) => params.set('redirect_uri', house.callback.replace('127.0.0.1', 'localhost'))],
+    ['another path', (params) => params.set('redirect_uri', `${redirectUri}/more`)],
+    ['another query', (params) => params.set('redirect_uri', `${redirectUri}?x=1`)],
+    ['another loopback name', (params) => params.set('redirect_uri', redirectUri.replace('127.0.0.1', 'localhost'))],
     ['another host', (params) => params.set('redirect_uri', 'https://evil.example/callback')],
-    ['a userinfo trick', (params) => params.set('redirect_uri', house.callback.replace('//', '//x@'))],
-    ['a fragment', (params) => params.set('redirect_uri', `${house.callback}#x`)],
+    ['a userinfo trick', (params) => params.set('redirect_uri', redirectUri.replace('//', '//x@'))],
+    ['a fragment', (params) => params.set('redirect_uri', `${redirectUri}#x`)],
     ['javascript', (params) => params.set('redirect_uri', 'javascript:alert(1)')],
   ]
   for (const [name, change] of wrong) {
@@ -55,9 +56,9 @@ test('an error is shown here, and sent nowhere, when client or redirect address 
 })
 
 test('a loopback redirect address may come with another port, and with nothing else different', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset'])
   const client = await house.register({ redirect_uris: ['http://127.0.0.1:1/callback', 'https://a.example/callback'] })
   assert.ok((await client.authorize(ana.browser, 'mux')).get('code'))
   const port = await ana.browser.open(
@@ -67,7 +68,7 @@ test('a loopback redirect address may come with another port, and with nothing e
 })
 
 test('one address can begin only so many authorizations in a minute', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
   const client = await house.register()
   const url = client.authorizeUrl('mux')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { openHouse } from '../house.ts'
 
 test('a resource describes itself at the path-inserted address, naming itself to the byte', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
   const answer = await fetch(`${house.url}/.well-known/oauth-protected-resource/mcp/mux`)
   assert.equal(answer.status, 200)
@@ -15,14 +15,14 @@ test('a resource describes itself at the path-inserted address, naming itself to
     scopes_supported: ['mcp'],
     bearer_methods_supported: ['header'],
   })
-  assert.ok(house.oauth.challengeFor('mux').includes(`"${answer.url}"`))
+  assert.ok(house.rooms.oauth.challengeFor('mux').includes(`"${answer.url}"`))
 })
 
 test('what is not an approved upstream does not describe itself, and does not say why', async (t) => {
-  const house = await openOAuthHouse(t)
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
   await house.upstream('gone', ['get_asset'])
-  await house.inventory.stepUpstream({ by: 'set-up', name: 'gone', to: 'suspended', reason: 'for this test' })
+  await house.rooms.inventory.stepUpstream({ by: 'set-up', name: 'gone', to: 'suspended', reason: 'for this test' })
   const answers = []
   for (const path of ['/mcp/gone', '/mcp/never', '/mcp/mux/', '/mcp/MUX', '/mcp', '/', '', '/mcp/mux/x']) {
     const answer = await fetch(`${house.url}/.well-known/oauth-protected-resource${path}`)

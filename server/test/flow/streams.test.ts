@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { EventReader, until } from '../event-reader.ts'
 import type { Heard } from '../fake/mcp-server.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
-import { textOf, type Agent } from '../house.ts'
+import { textOf, type Agent } from '../agent.ts'
 
 // Answers pass as they come: in order, to the byte, and no further than the client listens.
 

@@ -5,7 +5,7 @@ import { exportSPKI, generateKeyPair, importJWK, SignJWT, UnsecuredJWT, type JWK
 import { openFakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
-import type { Agent } from '../house.ts'
+import type { Agent } from '../agent.ts'
 
 // The first door: only a token of ours, for exactly this address, opens it. RFC 6750, RFC 8707, RFC 9068, RFC 9728.
 

@@ -1,26 +1,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '../../src/base/fault.ts'
-import { openOAuthHouse } from '../oauth-house.ts'
+import { endsTold, openHouse } from '../house.ts'
 
-async function open(t: Parameters<typeof openOAuthHouse>[0]) {
-  const house = await openOAuthHouse(t)
+async function open(t: Parameters<typeof openHouse>[0]) {
+  const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
   await house.upstream('memory', ['get_asset'])
-  const ana = await house.person('Ana', { mux: ['get_asset'], memory: ['get_asset'] })
-  const bo = await house.person('Bo', { mux: ['get_asset'] })
+  const ana = await house.person('Ana', ['mux/get_asset', 'memory/get_asset'])
+  const bo = await house.person('Bo', ['mux/get_asset'])
   return { house, ana, bo, client: await house.register() }
 }
 
 test('a revoked grant cannot be renewed, its end is recorded with the reason, and what hangs on it is told', async (t) => {
   const { house, ana, client } = await open(t)
+  const told = endsTold(t, house)
   const tokens = await client.connect(ana.browser, 'mux')
   const other = await client.connect(ana.browser, 'memory')
-  const grant = (await house.oauth.listGrants({ upstream: 'mux' }))[0]!
+  const grant = (await house.rooms.oauth.listGrants({ upstream: 'mux' }))[0]!
   const withdrawal = { by: ana.principal.id, id: grant.id, reason: 'lost the laptop' }
-  await house.oauth.revokeGrant(withdrawal)
-  await house.oauth.revokeGrant(withdrawal)
-  const found = await house.oauth.findGrant(grant.id)
+  await house.rooms.oauth.revokeGrant(withdrawal)
+  await house.rooms.oauth.revokeGrant(withdrawal)
+  const found = await house.rooms.oauth.findGrant(grant.id)
   assert.ok(found?.revokedAt)
   assert.equal(found.revokedBecause, 'lost the laptop')
   assert.equal((await client.refresh(tokens.refresh_token)).error, 'invalid_grant')
@@ -30,25 +31,26 @@ test('a revoked grant cannot be renewed, its end is recorded with the reason, an
     entries.map(({ by, about, reason }) => ({ by, id: about.id, reason })),
     [withdrawal],
   )
-  assert.deepEqual(house.told, [grant.id])
+  assert.deepEqual(told, [grant.id])
   await assert.rejects(
-    house.oauth.revokeGrant({ ...withdrawal, id: 'nothing' }),
+    house.rooms.oauth.revokeGrant({ ...withdrawal, id: 'nothing' }),
     (error) => error instanceof Fault && error.code === 'oauth.grant_unknown',
   )
 })
 
 test('a revoked client loses every grant, and cannot ask for another', async (t) => {
   const { house, ana, bo, client } = await open(t)
+  const told = endsTold(t, house)
   const tokens = [await client.connect(ana.browser, 'mux'), await client.connect(bo.browser, 'mux')]
   const waiting = await ana.browser.open(client.authorizeUrl('memory'))
-  await house.oauth.revokeClient({ by: bo.principal.id, id: client.id, reason: 'not what it said' })
-  assert.equal((await house.oauth.findClient(client.id))?.state, 'revoked')
-  assert.ok((await house.oauth.listGrants({})).every((grant) => grant.revokedAt !== undefined))
+  await house.rooms.oauth.revokeClient({ by: bo.principal.id, id: client.id, reason: 'not what it said' })
+  assert.equal((await house.rooms.oauth.findClient(client.id))?.state, 'revoked')
+  assert.ok((await house.rooms.oauth.listGrants({})).every((grant) => grant.revokedAt !== undefined))
   for (const { refresh_token: token } of tokens) assert.equal((await client.refresh(token)).error, 'invalid_client')
   assert.equal((await ana.browser.open(client.authorizeUrl('mux'))).status, 400)
   assert.equal((await client.answer(ana.browser, waiting)).status, 400)
-  assert.equal((await house.oauth.listGrants({})).length, 2)
-  assert.equal(house.told.length, 2)
+  assert.equal((await house.rooms.oauth.listGrants({})).length, 2)
+  assert.equal(told.length, 2)
   assert.equal((await house.changes('client.revoked')).length, 1)
 })
 
@@ -57,28 +59,28 @@ test('the grants of a principal, or of an upstream, end within the change that e
   await client.connect(ana.browser, 'mux')
   await client.connect(ana.browser, 'memory')
   await client.connect(bo.browser, 'mux')
-  const ended = await house.store.transaction((tx) =>
-    house.oauth.revokeGrantsWithin(tx, { principalId: ana.principal.id }, 'left the company'),
+  const ended = await house.rooms.store.transaction((tx) =>
+    house.rooms.oauth.revokeGrantsWithin(tx, { principalId: ana.principal.id }, 'left the company'),
   )
   assert.equal(ended.length, 2)
-  const left = await house.oauth.listGrants({ activeAt: Date.now() })
+  const left = await house.rooms.oauth.listGrants({ activeAt: Date.now() })
   assert.deepEqual(
     left.map(({ principalId }) => principalId),
     [bo.principal.id],
   )
   await assert.rejects(
-    house.store.transaction(async (tx) => {
-      await house.oauth.revokeGrantsWithin(tx, { upstream: 'mux' }, 'retired')
+    house.rooms.store.transaction(async (tx) => {
+      await house.rooms.oauth.revokeGrantsWithin(tx, { upstream: 'mux' }, 'retired')
       throw new Error('the greater change failed')
     }),
   )
-  assert.equal((await house.oauth.listGrants({ activeAt: Date.now() })).length, 1)
+  assert.equal((await house.rooms.oauth.listGrants({ activeAt: Date.now() })).length, 1)
 })
 
 test('a grant that was withdrawn between code and token gives no token', async (t) => {
   const { house, ana, client } = await open(t)
   const code = (await client.authorize(ana.browser, 'mux')).get('code')
-  const [grant] = await house.oauth.listGrants({})
-  await house.oauth.revokeGrant({ by: ana.principal.id, id: grant!.id, reason: 'changed my mind' })
+  const [grant] = await house.rooms.oauth.listGrants({})
+  await house.rooms.oauth.revokeGrant({ by: ana.principal.id, id: grant!.id, reason: 'changed my mind' })
   assert.equal((await client.redeem(code)).error, 'invalid_grant')
 })

@@ -5,7 +5,8 @@ import type { Action } from '../../src/control/action.ts'
 import { actions } from '../../src/control/actions.ts'
 import { readings } from '../../src/control/readings.ts'
 import { listRoutes, type Route } from '../../src/control/routes.ts'
-import { openHouse, type House, type Person } from '../house.ts'
+import { openHouse, type House } from '../house.ts'
+import type { Person } from '../person.ts'
 
 const file = new URL('routes.txt', import.meta.url)
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
-import { textOf, openHouse } from '../../house.ts'
+import { textOf } from '../../agent.ts'
+import { openHouse } from '../../house.ts'
 import { openDesk } from './chromium.ts'
 import { enterAs, join, openClient, reach, signIn } from './steps.ts'
 

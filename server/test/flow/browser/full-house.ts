@@ -1,5 +1,7 @@
 import type { TestContext } from 'node:test'
-import { linkOf, openHouse, type Agent, type House, type Person } from '../../house.ts'
+import { linkOf, type Agent } from '../../agent.ts'
+import { openHouse, type House } from '../../house.ts'
+import type { Person } from '../../person.ts'
 
 /** A house in which something stands on every page. */
 export interface FullHouse {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Agent, register, tokenRequest, type House, type Person, type Tokens } from '../../house.ts'
+import { Agent } from '../../agent.ts'
+import type { House } from '../../house.ts'
+import { OAuthClient } from '../../oauth-client.ts'
+import type { Person } from '../../person.ts'
 import type { Window } from './chromium.ts'
 
 export const password = 'correct horse battery staple'
@@ -80,47 +82,21 @@ export async function openClient(
     server.close()
   })
   const redirectUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`
-  const clientId = await register(house.origin, { client_name: name, redirect_uris: [redirectUri] })
-  const verifier = randomBytes(32).toString('base64url')
-  const resourceOf = (upstream: string) => `${house.origin}/mcp/${upstream}`
+  const { id: clientId } = await house.register({ client_name: name, redirect_uris: [redirectUri] })
+  const client = new OAuthClient(house, { id: clientId, redirectUri })
   return {
     clientId,
     redirectUri,
-    authorizeUrl(upstream) {
-      const url = new URL('/oauth/authorize', house.origin)
-      url.search = new URLSearchParams({
-        response_type: 'code',
-        client_id: clientId,
-        redirect_uri: redirectUri,
-        code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-        code_challenge_method: 'S256',
-        state: 'of-the-client',
-        resource: resourceOf(upstream),
-      }).toString()
-      return url
-    },
+    authorizeUrl: (upstream) => client.authorizeUrl(upstream, (params) => params.set('state', 'of-the-client')),
     async answer() {
       while (answers.length === 0) await once(server, 'answer', { signal: AbortSignal.timeout(30_000) })
       return answers.shift()!
     },
     async redeem(upstream, code) {
-      const resource = resourceOf(upstream)
-      const { status, body } = await tokenRequest(house.origin, {
-        grant_type: 'authorization_code',
-        code,
-        client_id: clientId,
-        redirect_uri: redirectUri,
-        code_verifier: verifier,
-        resource,
-      })
-      assert.equal(status, 200, JSON.stringify(body))
-      return new Agent({
-        origin: house.origin,
-        upstream,
-        client: clientId,
-        resource,
-        tokens: body as unknown as Tokens,
-      })
+      const resource = client.resourceOf(upstream)
+      const tokens = await client.redeem(code, { resource })
+      assert.equal(tokens.status, 200, JSON.stringify(tokens))
+      return new Agent({ origin: house.origin, upstream, client: clientId, resource, tokens })
     },
   }
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { linkOf } from '../../house.ts'
+import { linkOf } from '../../agent.ts'
 import { openChromium } from './chromium.ts'
 import { openFullHouse } from './full-house.ts'
 import { openClient } from './steps.ts'
