@@ -5,12 +5,11 @@ import type { ApprovalRequest } from '../src/approval/request.ts'
 import { digestOf } from '../src/base/ids.ts'
 import { canonicalJson } from '../src/base/json.ts'
 import type { Entry } from '../src/ledger/entry.ts'
-import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
-import { openFeed } from '../src/store/feed.ts'
-import { openStore, type Store } from '../src/store/store.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { openStore, Store } from '../src/store/store.ts'
 import { openVault } from '../src/vault/vault.ts'
 import { goodFacts } from './golden/decision-facts.ts'
-import { makeSigner } from './sample-ledger.ts'
+import { openLedgerRoom } from './ledger-room.ts'
 
 type ChangeEntry = Extract<Entry, { kind: 'change' }>
 
@@ -30,22 +29,8 @@ export interface ApprovalRoom {
 export async function openApprovalRoom(t: TestContext, place: Parameters<typeof openStore>[0]): Promise<ApprovalRoom> {
   const clock = { at: goodFacts().now }
   const time = { now: () => clock.at, monotonic: () => performance.now() }
-  const store = await openStore(place)
-  const feed = await openFeed(store, time)
-  const log = { warn: () => undefined, error: () => undefined }
-  const ledger = await openLedger({
-    store,
-    feed,
-    clock: time,
-    origin: 'gate.example/ledger',
-    signer: makeSigner('a'),
-    log,
-  })
-  t.after(async () => {
-    await ledger.close()
-    await feed.close()
-    await store.close()
-  })
+  const { store, ledger, close } = await openLedgerRoom(time, place)
+  t.after(close)
   const rights = new Set(['bo mux/delete_asset', 'cy mux/delete_asset', 'ana mux/delete_asset'])
   const approvals = openApprovals({
     store,

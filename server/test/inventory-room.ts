@@ -1,15 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { openInventory, type Inventory } from '../src/inventory/inventory.ts'
 import type { Entry } from '../src/ledger/entry.ts'
-import { openLedger } from '../src/ledger/ledger.ts'
 import type { Learnt } from '../src/model/upstream.ts'
-import { openFeed } from '../src/store/feed.ts'
 import { insertPrincipal } from '../src/store/principals.ts'
-import { openStore } from '../src/store/store.ts'
-import { makeSigner } from './sample-ledger.ts'
+import { openLedgerRoom } from './ledger-room.ts'
 
 /** The inventory on a real store and ledger, with people ana, bo and cy, and a clock that the test sets. */
 export interface InventoryRoom {
@@ -36,19 +30,10 @@ export function definition(name: string, more: Record<string, unknown> = {}): Re
 
 /** Opens the room; it is closed when the test ends. */
 export async function openInventoryRoom(t: TestContext): Promise<InventoryRoom> {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-inventory-'))
   const at = { at: 1_790_000_000_000 }
   const clock = { now: () => at.at, monotonic: () => performance.now() }
-  const store = await openStore({ dataFolder: folder })
-  const feed = await openFeed(store, clock)
-  const log = { warn: () => undefined, error: () => undefined }
-  const ledger = await openLedger({ store, feed, clock, origin: 'gate.example/ledger', signer: makeSigner('a'), log })
-  t.after(async () => {
-    await ledger.close()
-    await feed.close()
-    await store.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  const { store, ledger, close } = await openLedgerRoom(clock)
+  t.after(close)
   for (const id of ['ana', 'bo', 'cy']) {
     const person = { issuer: 'test', subject: id, kind: 'person', name: id, email: undefined } as const
     await insertPrincipal(store, { id, ...person, state: 'active', createdAt: at.at })
