@@ -2,7 +2,7 @@ import { Fault } from '../base/fault.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { decide } from '../policy/decide.ts'
-import type { DenialReason, Deny } from '../policy/decision.ts'
+import { standingReasons, type DenialReason, type Deny } from '../policy/decision.ts'
 import type { FactSource, View } from './facts.ts'
 
 // A name that no tool can have: what is decided is then everything but the tool.
@@ -28,16 +28,7 @@ export async function requireStanding(facts: FactSource, caller: Caller): Promis
   return view.catalogue
 }
 
-const onlyLoginHelps: ReadonlySet<DenialReason> = new Set<DenialReason>([
-  'principal.unknown',
-  'principal.disabled',
-  'client.unknown',
-  'client.revoked',
-  'grant.unknown',
-  'grant.revoked',
-  'grant.ended',
-  'grant.other_upstream',
-])
+const onlyLoginHelps: ReadonlySet<DenialReason> = new Set(standingReasons)
 
 /** A denial as the door tells it: 401 where only a new login could help, 403 everywhere else. */
 export function faultOf(decision: Deny): Fault {

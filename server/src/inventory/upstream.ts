@@ -33,7 +33,6 @@ export async function proposeUpstream(
   proposal: { by: string; name: string; launch: Launch; purpose: string; ownerId: string; reason: string },
 ): Promise<Upstream> {
   const reason = readReason(proposal.reason)
-  const now = rooms.clock.now()
   const upstream: Upstream = {
     name: readUpstreamName(proposal.name),
     launch: readLaunch(proposal.launch),
@@ -41,12 +40,7 @@ export async function proposeUpstream(
     ownerId: proposal.ownerId,
     state: 'proposed',
     proposedBy: proposal.by,
-    ceiling: 'destructive',
-    createdAt: now,
-    changedAt: now,
-    learnt: undefined,
-    probedAt: undefined,
-    probeError: undefined,
+    ...untouched(rooms.clock),
   }
   await rooms.ledger.recordChange(
     {
@@ -72,19 +66,13 @@ export async function preloadUpstream(
   rooms: UpstreamRooms,
   preload: { name: string; launch: Launch; purpose: string },
 ): Promise<void> {
-  const now = rooms.clock.now()
   if ((await findUpstream(rooms.store, preload.name)) !== undefined) return
   const upstream: Upstream = {
     ...preload,
     ownerId: undefined,
     state: 'approved',
     proposedBy: undefined,
-    ceiling: 'destructive',
-    createdAt: now,
-    changedAt: now,
-    learnt: undefined,
-    probedAt: undefined,
-    probeError: undefined,
+    ...untouched(rooms.clock),
   }
   await rooms.ledger.recordChange(
     {
@@ -189,6 +177,15 @@ export async function getUpstream(rooms: UpstreamRooms, name: string): Promise<U
   const upstream = await findUpstream(rooms.store, name)
   if (upstream === undefined) throw new Fault('inventory.unknown', `there is no upstream \`${name}\``)
   return upstream
+}
+
+// What is the same of every upstream that nobody has looked at yet.
+function untouched(
+  clock: Clock,
+): Pick<Upstream, 'ceiling' | 'createdAt' | 'changedAt' | 'learnt' | 'probedAt' | 'probeError'> {
+  const now = clock.now()
+  const nothing = { learnt: undefined, probedAt: undefined, probeError: undefined }
+  return { ceiling: 'destructive', createdAt: now, changedAt: now, ...nothing }
 }
 
 async function requireOwner(tx: Handle, ownerId: string | undefined): Promise<void> {

@@ -1,5 +1,5 @@
-/** Why a call is denied: a closed set, in the order in which the checks are asked. */
-export const denialReasons = [
+/** Denials of the caller itself: only a new login can help. */
+export const standingReasons = [
   'principal.unknown',
   'principal.disabled',
   'client.unknown',
@@ -8,6 +8,11 @@ export const denialReasons = [
   'grant.revoked',
   'grant.ended',
   'grant.other_upstream',
+] as const
+
+/** Why a call is denied: a closed set, in the order in which the checks are asked. */
+export const denialReasons = [
+  ...standingReasons,
   'upstream.unknown',
   'upstream.not_approved',
   'tool.unknown',
