@@ -91,6 +91,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
   const listener = await openListener({
     ...config.listen,
     hosts: config.hosts,
+    origin: config.origin,
     tls: config.tls,
     secure: config.origin.startsWith('https:'),
     trustedProxies: config.trustedProxies,

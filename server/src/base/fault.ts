@@ -18,6 +18,7 @@ export const faultStatus = {
   'base.host_refused': 403,
   'base.internal': 500,
   'base.not_found': 404,
+  'base.other_name': 421,
   'base.timed_out': 504,
   'base.too_large': 413,
   'base.unreachable': 502,

@@ -7,6 +7,7 @@ import { Fault } from './fault.ts'
 import * as limits from './limits.ts'
 import { answerFault, faultOf } from './listen/answer-fault.ts'
 import { clientAddress, readProxies } from './listen/client-address.ts'
+import { answerOtherName } from './listen/other-name.ts'
 import { rawPathOf } from './listen/raw-target.ts'
 import type { Log } from './log.ts'
 
@@ -27,6 +28,8 @@ export interface ListenOptions {
   port: number
   /** `Host` values that are answered, exactly, in lower case; all others get 403. */
   hosts: string[]
+  /** The public address: who came by another name of this machine is sent there. Absent: every host of `hosts` serves. */
+  origin?: string
   doors: Door[]
   log: Log
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
@@ -136,6 +139,7 @@ interface Serving {
   log: Log
   isProxy: ReturnType<typeof readProxies>
   secure?: boolean
+  origin?: string
 }
 
 async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving): Promise<void> {
@@ -144,6 +148,7 @@ async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving
     for (const [name, value] of Object.entries(defaultHeaders)) res.setHeader(name, value)
     if (serving.secure) res.setHeader('strict-transport-security', 'max-age=31536000')
     const path = admit(req, serving)
+    if (serving.origin !== undefined && answerOtherName(req, res, serving.origin)) return
     door = serving.doors.find((candidate) => candidate.match(path))
     if (!door) throw new Fault('base.not_found', 'there is nothing at this address')
     await door.handle(req, res)

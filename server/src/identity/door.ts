@@ -66,8 +66,6 @@ export function openIdentityDoor(parts: DoorParts): Door {
         res.setHeader('allow', found.map(([known]) => known).join(', '))
         throw new Fault('base.bad_request', 'this address does not take that method', { status: 405 })
       }
-      const elsewhere = canonicalOf(req, parts.origin)
-      if (method === 'GET' && elsewhere) return redirect(res, elsewhere + url.pathname + url.search)
       const captured = route[1].exec(url.pathname)!.slice(1)
       await route[2](parts, { req, res, url, parts: captured, address: clientAddressOf(req) })
     },
@@ -246,15 +244,4 @@ function send(visit: Visit, what: { status?: number; browser?: Browser; text: st
 function redirect(res: ServerResponse, location: string): void {
   res.writeHead(303, { location, 'cache-control': 'no-store' })
   res.end()
-}
-
-/**
- * Cookies and the provider's redirects belong to one name of this machine: who came by another one of loopback is sent to
- * the origin. Behind a proxy, which may rewrite `Host`, there is nothing to compare.
- */
-function canonicalOf(req: IncomingMessage, origin: string): string | undefined {
-  const ours = new URL(origin)
-  const host = (req.headers.host ?? '').toLowerCase()
-  const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
-  return loopback.test(ours.host) && loopback.test(host) && host !== ours.host ? origin : undefined
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
 import { test } from 'node:test'
 import { digestOf } from '../../src/base/ids.ts'
 import { insertSignIn } from '../../src/store/sign-ins.ts'
@@ -282,18 +281,6 @@ test('there is nothing beside the pages, and they take no other methods', async 
   const answer = await fetch(`${house.origin}/sign-in`, { method: 'DELETE' })
   assert.equal(answer.status, 405)
   assert.equal(answer.headers.get('allow'), 'GET, POST')
-})
-
-test('who comes by another name of this machine is sent to the origin', async (t) => {
-  const house = await openHouse(t)
-  const { port } = new URL(house.origin)
-  const location = await new Promise<string | undefined>((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path: '/sign-in?return_to=/x', headers: { host: `localhost:${port}` } }
-    request(options, (res) => resolve(res.resume().headers.location))
-      .on('error', reject)
-      .end()
-  })
-  assert.equal(location, `${house.origin}/sign-in?return_to=/x`)
 })
 
 test('a sign-in of a principal who is gone is nobody’s', async (t) => {
