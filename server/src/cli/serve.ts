@@ -35,7 +35,9 @@ export async function serve(options: { config?: string | undefined }): Promise<n
   const seconds = ((systemClock.monotonic() - startedAt) / 1_000).toFixed(1)
   console.log(greeting(config, { seconds, firstLink, url: sallyport.url }))
   await stopSignal()
-  console.log('\nStopping: calls under way may finish (5 s at most); Ctrl-C again ends at once.')
+  console.log(
+    `\nStopping: calls under way may finish (5 s at most)${atTerminal() ? '; Ctrl-C again ends at once' : ''}.`,
+  )
   endOnSecondSignal(systemClock.monotonic())
   await sallyport.close()
   console.log('Stopped.')
@@ -93,13 +95,18 @@ function greeting(config: Config, at: { seconds: string; firstLink: string | und
   return lines.join('\n')
 }
 
-// One Ctrl-C may arrive twice, from the terminal and from the wrapper: what comes within a second is the same one.
+// Without a terminal one signal may arrive twice, and late, from the group and from a wrapper: there it is never a second
+// one, and whoever watches over us has SIGKILL. At a terminal what comes within a second is the same Ctrl-C.
 function endOnSecondSignal(firstAt: number): void {
   const end = (): void => {
-    if (systemClock.monotonic() - firstAt > 1_000) process.exit(130)
+    if (atTerminal() && systemClock.monotonic() - firstAt > 1_000) process.exit(130)
   }
   process.on('SIGINT', end)
   process.on('SIGTERM', end)
+}
+
+function atTerminal(): boolean {
+  return process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
 }
 
 function stopSignal(): Promise<void> {
