@@ -18,6 +18,7 @@ const defaultFile = 'sallyport.yaml'
  */
 export async function serve(options: { config?: string | undefined }): Promise<number> {
   const startedAt = systemClock.monotonic()
+  const stop = stopSignal()
   let config: Config
   let sallyport: Sallyport
   try {
@@ -34,11 +35,10 @@ export async function serve(options: { config?: string | undefined }): Promise<n
   const firstLink = await sallyport.rooms.identity.firstAdministratorLink()
   const seconds = ((systemClock.monotonic() - startedAt) / 1_000).toFixed(1)
   console.log(greeting(config, { seconds, firstLink, url: sallyport.url }))
-  await stopSignal()
+  await stop
   console.log(
     `\nStopping: calls under way may finish (5 s at most)${atTerminal() ? '; Ctrl-C again ends at once' : ''}.`,
   )
-  endOnSecondSignal(systemClock.monotonic())
   await sallyport.close()
   console.log('Stopped.')
   return 0
@@ -95,23 +95,23 @@ function greeting(config: Config, at: { seconds: string; firstLink: string | und
   return lines.join('\n')
 }
 
-// Without a terminal one signal may arrive twice, and late, from the group and from a wrapper: there it is never a second
-// one, and whoever watches over us has SIGKILL. At a terminal what comes within a second is the same Ctrl-C.
-function endOnSecondSignal(firstAt: number): void {
-  const end = (): void => {
-    if (atTerminal() && systemClock.monotonic() - firstAt > 1_000) process.exit(130)
+// The listeners stay: a signal that nobody listens to would end the process at once, and without a terminal one signal may
+// arrive twice, and late, from the group and from a wrapper. There it is never a second one, and whoever watches over us has
+// SIGKILL. At a terminal what comes within a second is the same Ctrl-C.
+function stopSignal(): Promise<void> {
+  const stop = Promise.withResolvers<void>()
+  let firstAt: number | undefined
+  const hear = (): void => {
+    const now = systemClock.monotonic()
+    if (firstAt !== undefined && atTerminal() && now - firstAt > 1_000) process.exit(130)
+    firstAt ??= now
+    stop.resolve()
   }
-  process.on('SIGINT', end)
-  process.on('SIGTERM', end)
+  process.on('SIGINT', hear)
+  process.on('SIGTERM', hear)
+  return stop.promise
 }
 
 function atTerminal(): boolean {
   return process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
 }
