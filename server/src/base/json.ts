@@ -187,3 +187,8 @@ function count(value: unknown, tally: Tally): void {
 function bad(what: string, detail?: string): Fault {
   return new Fault('base.bad_json', `cannot read the JSON document: it has ${what}`, detail ? { detail } : {})
 }
+
+/** Whether a parsed JSON value is an object and no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,8 +1,7 @@
 import { Fault } from '../base/fault.ts'
 import { digestOf } from '../base/ids.ts'
-import { canonicalJson } from '../base/json.ts'
+import { canonicalJson, isObject } from '../base/json.ts'
 import type { Rule, StringKind } from './arguments/rules.ts'
-import { isObject } from './envelope.ts'
 
 /** Arguments as they were judged, and as they are sent: canonical bytes and their digest. */
 export interface ReadArguments {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../base/fault.ts'
-import { readJson } from '../base/json.ts'
+import { readJson, isObject } from '../base/json.ts'
 import { decodeHeader } from './upstream/header-value.ts'
 
 /** The two families of protocol revisions: with a handshake, and with everything on each request. */
@@ -183,9 +183,4 @@ function single(headers: IncomingHttpHeaders, name: string): string | undefined 
 function metaOf(params: Record<string, unknown>): Record<string, unknown> {
   const value = params['_meta']
   return isObject(value) ? value : {}
-}
-
-/** Whether a parsed JSON value is an object and no array. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

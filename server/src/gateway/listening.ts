@@ -1,6 +1,7 @@
+import { isObject } from '../base/json.ts'
 import { Fault } from '../base/fault.ts'
 import type { Caller } from '../oauth/access-token.ts'
-import { isObject, type Envelope } from './envelope.ts'
+import type { Envelope } from './envelope.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { FactSource, View } from './facts.ts'
 import { listed } from './list.ts'

@@ -1,9 +1,9 @@
 import { Fault } from '../base/fault.ts'
-import { canonicalJson } from '../base/json.ts'
+import { canonicalJson, isObject } from '../base/json.ts'
 import { needsApproval } from '../policy/needs-approval.ts'
 import { approvalKey } from './approval-reply.ts'
 import type { Call, Judged } from './call-state.ts'
-import { isObject, type Envelope } from './envelope.ts'
+import type { Envelope } from './envelope.ts'
 import type { UpstreamRequest } from './upstream/upstream-kind.ts'
 
 // A member that was not judged is not sent, and one that is not sent cannot be promised: it is refused.

@@ -1,4 +1,4 @@
-import { isObject } from '../envelope.ts'
+import { isObject } from '../../base/json.ts'
 
 // A string argument names something unless its own name says that it is prose, a place or an address: an API behind the
 // upstream may put it into a URL as it is, so that `../keys` would reach another operation than the one that was judged.

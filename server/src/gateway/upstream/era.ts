@@ -1,6 +1,7 @@
+import { isObject } from '../../base/json.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { editObject, textOfMember } from './members.ts'
-import { isObject, type RpcId, type RpcRequest, type RpcResponse } from './message.ts'
+import type { RpcId, RpcRequest, RpcResponse } from './message.ts'
 
 // Between client and upstream of different eras the gateway translates; between equals it changes nothing. Everything
 // here is a function of its arguments.

@@ -1,3 +1,4 @@
+import { isObject } from '../../base/json.ts'
 export type RpcId = string | number
 
 export interface RpcRequest {
@@ -50,10 +51,6 @@ export function isNotification(message: RpcMessage): message is RpcNotification 
 
 export function isResponse(message: RpcMessage): message is RpcResponse {
   return !('method' in message)
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isCallShape(value: Record<string, unknown>): boolean {

@@ -1,5 +1,6 @@
+import { isObject } from '../../base/json.ts'
 import { decodeHeader, encodeHeaderValue, visible } from './header-value.ts'
-import { isObject, type RpcRequest } from './message.ts'
+import type { RpcRequest } from './message.ts'
 
 // A modern upstream compares these headers with the body and refuses a difference, so they are computed from the body
 // that was judged. Only `Mcp-Param-*` headers that the accepted schema does not declare pass as the client sent them:

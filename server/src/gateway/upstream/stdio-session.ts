@@ -1,8 +1,8 @@
+import { isObject } from '../../base/json.ts'
 import { busy, cancelled, lost, unreachable, type Answer } from './answer.ts'
 import { Channel } from './channel.ts'
 import { editObject } from './members.ts'
 import {
-  isObject,
   isRequest,
   isResponse,
   readMessage,

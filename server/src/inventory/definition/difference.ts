@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../base/json.ts'
+import { canonicalJson, isObject } from '../../base/json.ts'
 
 /** One change of a definition. */
 export interface Difference {
@@ -54,8 +54,4 @@ function firstDifference(a: string, b: string): number {
 /** A member that is `undefined` has no canonical form: it is absent. */
 function holds(value: Record<string, unknown>, key: string): boolean {
   return Object.hasOwn(value, key) && value[key] !== undefined
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
