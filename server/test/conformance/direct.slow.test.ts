@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openFixture } from './fixture.ts'
+import { failing, runSuite, scored, type Revision } from './suite.ts'
+
+const expected: [Revision, number][] = [
+  ['2025-11-25', 30],
+  ['2026-07-28', 37],
+]
+
+for (const [revision, count] of expected) {
+  test(`the fixture itself passes all ${count} server scenarios that ${revision} requires`, async (t) => {
+    const fixture = await openFixture()
+    t.after(() => fixture.close())
+    const { results } = await runSuite(['server', '--url', fixture.url, '--requirements', revision])
+    assert.equal(scored(revision, 'server').length, count)
+    assert.deepEqual(failing(results, scored(revision, 'server')), {})
+  })
+}

@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { parse } from 'yaml'
+
+/** The revisions whose frozen requirements the suite knows. */
+export type Revision = '2025-11-25' | '2026-07-28'
+
+/** What the suite found at one point. */
+export interface Check {
+  id: string
+  status: 'SUCCESS' | 'FAILURE' | 'WARNING' | 'SKIPPED' | 'INFO'
+  errorMessage?: string
+  details?: unknown
+}
+
+/** What the suite found, scenario by scenario. */
+export type Results = ReadonlyMap<string, readonly Check[]>
+
+const home = dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json'))
+const program = join(home, 'dist/index.js')
+
+/** The scenarios that a revision requires of a server or of a client. */
+export function scored(revision: Revision, leg: 'server' | 'client'): string[] {
+  const frozen = parse(readFileSync(join(home, `requirements/${revision}.yaml`), 'utf8')) as Record<string, string[]>
+  return frozen[leg]!
+}
+
+/** Runs the official suite with these arguments, and reads what it found. */
+export async function runSuite(
+  args: readonly string[],
+  options: { env?: Record<string, string>; heard?: (line: string) => void } = {},
+): Promise<{ results: Results; output: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-conformance-'))
+  try {
+    const output = await runProgram([...args, '--output-dir', folder], { ...options, cwd: folder })
+    return { results: readResults(folder), output }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function runProgram(
+  args: readonly string[],
+  { env, heard, cwd }: { env?: Record<string, string>; heard?: (line: string) => void; cwd: string },
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    const hear = (chunk: Buffer) => {
+      output += chunk.toString()
+      heard?.(chunk.toString())
+    }
+    child.stdout.on('data', hear)
+    child.stderr.on('data', hear)
+    child.once('error', reject)
+    child.once('close', () => resolve(output))
+  })
+}
+
+// A folder is named `server-<scenario>-<moment>`, and for a client without the first part.
+function readResults(folder: string): Results {
+  const results = new Map<string, Check[]>()
+  for (const at of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!at.endsWith('checks.json')) continue
+    const name = dirname(at)
+      .replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '')
+      .replace(/^server-(?=.)/, '')
+    results.set(name, JSON.parse(readFileSync(join(folder, at), 'utf8')) as Check[])
+  }
+  return results
+}
+
+/** The checks that failed, each a line for people. */
+export function failures(checks: readonly Check[] | undefined): string[] {
+  if (checks === undefined) return ['was not run']
+  return checks
+    .filter(({ status }) => status === 'FAILURE')
+    .map(({ id, errorMessage, details }) => `${id}: ${errorMessage ?? JSON.stringify(details)?.slice(0, 300)}`)
+}
+
+/** Of these scenarios those that failed, with what failed in them. */
+export function failing(results: Results, scenarios: Iterable<string>): Record<string, string[]> {
+  const found = [...scenarios].map((name) => [name, failures(results.get(name))] as const)
+  return Object.fromEntries(found.filter(([, lines]) => lines.length > 0))
+}
+
+/** The scenarios with checks that passed in one run and do not pass, or not as often, in the other; and these checks. */
+export function worse(before: Results, after: Results): Record<string, string[]> {
+  const count = (of: readonly Check[] = [], id: string) => of.filter((check) => check.id === id && passed(check)).length
+  const found = [...before].map(([scenario, checks]) => {
+    const ids = [...new Set(checks.map(({ id }) => id))]
+    return [scenario, ids.filter((id) => count(after.get(scenario), id) < count(checks, id))] as const
+  })
+  return Object.fromEntries(found.filter(([, ids]) => ids.length > 0))
+}
+
+function passed({ status }: Check): boolean {
+  return status === 'SUCCESS' || status === 'INFO'
+}
