@@ -127,7 +127,7 @@ async function setUp(folder: string, url: string): Promise<{ agents: Agent[]; co
     await house.close()
   }
   const configPath = join(folder, 'sallyport.yaml')
-  const settings = { origin: house.origin, data: dataDir, egress: { allowPrivate: [new URL(url).host] } }
+  const settings = { origin: house.origin, data: dataDir, egress: { upstreams: { mux: [new URL(url).host] } } }
   writeFileSync(configPath, JSON.stringify({ ...settings, log: { level: 'warn' } }))
   return { agents, configPath }
 }

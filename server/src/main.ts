@@ -68,7 +68,7 @@ type Closing = (() => Promise<unknown>)[]
 
 async function openAll(config: Config, around: Surroundings, closing: Closing): Promise<Sallyport> {
   const { clock, log } = around
-  const dialer = openDialer({ allowPrivate: config.egress.allowPrivate })
+  const dialer = openDialer(config.egress)
   closing.push(() => dialer.close())
   const proof = await openProof(config, around, closing)
   const parts = { ...proof, config, clock, log, dialer }
@@ -80,7 +80,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     origin: config.origin,
     dataDir: config.dataDir,
     stdio: config.stdio,
-    dispatcher: dialer.upstreams,
+    dispatcherFor: (upstream) => dialer.upstream(upstream),
     findPrincipal: (id) => middle.identity.findPrincipal(id),
     openCredential: (upstream) => proof.vault.openCredential(upstream),
   })

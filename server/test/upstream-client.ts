@@ -33,9 +33,8 @@ export function connectUpstream(
     refused?: boolean
   } = {},
 ): Connection {
-  const dialer = openDialer({
-    allowPrivate: launch.kind === 'http' && more.refused !== true ? [new URL(launch.url).host] : [],
-  })
+  const hosts = launch.kind === 'http' && more.refused !== true ? [new URL(launch.url).host] : []
+  const dialer = openDialer({ upstreams: new Map([['fake', hosts]]) })
   const logged: string[] = []
   const note = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   let changes = 0
@@ -45,7 +44,7 @@ export function connectUpstream(
       clock: more.clock ?? systemClock,
       log: { debug: note, warn: note },
       credential: more.credential ?? (async () => undefined),
-      dispatcher: dialer.upstreams,
+      dispatcher: dialer.upstream('fake'),
       onListChanged: () => changes++,
     },
   )

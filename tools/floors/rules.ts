@@ -52,6 +52,8 @@ export const locks: readonly Lock[] = [
   {
     imports: ['kysely', 'kysely/*', 'pg', 'pg-*', 'node:sqlite'],
     key: /^store\//,
+    // The one socket that does not pass base/dial.ts: where the database is stands in the environment of the operator,
+    // who may well keep it at a private address; no request, record or answer has a say in it.
     reason: 'SQL is only in store: one place to keep two databases in step',
   },
   {
@@ -72,6 +74,21 @@ export const locks: readonly Lock[] = [
     uses: ['fetch', 'WebSocket', 'EventSource'],
     key: /^base\/dial(\.|\/|-)/,
     reason: 'sockets go out only through base/dial.ts: the one guard against requests to inner addresses',
+  },
+  {
+    imports: ['openid-client'],
+    types: true,
+    key: /^identity\/idp\//,
+    reason: 'it fetches by itself unless it is given the fetch of base/dial.ts, as identity/idp does',
+  },
+  {
+    imports: ['node:module', 'node:inspector', 'node:inspector/promises'],
+    key: /^gateway\/builtin\.ts$/,
+    reason: 'they load or open what no rule of this file can see',
+  },
+  {
+    uses: ['process.getBuiltinModule', 'process.binding'],
+    reason: 'a module that is fetched by name cannot be checked: import it',
   },
   {
     imports: ['jose'],

@@ -39,7 +39,7 @@ test('without a file and without variables the defaults serve loopback', () => {
       metadataDocuments: { enabled: true, hosts: ['*'] },
       preregistered: [],
     },
-    egress: { allowPrivate: [] },
+    egress: { allowPrivate: [], upstreams: new Map() },
     stdio: {},
     log: { level: 'info' },
   })
@@ -57,6 +57,8 @@ test('the example file is right, and sets every section', () => {
   assert.equal(config.clients.preregistered[0]?.secret, 'two')
   assert.deepEqual(config.hosts, ['gateway.example.com', '127.0.0.1:8700', 'localhost:8700', '[::1]:8700'])
   assert.deepEqual(config.stdio['files']?.env, { LOG_LEVEL: 'warn' })
+  assert.deepEqual(config.egress.upstreams.get('wiki'), ['wiki.internal:443', '10.20.0.0/16:8443'])
+  assert.equal(config.egress.upstreams.get('constructor'), undefined)
 })
 
 test('every line that the example comments out is right too', () => {
@@ -197,6 +199,8 @@ const wrongFiles: [string, string, RegExp][] = [
   ['a metadata host with a path', 'clients: { metadataDocuments: { hosts: [example.com/x] } }', /must be `\*`, a host/],
   ['a private destination without port', 'egress: { allowPrivate: [10.0.0.1] }', /must be `host:port`/],
   ['every private destination', 'egress: { allowPrivate: ["0.0.0.0/0:443"] }', /too wide/],
+  ['every destination of an upstream', 'egress: { upstreams: { wiki: ["[::/0]:443"] } }', /too wide/],
+  ['destinations of every upstream', 'egress: { upstreams: { "*": ["10.0.0.1:443"] } }', /egress.upstreams/],
   [
     'a secret for a program',
     'stdio: { a: { command: x, env: { API_TOKEN: y } } }',

@@ -58,8 +58,13 @@ export interface Config {
     metadataDocuments: { enabled: boolean; hosts: string[] }
     preregistered: PreregisteredClient[]
   }
-  /** What the dialler may reach although it is private: `host:port`, `network/bits:port`. */
-  egress: { allowPrivate: string[] }
+  /** What may be reached although it is private, as `host:port` or `network/bits:port`. */
+  egress: {
+    /** By what this process fetches for its own use: keys and discovery of identity providers, documents of clients. */
+    allowPrivate: string[]
+    /** By each upstream, by its name. */
+    upstreams: ReadonlyMap<string, readonly string[]>
+  }
   /** Launch specifications by name, beside the built-in ones. */
   stdio: Record<string, LaunchConfig>
   log: { level: 'debug' | 'info' | 'warn' | 'error' }
@@ -126,7 +131,7 @@ export function readConfig(source: ConfigSource): Config {
         secret: secretOf(secretEnv, `\`clients.preregistered\`, client \`${client.id}\``),
       })),
     },
-    egress: file.egress,
+    egress: { ...file.egress, upstreams: new Map(Object.entries(file.egress.upstreams)) },
     stdio: file.stdio,
     log: { level: env.logLevel ?? file.log.level },
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,7 +7,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
-import { kindOf } from './dial/address.ts'
+import { kindOf, readHost, refusalOf } from './dial/address.ts'
 import { openDialer } from './dial.ts'
 import type { Dialer, Lookup } from './dial.ts'
 import { Fault } from './fault.ts'
@@ -26,8 +27,10 @@ async function serve(t: TestContext, answer: Answer = (_req, res) => res.end('he
   return { seen, port: (server.address() as AddressInfo).port }
 }
 
+/** A dialer whose `fetch`, and whose upstream `wiki`, may reach these. */
 function dial(t: TestContext, allowPrivate: string[], lookup?: Lookup): Dialer {
-  const dialer = openDialer({ allowPrivate, ...(lookup && { lookup }) })
+  const upstreams = new Map([['wiki', allowPrivate]])
+  const dialer = openDialer({ allowPrivate, upstreams, ...(lookup && { lookup }) })
   t.after(() => dialer.close())
   return dialer
 }
@@ -48,41 +51,43 @@ const answersWith =
   () =>
     Promise.resolve(addresses.map((address) => ({ address })))
 
-// Addresses as URLs spell them, and what a resolver may answer. None may be connected to.
-const forbidden = `
-  0.0.0.0 0.0.0.1 0.1.2.3 0.255.255.255 10.0.0.0 10.0.0.1 10.255.255.255 100.64.0.0 100.64.0.1 100.127.255.255
-  127.0.0.0 127.0.0.1 127.1.2.3 127.255.255.254 169.254.0.1 169.254.169.254 169.254.170.2 169.254.255.255
-  172.16.0.0 172.16.0.1 172.31.255.255 192.0.0.0 192.0.0.8 192.0.0.170 192.0.2.1 192.31.196.1 192.52.193.1
-  192.88.99.1 192.168.0.0 192.168.1.1 192.168.255.255 192.175.48.1 198.18.0.1 198.19.255.255 198.51.100.1
-  203.0.113.1 224.0.0.1 224.0.0.251 239.255.255.250 240.0.0.1 250.1.2.3 255.255.255.254 255.255.255.255
-  [::] [::1] [::2] [::127.0.0.1] [::10.0.0.1] [::8.8.8.8] [::ffff:127.0.0.1] [::ffff:10.0.0.1]
-  [::ffff:169.254.169.254] [::ffff:8.8.8.8] [::ffff:7f00:1] [0:0:0:0:0:ffff:7f00:0001] [::ffff:0:127.0.0.1]
-  [::ffff:0:8.8.8.8] [64:ff9b::127.0.0.1] [64:ff9b::10.0.0.1] [64:ff9b::a9fe:a9fe] [64:ff9b::8.8.8.8]
-  [64:ff9b:1::1] [64:ff9b:1::169.254.169.254] [64:ff9b:1:ffff::1] [100::1] [100::ffff] [100:0:0:1::1]
-  [2001::1] [2001:0:7f00:1::] [2001:0:53aa:64c:0:7fff:f3ff:fffe] [2001:2::1] [2001:3::1] [2001:4:112::1]
-  [2001:10::1] [2001:20::1] [2001:30::1] [2001:1ff:ffff::1] [2001:db8::1] [2001:db8:ffff::1] [2620:4f:8000::1]
-  [2002:7f00:1::] [2002:0a00:1::] [2002:a9fe:a9fe::1] [2002:808:808::1] [3fff::1] [3fff:fff::1] [4000::1]
-  [5f00::1] [6000::1] [8000::1] [c000::1] [f000::1] [fc00::1] [fc00::] [fd00::1] [fd00:ec2::254]
-  [fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff] [fe80::1] [fe80::a9fe:a9fe] [febf::1] [fec0::1] [feff::1]
-  [ff00::1] [ff01::1] [ff02::1] [ff02::fb] [ff05::2] [ff0e::1] [ffff::1]
-`.match(/\S+/g)!
+// Hosts as URLs spell them, each with what becomes of it.
+const corpus = readFileSync(new URL('../../test/corpus/egress.tsv', import.meta.url), 'utf8')
+const rows = corpus
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => line.split('\t') as [verdict: string, host: string, why: string])
+const refusedHosts = rows.filter(([verdict]) => verdict === 'refused').map(([, host]) => host)
+const literals = refusedHosts
+  .map((host) => host.replaceAll(/[[\]]/g, ''))
+  .filter((host) => ipaddr.IPv4.isValidFourPartDecimal(host) || ipaddr.IPv6.isValid(host))
 
-// Other spellings of loopback, link-local and private addresses, and hosts that readers disagree about.
-const spellings = `
-  127.1 127.0.1 0 1 0x7f000001 0x7F.1 0x7f.0.0.1 0177.0.0.1 0177.1 017700000001 2130706433 127.0.0.1.
-  0x7f000001. 2852039166 0xa9fea9fe 0xA9.0xFE.0xA9.0xFE 0251.0376.0251.0376 169.254.43518 10.1 0xa.1 012.1
-  192.168.257 3232235777 0xc0a80101 00000177.00.00.01 0x0a000001 4294967295 0.0 127.0x0.0.1 %31%32%37.0.0.1
-  １２７.0.0.1 ⑯⑨。②⑤④。⑯⑨。②⑤④ 127。0。0。1 [::ffff:0x7f.1] [0:0:0:0:0:0:0:1] [0000::0001]
-`.match(/\S+/g)!
+test('the corpus has more than 400 hosts, no host twice', () => {
+  assert.ok(rows.length > 400, `${rows.length}`)
+  assert.ok(literals.length > 180, `${literals.length} addresses that a resolver may answer`)
+  assert.equal(new Set(rows.map(([, host]) => host)).size, rows.length)
+})
 
-test('the corpus has more than 120 hosts', () => {
-  assert.ok(forbidden.length + spellings.length > 120, `${forbidden.length} + ${spellings.length}`)
+test('every host of the corpus that is allowed is an address that is public, or the name that it stands for', () => {
+  const open = { setting: 'egress.allowPrivate', entries: [] }
+  for (const [verdict, host] of rows.filter(([first]) => first !== 'refused')) {
+    const url = new URL(new Request(`https://${host}/`).url)
+    const read = readHost(url.hostname)
+    if (verdict === 'public') {
+      assert.ok(typeof read !== 'string' && 'address' in read, host)
+      assert.equal(refusalOf(read.address, { protocol: 'https:', hostname: host, port: 443 }, open), undefined)
+      const plain = refusalOf(read.address, { protocol: 'http:', hostname: host, port: 80 }, open)
+      assert.match(plain ?? '', /plain http/, host)
+    } else {
+      assert.deepEqual(read, { name: verdict.replace('name=', '') }, host)
+    }
+  }
 })
 
 test('no special-use address and no other spelling of one is ever connected to', async (t) => {
   const lookup: Lookup = (name) => assert.fail(`\`${name}\` went to the resolver`)
   const dialer = dial(t, [], lookup)
-  for (const host of [...forbidden, ...spellings]) {
+  for (const host of refusedHosts) {
     for (const url of [`https://${host}/`, `https://${host}:8443/x`, `http://${host}/`]) {
       assert.equal(await codeOf(dialer.fetch(url)), 'base.address_refused', url)
     }
@@ -90,8 +95,8 @@ test('no special-use address and no other spelling of one is ever connected to',
 })
 
 test('no special-use address that a resolver answers is ever connected to', async (t) => {
-  for (const host of forbidden) {
-    const dialer = dial(t, [], answersWith(host.replaceAll(/[[\]]/g, '')))
+  for (const host of literals) {
+    const dialer = dial(t, [], answersWith(host))
     assert.equal(await codeOf(dialer.fetch('https://rebound.example/')), 'base.address_refused', host)
   }
 })
@@ -231,13 +236,15 @@ test('the dispatcher for upstreams is guarded in the same way', async (t) => {
   const { seen, port } = await serve(t)
   const dialer = dial(t, [])
   for (const origin of [`http://127.0.0.1:${port}`, `http://2130706433:${port}`, `http://[::ffff:127.0.0.1]:${port}`]) {
-    await assert.rejects(dialer.upstreams.request({ origin, path: '/', method: 'GET' }), {
+    await assert.rejects(dialer.upstream('wiki').request({ origin, path: '/', method: 'GET' }), {
       code: 'base.address_refused',
     })
   }
   assert.equal(seen.connections, 0)
   const allowed = dial(t, [`127.0.0.1:${port}`])
-  const answer = await allowed.upstreams.request({ origin: `http://127.0.0.1:${port}`, path: '/', method: 'GET' })
+  const answer = await allowed
+    .upstream('wiki')
+    .request({ origin: `http://127.0.0.1:${port}`, path: '/', method: 'GET' })
   assert.equal(await answer.body.text(), 'here')
 })
 
@@ -252,9 +259,9 @@ test('the dispatcher keeps connections, and sends one request at a time on each'
       res.end('here')
     })
   })
-  const { upstreams } = dial(t, [`127.0.0.1:${port}`])
+  const wiki = dial(t, [`127.0.0.1:${port}`]).upstream('wiki')
   const ask = async () => {
-    const answer = await upstreams.request({
+    const answer = await wiki.request({
       origin: `http://127.0.0.1:${port}`,
       path: '/',
       method: 'POST',

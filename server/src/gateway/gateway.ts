@@ -32,8 +32,8 @@ export interface GatewayRooms {
   }
   findPrincipal(id: string): Promise<Principal | undefined>
   openCredential: (upstream: string) => ReturnType<UpstreamNeeds['credential']>
-  /** The guarded way out. */
-  dispatcher: MessageDispatcher
+  /** The guarded way out of one upstream. */
+  dispatcherFor(upstream: string): MessageDispatcher
   origin: string
   dataDir: string
   /** Launch specifications by name, from the configuration. */
@@ -93,8 +93,9 @@ export function openGateway(rooms: GatewayRooms): Gateway {
 }
 
 function openConnection(rooms: GatewayRooms, upstream: Upstream, onListChanged: () => void): UpstreamConnection {
-  const { clock, log, dispatcher } = rooms
+  const { clock, log } = rooms
   const spec = { name: upstream.name, launch: resolveLaunch(rooms, upstream), learnt: upstream.learnt }
+  const dispatcher = rooms.dispatcherFor(upstream.name)
   const credential = remembered(() => rooms.openCredential(upstream.name))
   return kindsOfUpstream[upstream.launch.kind].open(spec, { clock, log, dispatcher, credential, onListChanged })
 }

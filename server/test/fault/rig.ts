@@ -102,7 +102,7 @@ export async function setUpRig(t: TestContext, options: RigOptions = {}): Promis
     await house.close()
   }
   const configPath = join(folder, 'sallyport.yaml')
-  const egress = { allowPrivate: [new URL(outside.url).host] }
+  const egress = { upstreams: { notes: [new URL(outside.url).host] } }
   writeFileSync(configPath, JSON.stringify({ origin, data: dataDir, egress, log: { level: 'error' } }))
   return {
     folder,

@@ -84,6 +84,13 @@ const launch = z.strictObject({
     .default({}),
 })
 
+const destinations = z.array(
+  check((text) => {
+    const allowed = readAllowed(text)
+    return typeof allowed === 'string' ? allowed : undefined
+  }),
+)
+
 function uniqueIds(items: { id: string }[]): boolean {
   return new Set(items.map((item) => item.id)).size === items.length
 }
@@ -119,14 +126,8 @@ export const fileSchema = z.strictObject({
     .prefault({}),
   egress: z
     .strictObject({
-      allowPrivate: z
-        .array(
-          check((text) => {
-            const allowed = readAllowed(text)
-            return typeof allowed === 'string' ? allowed : undefined
-          }),
-        )
-        .default([]),
+      allowPrivate: destinations.default([]),
+      upstreams: z.record(slug, destinations).default({}),
     })
     .prefault({}),
   stdio: z.record(slug, launch).default({}),

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { isName } from './allowed.ts'
-import type { Allowed } from './allowed.ts'
+import type { Allowed, AllowList } from './allowed.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
@@ -20,7 +20,12 @@ export function kindOf(address: Address): string {
   if (range !== 'unicast') return range
   // Registries assign from 2000::/3 only; the rest holds translations and things that are not defined yet.
   if (address.kind() === 'ipv6' && !(address as ipaddr.IPv6).match(globalUnicast)) return 'reserved'
-  return 'public'
+  return address.kind() === 'ipv6' && isIsatap(address as ipaddr.IPv6) ? 'isatap' : 'public'
+}
+
+// An interface of RFC 5214 in any prefix: a router that knows it would unpack the IPv4 address in the last 32 bits.
+function isIsatap({ parts }: ipaddr.IPv6): boolean {
+  return (parts[4]! & 0xfdff) === 0 && parts[5] === 0x5efe
 }
 
 // What somebody who names a host means by "private". Link-local holds the credential services of clouds: that takes the
@@ -30,18 +35,18 @@ const nameable = new Set(['loopback', 'private', 'uniqueLocal', 'carrierGradeNat
 const never = new Set(['unspecified', 'broadcast', 'multicast'])
 
 /** Why a connection may not go to this address, or nothing. */
-export function refusalOf(address: string, to: Destination, allowed: readonly Allowed[]): string | undefined {
+export function refusalOf(address: string, to: Destination, allowed: AllowList): string | undefined {
   if (!isLiteral(address)) return `\`${address}\` is not an IP address`
   const parsed = ipaddr.parse(address)
   const kind = kindOf(parsed)
   if (never.has(kind)) return `${address} is ${kind}`
-  const named = allowed.some(
+  const named = allowed.entries.some(
     (entry) => entry.port === to.port && admits(entry, parsed, { kind, hostname: to.hostname }),
   )
-  if (kind !== 'public' && !named) return `${address} is ${kind}, and \`egress.allowPrivate\` does not name it`
+  if (kind !== 'public' && !named) return `${address} is ${kind}, and \`${allowed.setting}\` does not name it`
   if (to.protocol === 'https:') return undefined
   if (to.protocol !== 'http:') return `the scheme \`${to.protocol}\` is not dialled`
-  return named && kind !== 'public' ? undefined : 'plain http is only for what `egress.allowPrivate` names'
+  return named && kind !== 'public' ? undefined : `plain http is only for what \`${allowed.setting}\` names`
 }
 
 function admits(entry: Allowed, address: Address, to: { kind: string; hostname: string }): boolean {

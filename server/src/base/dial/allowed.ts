@@ -7,6 +7,13 @@ export type Allowed =
   | { kind: 'name'; name: string; port: number }
   | { kind: 'range'; address: Address; bits: number; port: number }
 
+/** What one list of the configuration allows. */
+export interface AllowList {
+  /** The setting, as the log names it. */
+  setting: string
+  entries: readonly Allowed[]
+}
+
 // Wider ranges are slips of the pen: nobody owns them, and they would switch the guard off.
 const bitsMin = { ipv4: 8, ipv6: 16 } as const
 

@@ -4,18 +4,21 @@ import { Fault } from '../fault.ts'
 import { connectAttemptsMax, connectTimeoutMs } from '../limits.ts'
 import { readHost, refusalOf } from './address.ts'
 import type { Destination } from './address.ts'
-import type { Allowed } from './allowed.ts'
+import type { AllowList } from './allowed.ts'
 
 /** Resolves a name to all its addresses. */
 export type Lookup = (hostname: string) => Promise<{ address: string }[]>
 
 type Connect = buildConnector.connector
 
+// No honest name has as many; each would have to be judged.
+const addressesMax = 256
+
 /**
  * The connector of every socket that leaves: resolves once, judges every address, and connects to one that was judged.
  * Literal addresses come the same way. The name goes on as TLS server name only.
  */
-export function guardedConnector(allowed: readonly Allowed[], lookup: Lookup): Connect {
+export function guardedConnector(allowed: AllowList, lookup: Lookup): Connect {
   const connect = buildConnector({ allowH2: false, timeout: connectTimeoutMs })
   return (options, callback) => {
     const port = Number(options.port || (options.protocol === 'https:' ? 443 : 80))
@@ -47,7 +50,7 @@ async function reach(connect: Connect, options: buildConnector.Options, addresse
 }
 
 /** All addresses of the destination, if every one of them may be reached. */
-async function judge(to: Destination, allowed: readonly Allowed[], lookup: Lookup): Promise<string[]> {
+async function judge(to: Destination, allowed: AllowList, lookup: Lookup): Promise<string[]> {
   const host = readHost(to.hostname)
   if (typeof host === 'string') throw refused(to, host)
   const found = 'address' in host ? [host] : await resolve(host.name, lookup)
@@ -67,6 +70,7 @@ async function resolve(name: string, lookup: Lookup): Promise<{ address: string 
   try {
     const found = await Promise.race([lookup(name), late])
     if (found.length === 0) throw new Error('the name has no address')
+    if (found.length > addressesMax) throw new Error(`the name has ${found.length} addresses`)
     return found
   } catch (cause) {
     throw new Fault('base.unreachable', `cannot reach \`${name}\``, { detail: String(cause), cause })
