@@ -57,8 +57,10 @@ test('a modern request without its version or its capabilities is refused, an un
   refuses('gateway.bad_params', modern({ meta: { [version]: undefined } }))
   refuses('gateway.bad_params', modern({ meta: { [capabilities]: undefined } }))
   refuses('gateway.bad_params', modern({ meta: { [version]: 7 } }))
+  const unknown = '2030-01-01'
+  refuses('gateway.header_mismatch', modern({ meta: { [version]: unknown } }))
   assert.throws(
-    () => read(modern({ meta: { [version]: '2030-01-01' } })),
+    () => read(modern({ meta: { [version]: unknown }, headers: { 'mcp-protocol-version': unknown } })),
     (error: unknown) => error instanceof Fault && JSON.stringify(error.data?.['supported']).includes('2026-07-28'),
   )
 })

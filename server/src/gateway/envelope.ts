@@ -39,11 +39,16 @@ export interface Envelope {
  *
  * @param headers of the request, as `node:http` gives them.
  * @param body of at most `bodyBytesMax` bytes; duplicate keys, depth over 64 and malformed text are refused.
+ * @param onRead hears the era and the id as soon as they are known: a refusal is then an answer to that request.
  * @throws {Fault} `base.bad_json`, `gateway.bad_envelope`, `gateway.header_mismatch` (-32020),
  *   `gateway.unsupported_version` (-32022), `gateway.bad_params`; nothing has been done then.
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
  */
-export function readEnvelope(headers: IncomingHttpHeaders, body: Uint8Array): Envelope {
+export function readEnvelope(
+  headers: IncomingHttpHeaders,
+  body: Uint8Array,
+  onRead?: (known: Pick<Envelope, 'era' | 'id'>) => void,
+): Envelope {
   const message = readMessage(readJson(body))
   const params = readParams(message)
   const claimed = metaOf(params)[meta.version]
@@ -52,6 +57,7 @@ export function readEnvelope(headers: IncomingHttpHeaders, body: Uint8Array): En
     claimed !== undefined || (versionHeader !== undefined && revisions.modern.includes(versionHeader))
       ? 'modern'
       : 'legacy'
+  onRead?.({ era, id: message.id })
   const shape = message.method === undefined ? 'response' : message.id === undefined ? 'notification' : 'request'
   // Only requests must repeat the version in their body: of a notification the header is enough.
   const version = claimed === undefined && shape !== 'request' ? versionHeader : claimed
@@ -118,14 +124,14 @@ function readModern(claimed: unknown, header: string | undefined): string {
   if (typeof claimed !== 'string') {
     throw new Fault('gateway.bad_params', `cannot read the request: \`_meta\` must carry \`${meta.version}\``)
   }
+  if (header !== claimed) {
+    throw new Fault('gateway.header_mismatch', 'the header `MCP-Protocol-Version` must equal the version in `_meta`')
+  }
   if (!revisions.modern.includes(claimed)) {
     const supported = [...revisions.modern, ...revisions.legacy]
     throw new Fault('gateway.unsupported_version', `cannot speak revision \`${claimed.slice(0, 32)}\``, {
       data: { supported, requested: claimed.slice(0, 32) },
     })
-  }
-  if (header !== claimed) {
-    throw new Fault('gateway.header_mismatch', 'the header `MCP-Protocol-Version` must equal the version in `_meta`')
   }
   return claimed
 }

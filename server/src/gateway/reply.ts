@@ -60,7 +60,11 @@ export class Reply {
    * Answers with what went wrong. Legacy clients expect an unknown method at status 200; every refusal of a right keeps
    * its HTTP status in both eras.
    */
-  fault(envelope: Envelope | undefined, error: unknown, headers: Record<string, string> = {}): void {
+  fault(
+    envelope: Pick<Envelope, 'era' | 'id'> | undefined,
+    error: unknown,
+    headers: Record<string, string> = {},
+  ): void {
     const fault =
       error instanceof Fault
         ? error

@@ -43,7 +43,7 @@ export function gatewayDoor(rooms: ServeRooms): Door {
 
 async function serve(rooms: ServeRooms, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const reply = new Reply(response)
-  const seen: { envelope?: Envelope; upstream?: string } = {}
+  const seen: Seen = {}
   try {
     await admit(rooms, { request, response, reply, seen })
   } catch (error) {
@@ -53,12 +53,17 @@ async function serve(rooms: ServeRooms, request: IncomingMessage, response: Serv
   }
 }
 
+/** What is known so far, for the answer to a failure. */
+interface Seen {
+  envelope?: Pick<Envelope, 'era' | 'id'>
+  upstream?: string
+}
+
 interface Visit {
   request: IncomingMessage
   response: ServerResponse
   reply: Reply
-  /** What is known so far, for the answer to a failure. */
-  seen: { envelope?: Envelope; upstream?: string }
+  seen: Seen
 }
 
 async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
@@ -85,14 +90,17 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
     response.setHeader('allow', modern ? 'POST' : 'GET, POST')
     throw new Fault('gateway.method_not_allowed', `only ${modern ? 'POST is' : 'GET and POST are'} served here`)
   }
-  const envelope = await readMessage(rooms, request, caller)
-  seen.envelope = envelope
+  const envelope = await readMessage(rooms, { request, caller, seen })
   await route(rooms, { caller, envelope, reply, signal: gone.signal, headers: request.headers })
 }
 
-async function readMessage(rooms: ServeRooms, request: IncomingMessage, caller: Caller): Promise<Envelope> {
+async function readMessage(
+  rooms: ServeRooms,
+  { request, caller, seen }: { request: IncomingMessage; caller: Caller; seen: Seen },
+): Promise<Envelope> {
   using _place = rooms.exchanges.arrive({ caller })
-  return readEnvelope(request.headers, await readBody(request, bodyBytesMax))
+  const body = await readBody(request, bodyBytesMax)
+  return readEnvelope(request.headers, body, (known) => (seen.envelope = known))
 }
 
 interface Routed {

@@ -64,14 +64,15 @@ function runProgram(
   })
 }
 
-// A folder is named `server-<scenario>-<moment>`, and for a client without the first part.
+// A folder is named `server-<scenario>-<moment>`, that of an authorization server `authorization-server-…`, that of a
+// client without such a beginning.
 function readResults(folder: string): Results {
   const results = new Map<string, Check[]>()
   for (const at of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     if (!at.endsWith('checks.json')) continue
     const name = dirname(at)
       .replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '')
-      .replace(/^server-(?=.)/, '')
+      .replace(/^(authorization-)?server-/, '')
     results.set(name, JSON.parse(readFileSync(join(folder, at), 'utf8')) as Check[])
   }
   return results
