@@ -203,7 +203,10 @@ async function enterUnreached({ inventory }: Rooms, name: string, tools: string[
     description: `${tool} of ${name}`,
     inputSchema: { type: 'object' },
   }))
-  await inventory.observe(name, { learnt: { ...learnt, instructions: undefined }, definitions })
+  await inventory.observe(name, {
+    learnt: { ...learnt, instructions: undefined, capabilities: { tools: {} } },
+    definitions,
+  })
 }
 
 /** The grants whose end is told to what hangs on them, from now on, in order. */

@@ -21,6 +21,7 @@ export const learnt: Learnt = {
   serverName: 'fake',
   serverVersion: '1',
   instructions: undefined,
+  capabilities: { tools: {} },
 }
 
 /** A definition as an upstream would list it. */

@@ -50,7 +50,7 @@ export async function openListening(
 
 // What the client would be shown now, as one text: news that change nothing for it are no news to it.
 function shownTo(facts: FactSource, view: View): string {
-  return listed(facts, view)
+  return listed(facts, view, 'tool')
     .map(({ tool }) => `${tool.name} ${tool.digest}`)
     .join('\n')
 }

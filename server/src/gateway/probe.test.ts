@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Fault } from '../base/fault.ts'
 import { probeLimits, probeUpstream } from './probe.ts'
 import type { UpstreamConnection } from './upstream/upstream-kind.ts'
 
@@ -9,6 +10,7 @@ const learnt = {
   serverName: 'n',
   serverVersion: '1',
   instructions: undefined,
+  capabilities: { tools: {} },
 } as const
 
 function offering(page: (cursor: string | undefined) => Record<string, unknown>): UpstreamConnection {
@@ -31,7 +33,13 @@ test('a probe returns the definitions as they were given, of all pages, in their
       ...(cursor === '2' ? { nextCursor: null } : { nextCursor: String(Number(cursor ?? 0) + 1) }),
     })),
   )
-  assert.deepEqual(found, { learnt, definitions: tools })
+  assert.deepEqual(found, {
+    learnt,
+    definitions: tools,
+    prompts: undefined,
+    resources: undefined,
+    templates: undefined,
+  })
 })
 
 const refusals: Record<string, (cursor: string | undefined) => Record<string, unknown>> = {
@@ -40,7 +48,7 @@ const refusals: Record<string, (cursor: string | undefined) => Record<string, un
   'pages without end': (cursor) => ({ tools: [], nextCursor: `${Number(cursor ?? 0) + 1}` }),
   'a cursor that is no string': () => ({ tools: [], nextCursor: 1 }),
   'more tools than anybody could review': () => ({
-    tools: Array.from({ length: probeLimits.tools + 1 }, (_, n) => ({ name: `t${n}` })),
+    tools: Array.from({ length: probeLimits.items + 1 }, (_, n) => ({ name: `t${n}` })),
   }),
   'definitions beyond the bound': () => ({ tools: [{ name: 'a', description: 'x'.repeat(probeLimits.bytes) }] }),
 }
@@ -50,6 +58,42 @@ for (const [name, page] of Object.entries(refusals)) {
     await assert.rejects(probeUpstream(offering(page)), { code: 'gateway.upstream_bad_reply' })
   })
 }
+
+test('a probe asks for the lists that the upstream declares, and takes a method that it lacks for an empty one', async () => {
+  const pages: Record<string, Record<string, unknown>> = {
+    'tools/list': { tools: [] },
+    'prompts/list': { prompts: [{ name: 'p' }] },
+    'resources/list': { resources: [{ uri: 'memo://1' }] },
+  }
+  const asked: string[] = []
+  const found = await probeUpstream({
+    ...offering(() => ({})),
+    learn: async () => ({ ...learnt, capabilities: { prompts: {}, resources: {} } }),
+    ask: async ({ method }) => {
+      asked.push(method)
+      const page = pages[method]
+      if (page === undefined) throw new Fault('gateway.upstream_error', 'no', { data: { rpcCode: -32601 } })
+      return page
+    },
+  })
+  assert.deepEqual(asked, ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
+  assert.deepEqual(
+    [found.prompts, found.resources, found.templates],
+    [[{ name: 'p' }], [{ uri: 'memo://1' }], undefined],
+  )
+})
+
+test('a probe in which a declared list fails finds nothing at all', async () => {
+  const connection: UpstreamConnection = {
+    ...offering(() => ({})),
+    learn: async () => ({ ...learnt, capabilities: { prompts: {} } }),
+    ask: async ({ method }) => {
+      if (method === 'tools/list') return { tools: [] }
+      throw new Fault('gateway.upstream_error', 'no', { data: { rpcCode: -32603 } })
+    },
+  }
+  await assert.rejects(probeUpstream(connection), { code: 'gateway.upstream_error' })
+})
 
 test('a probe leaves entries that nobody can accept to the inventory, so that they hide no other', async () => {
   const tools = [{ name: 'a' }, 'x', { name: '' }, { name: 'a', description: 'other' }, { name: 'b' }]

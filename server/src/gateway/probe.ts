@@ -1,18 +1,24 @@
 import { Fault } from '../base/fault.ts'
 import type { Learnt } from '../model/upstream.ts'
-import type { UpstreamConnection } from './upstream/upstream-kind.ts'
+import type { ControlMethod, UpstreamConnection } from './upstream/upstream-kind.ts'
 
-/** What a probe found: who the upstream says it is, and the definitions of its tools as it gave them, in its order. */
+/** What a probe found: who the upstream says it is, and the entries of its lists as it gave them, in its order. */
 export interface Probed {
   learnt: Learnt
+  /** The entries of `tools/list`. */
   definitions: unknown[]
+  /** Absent where the upstream declares none of the kind. */
+  prompts: unknown[] | undefined
+  resources: unknown[] | undefined
+  templates: unknown[] | undefined
 }
 
-/** Bounds of one probe: more than any honest server offers, and what a person could never review. */
-export const probeLimits = { tools: 10_000, pages: 1_000, bytes: 8 * 1024 * 1024, milliseconds: 60_000 }
+/** Bounds of one probe, all lists together: more than any honest server offers, and what a person could never review. */
+export const probeLimits = { items: 10_000, pages: 1_000, bytes: 8 * 1024 * 1024, milliseconds: 60_000 }
 
 /**
- * Asks an upstream what it is and which tools it offers, all pages of them.
+ * Asks an upstream what it is and what it offers: tools and, where it declares them, prompts, resources and their templates,
+ * all pages of each.
  *
  * Nothing that it says is believed: the inventory compares it with what was accepted, and refuses single entries that are
  * no definitions or share a name; one of them must not keep it from seeing what became of the others.
@@ -29,32 +35,58 @@ export async function probeUpstream(
 ): Promise<Probed> {
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(probeLimits.milliseconds)])
   const learnt = await connection.learn(bounded)
-  const seen = { tools: 0, cursors: new Set<string>(), bytes: 0 }
-  const definitions: unknown[] = []
-  let cursor: string | undefined
-  do {
-    const params = cursor === undefined ? {} : { cursor }
-    const page = await connection.ask({ method: 'tools/list', params }, bounded)
-    definitions.push(...readPage(page, seen))
-    cursor = readCursor(page, seen.cursors)
-  } while (cursor !== undefined)
-  return { learnt, definitions }
+  const seen = { items: 0, bytes: 0 }
+  const list = (method: ControlMethod, member: string) =>
+    listAll(connection, { method, member }, { seen, signal: bounded })
+  const { prompts, resources } = learnt.capabilities
+  return {
+    learnt,
+    definitions: (await list('tools/list', 'tools')) ?? [],
+    prompts: prompts === undefined ? undefined : await list('prompts/list', 'prompts'),
+    resources: resources === undefined ? undefined : await list('resources/list', 'resources'),
+    templates: resources === undefined ? undefined : await list('resources/templates/list', 'resourceTemplates'),
+  }
 }
 
 interface Seen {
-  tools: number
-  cursors: Set<string>
+  items: number
   bytes: number
 }
 
-function readPage(page: Record<string, unknown>, seen: Seen): unknown[] {
-  const tools = page['tools']
-  if (!Array.isArray(tools)) throw bad('`tools` is no array')
-  seen.bytes += JSON.stringify(tools).length
+async function listAll(
+  connection: UpstreamConnection,
+  { method, member }: { method: ControlMethod; member: string },
+  { seen, signal }: { seen: Seen; signal: AbortSignal },
+): Promise<unknown[] | undefined> {
+  const found: unknown[] = []
+  const cursors = new Set<string>()
+  let cursor: string | undefined
+  do {
+    const page = await connection
+      .ask({ method, params: cursor === undefined ? {} : { cursor } }, signal)
+      .catch((error: unknown) => {
+        if (cursors.size === 0 && isUnknownMethod(error)) return undefined
+        throw error
+      })
+    // Who has nothing to list need not know the method.
+    if (page === undefined) return undefined
+    found.push(...readPage(page[member], member, seen))
+    cursor = readCursor(page, cursors)
+  } while (cursor !== undefined)
+  return found
+}
+
+function isUnknownMethod(error: unknown): boolean {
+  return error instanceof Fault && error.code === 'gateway.upstream_error' && error.data?.['rpcCode'] === -32601
+}
+
+function readPage(entries: unknown, member: string, seen: Seen): unknown[] {
+  if (!Array.isArray(entries)) throw bad(`\`${member}\` is no array`)
+  seen.bytes += JSON.stringify(entries).length
   if (seen.bytes > probeLimits.bytes) throw bad(`definitions of more than ${probeLimits.bytes} bytes`)
-  seen.tools += tools.length
-  if (seen.tools > probeLimits.tools) throw bad(`more than ${probeLimits.tools} tools`)
-  return tools
+  seen.items += entries.length
+  if (seen.items > probeLimits.items) throw bad(`more than ${probeLimits.items} entries`)
+  return entries
 }
 
 function readCursor(page: Record<string, unknown>, cursors: Set<string>): string | undefined {
@@ -68,5 +100,5 @@ function readCursor(page: Record<string, unknown>, cursors: Set<string>): string
 }
 
 function bad(detail: string): Fault {
-  return new Fault('gateway.upstream_bad_reply', 'cannot use the list of tools that the upstream gave', { detail })
+  return new Fault('gateway.upstream_bad_reply', 'cannot use the lists that the upstream gave', { detail })
 }

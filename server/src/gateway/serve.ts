@@ -9,7 +9,7 @@ import type { Caller } from '../oauth/access-token.ts'
 import { callTool, type CallRooms } from './call.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize } from './lifecycle.ts'
-import { listTools, withoutCacheHints } from './list.ts'
+import { listItems, withoutCacheHints } from './list.ts'
 import { openListening } from './listening.ts'
 import { Reply } from './reply.ts'
 import { requireStanding } from './standing.ts'
@@ -133,12 +133,8 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
         parameterHeaders: parameterHeaders(routed.headers),
       })
     case 'legacy tools/list':
-    case 'modern tools/list': {
-      const before = await requireStanding(rooms.facts, caller)
-      await rooms.pool.freshen(before.upstream)
-      const result = listTools(rooms.facts, await rooms.facts.view(caller))
-      return reply.result(envelope, envelope.era === 'modern' ? result : withoutCacheHints(result))
-    }
+    case 'modern tools/list':
+      return list(rooms, routed)
     case 'legacy initialize':
       return reply.result(envelope, answerInitialize(envelope, await requireStanding(rooms.facts, caller)))
     case 'modern server/discover':
@@ -151,6 +147,13 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
     default:
       throw new Fault('gateway.method_unknown', `the method \`${envelope.method.slice(0, 64)}\` is not served here`)
   }
+}
+
+async function list(rooms: ServeRooms, { caller, envelope, reply }: Routed): Promise<void> {
+  const { upstream } = await requireStanding(rooms.facts, caller)
+  await rooms.pool.freshen(upstream)
+  const result = listItems(rooms.facts, await rooms.facts.view(caller), envelope.method)
+  reply.result(envelope, envelope.era === 'modern' ? result : withoutCacheHints(result))
 }
 
 function cancel(rooms: ServeRooms, caller: Caller, envelope: Envelope): void {

@@ -1,11 +1,14 @@
 import { maxEffect, traits } from '../model/effect.ts'
 import type { Effect, Trait } from '../model/effect.ts'
+import type { ItemDefinition } from '../model/item-definition.ts'
+import type { ItemKind } from '../model/item.ts'
 import type { ToolDefinition } from '../model/tool-definition.ts'
 import { gravest } from './classify/evidence.ts'
 import type { Evidence } from './classify/evidence.ts'
 import { evidenceOfName, leadOfName } from './classify/name.ts'
 import { evidenceOfDescription } from './classify/prose.ts'
 import { evidenceOfArguments } from './classify/schema.ts'
+import { evidenceOfSecret } from './classify/secret.ts'
 import { evidenceOfThings } from './classify/things.ts'
 
 /** What a tool is held to do, and why, in sentences for its owner. */
@@ -20,6 +23,23 @@ export interface Classification {
 const becauseMax = 12
 
 /**
+ * Judges what any item does. A tool is judged by all that is said of it, a declared method by nothing: until its owner sets
+ * its effect it counts as the gravest. All other kinds only tell something, so they are reads, `secret` where their words
+ * or marks say that what they tell is one.
+ *
+ * @see classify
+ */
+export function classifyItem(kind: ItemKind, definition: ItemDefinition): Classification {
+  if (kind === 'tool') return classify(definition as unknown as ToolDefinition)
+  if (kind === 'method')
+    return { effect: 'destructive', traits: [], because: ['nobody has said yet what this method does'] }
+  const because = evidenceOfSecret(definition).map((line) => line.because)
+  return because.length > 0
+    ? { effect: 'read', traits: ['secret'], because: [...new Set(because)].slice(0, becauseMax) }
+    : { effect: 'read', traits: [], because: [`a ${kind} only tells something`] }
+}
+
+/**
  * Judges what a tool does from what its upstream says of it: name, title, description, arguments, hints.
  *
  * Pure, and the same definition always gives the same answer. Each source may raise what another says and none may
@@ -27,7 +47,7 @@ const becauseMax = 12
  * recognisable is said, the tool is a `write`. The words come from a stranger, who can lie by silence: the answer is a
  * proposal, which the owner of the tool confirms or sets with a reason. Descriptions of single arguments are not read.
  *
- * @param definition As read by `readDefinition`.
+ * @param definition As read by `readItem`.
  * @returns The effect, the traits, and the lines that decided.
  * @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools (annotations are untrusted)
  */

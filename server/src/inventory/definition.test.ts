@@ -7,7 +7,7 @@ import {
   definitionDigest,
   describeDrift,
   pinnedFields,
-  readDefinition,
+  readItem,
   suspicions,
 } from './definition.ts'
 import type { ToolDefinition } from '../model/tool-definition.ts'
@@ -71,8 +71,8 @@ test('every pinned field changes the digest, and an absent field differs from an
     { ...base, annotations: {} },
     { ...base, annotations: { readOnlyHint: true } },
   ]
-  assert.equal(new Set([base, ...changed].map(definitionDigest)).size, 8)
-  assert.equal(pinnedFields.length, 6)
+  assert.equal(new Set([base, ...changed].map((one) => definitionDigest(one))).size, 8)
+  assert.equal(pinnedFields.tool.length, 6)
 })
 
 test('drift is described exactly when digests differ', () => {
@@ -115,7 +115,7 @@ test('more than 200 differences end with their number', () => {
 
 test('a definition keeps the fields that we do not know', () => {
   const value = { ...base, _meta: { a: 1 }, execution: { taskSupport: 'optional' }, annotations: { later: true } }
-  assert.equal(readDefinition(value), value)
+  assert.equal(readItem(value).definition, value)
 })
 
 test('a definition that is malformed, too large or without canonical form is refused', () => {
@@ -140,7 +140,7 @@ test('a definition that is malformed, too large or without canonical form is ref
     { ...base, annotations: { readOnlyHint: 'yes' } },
     { ...base, _meta: 'a'.repeat(definitionBytesMax) },
   ]
-  for (const value of bad) assert.throws(() => readDefinition(value), isBadDefinition)
+  for (const value of bad) assert.throws(() => readItem(value), isBadDefinition)
 })
 
 test('suspicious words are named with the field that holds them', () => {

@@ -1,14 +1,20 @@
 import { Fault } from '../base/fault.ts'
-import type { ToolDefinition } from '../model/tool-definition.ts'
+import { isObject } from '../base/json.ts'
+import { instructionsKey, itemOf, type ItemKind } from '../model/item.ts'
 import type { Learnt, Upstream } from '../model/upstream.ts'
 import type { StoredTool } from '../store/tools.ts'
-import { classify } from './classify.ts'
-import { definitionDigest, readDefinition } from './definition.ts'
+import { classifyItem } from './classify.ts'
+import { definitionDigest, readItem, type ReadItem } from './definition.ts'
 
 /** What an upstream offers at this moment, as a probe found it. */
 export interface Observation {
   /** The entries of `tools/list`, as they came. */
   definitions: unknown[]
+  /** The entries of its other lists, as they came; absent: it offers none. */
+  prompts?: unknown[] | undefined
+  resources?: unknown[] | undefined
+  templates?: unknown[] | undefined
+  /** Its instructions and the extensions that it declares are items as well. */
   learnt: Learnt
 }
 
@@ -37,21 +43,24 @@ export function compareTools(
   at: { upstream: Upstream; now: number; pinAll: boolean },
 ): Changes {
   const changes: Changes = { put: [], appeared: [], drifted: [], returned: [], gone: [], refused: [] }
-  const live = readAll(observation.definitions, changes.refused)
-  const before = new Map(known.map((tool) => [tool.name, tool]))
-  for (const [position, { definition, digest }] of live.entries()) {
-    const old = before.get(definition.name)
+  // What an administrator declared is not the upstream's to offer, nor to take back.
+  const before = new Map(
+    known.filter(({ name }) => itemOf(name).kind !== 'method').map((tool): [string, StoredTool] => [tool.name, tool]),
+  )
+  const live = listed(observation).flatMap(([kind, values]) => readAll(kind, values, changes.refused))
+  for (const { name, kind, definition, digest, position } of live) {
+    const old = before.get(name)
     if (old === undefined) {
-      changes.put.push(appear({ definition, digest, position }, at))
-      changes.appeared.push(definition.name)
+      changes.put.push(itemStored({ name, kind, definition, digest, position }, at))
+      changes.appeared.push(name)
     } else if (old.liveDigest !== digest || old.position !== position) {
       const next = { ...old, live: definition, liveDigest: digest, position, seenAt: at.now }
       // What was never accepted is classified by what it says now.
-      changes.put.push(old.pinnedDigest === undefined ? { ...next, ...classified(definition) } : next)
-      if (old.pinnedDigest === digest && old.liveDigest !== digest) changes.returned.push(definition.name)
-      else if (old.liveDigest !== digest) changes.drifted.push(definition.name)
+      changes.put.push(old.pinnedDigest === undefined ? { ...next, ...classifyItem(kind, definition) } : next)
+      if (old.pinnedDigest === digest && old.liveDigest !== digest) changes.returned.push(name)
+      else if (old.liveDigest !== digest) changes.drifted.push(name)
     }
-    before.delete(definition.name)
+    before.delete(name)
   }
   for (const old of before.values()) {
     if (old.liveDigest === undefined) continue
@@ -61,20 +70,37 @@ export function compareTools(
   return changes
 }
 
-interface Live {
-  definition: ToolDefinition
+interface Live extends ReadItem {
   digest: string
+  /** Place in its own list. */
+  position: number
+}
+
+function listed({ definitions, prompts, resources, templates, learnt }: Observation): [ItemKind, unknown[]][] {
+  const { instructions } = learnt
+  const extensions = learnt.capabilities['extensions']
+  return [
+    ['tool', definitions],
+    ['prompt', prompts ?? []],
+    ['resource', resources ?? []],
+    ['template', templates ?? []],
+    ['text', instructions === undefined ? [] : [{ name: instructionsKey, text: instructions }]],
+    [
+      'extension',
+      isObject(extensions) ? Object.entries(extensions).map(([name, settings]) => ({ name, settings })) : [],
+    ],
+  ]
 }
 
 // Of two entries with one name neither is believed: which one would answer is the upstream's secret.
-function readAll(definitions: unknown[], refused: string[]): Live[] {
+function readAll(kind: ItemKind, values: unknown[], refused: string[]): Live[] {
   const live = new Map<string, Live>()
   const twice = new Set<string>()
-  for (const value of definitions) {
+  for (const value of values) {
     try {
-      const definition = readDefinition(value)
-      if (live.has(definition.name)) twice.add(definition.name)
-      live.set(definition.name, { definition, digest: definitionDigest(definition) })
+      const item = readItem(value, kind)
+      if (live.has(item.name)) twice.add(item.name)
+      live.set(item.name, { ...item, digest: definitionDigest(item.definition, kind), position: 0 })
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       refused.push(error.message.slice(0, 300))
@@ -84,16 +110,17 @@ function readAll(definitions: unknown[], refused: string[]): Live[] {
     live.delete(name)
     refused.push(`\`${name}\` is listed more than once`)
   }
-  return [...live.values()]
+  return [...live.values()].map((item, position) => ({ ...item, position }))
 }
 
-function appear(
-  { definition, digest, position }: Live & { position: number },
-  at: { upstream: Upstream; now: number; pinAll: boolean },
+/** An item as it is stored when it is first heard of: withheld, unless it is accepted at once. */
+export function itemStored(
+  { name, kind, definition, digest, position }: Live,
+  at: { upstream: Pick<Upstream, 'name'>; now: number; pinAll: boolean },
 ): StoredTool {
   return {
     upstream: at.upstream.name,
-    name: definition.name,
+    name,
     position,
     live: definition,
     liveDigest: digest,
@@ -102,16 +129,11 @@ function appear(
     pinnedDigest: at.pinAll ? digest : undefined,
     pinnedBy: at.pinAll ? 'set-up' : undefined,
     pinnedAt: at.pinAll ? at.now : undefined,
-    ...classified(definition),
+    ...classifyItem(kind, definition),
     effectSetBy: undefined,
     effectReason: undefined,
     ownerId: undefined,
     allowedArguments: [],
     withdrawnAt: undefined,
   }
-}
-
-function classified(definition: ToolDefinition): Pick<StoredTool, 'effect' | 'traits' | 'because'> {
-  const { effect, traits, because } = classify(definition)
-  return { effect, traits, because }
 }

@@ -6,12 +6,13 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { maxEffect, type Effect, type Trait } from '../model/effect.ts'
 import { readReason } from '../model/rights.ts'
 import type { Tool } from '../model/tool.ts'
-import type { ToolDefinition } from '../model/tool-definition.ts'
+import type { ItemDefinition } from '../model/item-definition.ts'
+import { itemOf } from '../model/item.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findTool as findStored, listTools as listStored, putTool, type StoredTool } from '../store/tools.ts'
 import { findUpstream, updateUpstream } from '../store/upstreams.ts'
 import { pinOf, toolOf, type PinnedCatalogue } from './catalogue.ts'
-import { classify } from './classify.ts'
+import { classifyItem } from './classify.ts'
 import { describeDrift, suspicions } from './definition.ts'
 import { compareTools, type Changes, type Observation } from './observe.ts'
 
@@ -114,8 +115,8 @@ export async function listTools(rooms: ToolRooms, upstreamName: string): Promise
 /** One tool, with what was accepted, what is live, and what differs. */
 export interface ToolDetail {
   tool: Tool
-  pinned: ToolDefinition | undefined
-  live: ToolDefinition | undefined
+  pinned: ItemDefinition | undefined
+  live: ItemDefinition | undefined
   /** What changed since it was accepted; empty when nothing did. */
   drift: ReturnType<typeof describeDrift>
   /** What in the live definition looks made to deceive. */
@@ -132,12 +133,13 @@ export async function findToolDetail(
   const stored = await findStored(rooms.store, upstreamName, name)
   if (upstream === undefined || stored === undefined) return undefined
   const { pinned, live } = stored
+  const { kind } = itemOf(name)
   return {
     tool: toolOf(upstream, stored),
     pinned,
     live,
-    drift: pinned === undefined || live === undefined ? [] : describeDrift(pinned, live),
-    suspicions: live === undefined ? [] : suspicions(live),
+    drift: pinned === undefined || live === undefined ? [] : describeDrift(pinned, live, kind),
+    suspicions: live === undefined ? [] : suspicions(live, kind),
   }
 }
 
@@ -177,8 +179,8 @@ export async function pinTools(
 }
 
 // What its owner said of the effect stays a floor: a new definition may raise it, and only the owner lowers it again.
-function accept(stored: StoredTool, live: ToolDefinition, by: { by: string; at: number }): StoredTool {
-  const said = classify(live)
+function accept(stored: StoredTool, live: ItemDefinition, by: { by: string; at: number }): StoredTool {
+  const said = classifyItem(itemOf(stored.name).kind, live)
   const effect = stored.effectSetBy === undefined ? said.effect : maxEffect(stored.effect, said.effect)
   const traits = stored.effectSetBy === undefined ? said.traits : [...new Set([...stored.traits, ...said.traits])]
   return {

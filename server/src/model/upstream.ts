@@ -82,4 +82,6 @@ export interface Learnt {
   serverName: string
   serverVersion: string
   instructions: string | undefined
+  /** What it declared that it offers, beside tools; `{}` where nothing is known of it. */
+  capabilities: Readonly<Record<string, unknown>>
 }

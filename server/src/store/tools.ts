@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Effect, Trait } from '../model/effect.ts'
-import type { ToolDefinition } from '../model/tool-definition.ts'
+import type { ItemDefinition } from '../model/item-definition.ts'
 import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -11,10 +11,10 @@ export interface StoredTool {
   name: string
   /** Place in the upstream's own list. */
   position: number
-  live: ToolDefinition | undefined
+  live: ItemDefinition | undefined
   liveDigest: string | undefined
   seenAt: number
-  pinned: ToolDefinition | undefined
+  pinned: ItemDefinition | undefined
   pinnedDigest: string | undefined
   pinnedBy: string | undefined
   pinnedAt: number | undefined
@@ -33,10 +33,10 @@ function toTool(row: Selectable<Tables['tools']>): StoredTool {
     upstream: row.upstream,
     name: row.name,
     position: row.position,
-    live: row.live_definition === null ? undefined : (JSON.parse(row.live_definition) as ToolDefinition),
+    live: row.live_definition === null ? undefined : (JSON.parse(row.live_definition) as ItemDefinition),
     liveDigest: row.live_digest ?? undefined,
     seenAt: row.seen_at,
-    pinned: row.pinned_definition === null ? undefined : (JSON.parse(row.pinned_definition) as ToolDefinition),
+    pinned: row.pinned_definition === null ? undefined : (JSON.parse(row.pinned_definition) as ItemDefinition),
     pinnedDigest: row.pinned_digest ?? undefined,
     pinnedBy: row.pinned_by ?? undefined,
     pinnedAt: row.pinned_at ?? undefined,

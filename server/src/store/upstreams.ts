@@ -16,10 +16,16 @@ function toUpstream(row: Selectable<Tables['upstreams']>): Upstream {
     ceiling: row.ceiling as Effect,
     createdAt: row.created_at,
     changedAt: row.changed_at,
-    learnt: row.learnt === null ? undefined : (JSON.parse(row.learnt) as Learnt),
+    learnt: row.learnt === null ? undefined : readLearnt(row.learnt),
     probedAt: row.probed_at ?? undefined,
     probeError: row.probe_error ?? undefined,
   }
+}
+
+// What was learnt before capabilities were remembered says nothing of them.
+function readLearnt(text: string): Learnt {
+  const { capabilities = {}, ...rest } = JSON.parse(text) as Omit<Learnt, 'capabilities'> & Partial<Learnt>
+  return { ...rest, capabilities }
 }
 
 /**

@@ -27,7 +27,7 @@ test('an upstream comes into service by pages: proposed by one, reviewed by anot
   const inReview = await sendForm(ada, proposed, step)
   assert.match(textOn(inReview), /You proposed it, so somebody else reviews it/)
   const looked = await sendForm(ada, inReview, { to: '/upstreams/desk/look' })
-  assert.match(textOn(looked), /Withheld: 2 tools to accept/)
+  assert.match(textOn(looked), /Withheld: 3 tools to accept/)
   assert.match(textOn(looked), /Does delete_note\./)
 
   const seen = await bob.browser.open('/upstreams/desk')
@@ -48,7 +48,7 @@ test('an upstream comes into service by pages: proposed by one, reviewed by anot
   assert.ok(!formPaths(accepted).includes('/upstreams/desk/tools/accept'))
   assert.deepEqual(
     (await house.rooms.inventory.listTools('desk')).map(({ pin }) => pin),
-    ['pinned', 'pinned'],
+    ['pinned', 'pinned', 'pinned'],
   )
   for (const what of ['upstream.proposed', 'upstream.in_review', 'upstream.approved', 'tool.pinned']) {
     assert.ok(textOn(accepted).includes(what), what)

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createInterface } from 'node:readline'
-import { readDefinition } from '../../src/inventory/definition.ts'
+import { readItem } from '../../src/inventory/definition.ts'
 import type { ToolDefinition } from '../../src/model/tool-definition.ts'
 
 interface Message {
@@ -26,7 +26,7 @@ export async function listTools(modulePath: string, parameters: readonly string[
         say({ method: 'notifications/initialized' })
         say({ id: 2, method: 'tools/list', params: {} })
       }
-      if (message.id === 2) return (message.result?.tools ?? []).map(readDefinition)
+      if (message.id === 2) return (message.result?.tools ?? []).map((tool) => readItem(tool).definition as ToolDefinition)
     }
     throw new Error(`${modulePath} ended without listing its tools`)
   } finally {

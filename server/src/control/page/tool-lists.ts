@@ -37,7 +37,7 @@ export async function withheldTools(
 
 async function withheldTool(inventory: ControlRooms['inventory'], tool: Tool): Promise<Html> {
   const detail = await inventory.findToolDetail(tool.upstream, tool.name)
-  const told = detail?.live?.description
+  const told = detail?.live?.['description'] ?? detail?.live?.['text']
   return html`<li>
     <label>
       <input type="checkbox" name="accept" value="${tool.liveDigest} ${tool.name}" />
@@ -45,7 +45,7 @@ async function withheldTool(inventory: ControlRooms['inventory'], tool: Tool): P
         <span class="name"
           >${visible(tool.name)} ${effectBadge(tool.effect)}${traitBadges(tool.traits)} ${pinBadge(tool.pin)}</span
         >
-        ${tool.pin === 'new' && told !== undefined && html`<span class="muted small told">${visible(told)}</span>`}
+        ${tool.pin === 'new' && typeof told === 'string' && html`<span class="muted small told">${visible(told)}</span>`}
         ${detail?.drift.map(
           ({ field, what }) => html`<span class="small drift"><code>${visible(field)}</code> ${prose(what)}</span>`,
         )}

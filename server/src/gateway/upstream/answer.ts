@@ -97,6 +97,7 @@ function decode(upstream: string, bytes: Uint8Array): string {
 export function errorOf(upstream: string, error: RpcError): Fault {
   return new Fault('gateway.upstream_error', `\`${upstream}\` answered with an error`, {
     detail: `${error.code}: ${error.message.slice(0, 500)}`,
+    data: { rpcCode: error.code },
   })
 }
 

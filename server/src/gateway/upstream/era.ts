@@ -129,12 +129,13 @@ export function learntFromInitialize(result: Record<string, unknown>): Learnt {
 function identityOf(
   info: unknown,
   result: Record<string, unknown>,
-): Pick<Learnt, 'serverName' | 'serverVersion' | 'instructions'> {
+): Pick<Learnt, 'serverName' | 'serverVersion' | 'instructions' | 'capabilities'> {
   const { name, version } = isObject(info) ? info : {}
-  const instructions = result['instructions']
+  const { instructions, capabilities } = result
   return {
     serverName: typeof name === 'string' ? name.slice(0, 200) : '',
     serverVersion: typeof version === 'string' ? version.slice(0, 200) : '',
     instructions: typeof instructions === 'string' ? instructions.slice(0, 65_536) : undefined,
+    capabilities: isObject(capabilities) && JSON.stringify(capabilities).length <= 65_536 ? capabilities : {},
   }
 }

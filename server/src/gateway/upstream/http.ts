@@ -30,6 +30,7 @@ import type { HttpAnswer } from './http-exchange.ts'
 import { HttpWire } from './http-wire.ts'
 import { HttpSessions, type HttpSession } from './http-sessions.ts'
 import {
+  isListChanged,
   isNotification,
   isRequest,
   readMessage,
@@ -229,7 +230,7 @@ class HttpConnection implements UpstreamConnection {
     if (message === undefined) throw badReply(this.#spec.name, 'an event is no JSON-RPC message')
     if (isRequest(message)) return this.#refuse(message, passage.headers)
     if (!isNotification(message)) return answers(message, passage.wireId) ? message : undefined
-    if (message.method !== 'notifications/tools/list_changed') return message
+    if (!isListChanged(message)) return message
     this.#needs.onListChanged?.()
     return undefined
   }

@@ -49,6 +49,11 @@ export function isNotification(message: RpcMessage): message is RpcNotification 
   return 'method' in message && !('id' in message)
 }
 
+/** Whether it says that one of the lists which a probe reads has changed. */
+export function isListChanged({ method }: { method: string }): boolean {
+  return /^notifications\/(?:tools|prompts|resources)\/list_changed$/.test(method)
+}
+
 export function isResponse(message: RpcMessage): message is RpcResponse {
   return !('method' in message)
 }

@@ -3,6 +3,7 @@ import { busy, cancelled, lost, unreachable, type Answer } from './answer.ts'
 import { Channel } from './channel.ts'
 import { editObject } from './members.ts'
 import {
+  isListChanged,
   isRequest,
   isResponse,
   readMessage,
@@ -121,7 +122,7 @@ export class StdioSession {
   }
 
   #hear(message: RpcNotification): void {
-    if (message.method === 'notifications/tools/list_changed') return this.#parts.onListChanged()
+    if (isListChanged(message)) return this.#parts.onListChanged()
     // Log messages name no request: in a process that callers share, one caller's must not reach another. They end here.
     if (message.method !== 'notifications/progress') return
     const token = message.params?.['progressToken']

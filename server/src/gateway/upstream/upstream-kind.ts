@@ -70,7 +70,13 @@ export interface UpstreamConnection {
   close(): Promise<void>
 }
 
-export const controlMethods = ['tools/list', 'ping'] as const
+export const controlMethods = [
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'ping',
+] as const
 export type ControlMethod = (typeof controlMethods)[number]
 
 export interface ControlRequest {

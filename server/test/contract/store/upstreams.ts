@@ -58,6 +58,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
         serverName: 'm',
         serverVersion: '1',
         instructions: 'be kind',
+        capabilities: { prompts: {} },
       }
       await insertUpstream(store, memory)
       await updateUpstream(store, 'memory', { ownerId: 'bo', learnt, probedAt: 3, probeError: 'late' })
