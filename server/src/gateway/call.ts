@@ -102,8 +102,10 @@ async function stillHolds(
 }
 
 function requireMirrors(call: Call, tool: CatalogueTool, args: ReadArguments): void {
-  const liar = findLiar(args.value, tool.definition?.['inputSchema'], call.parameterHeaders)
-  if (liar !== undefined) throw new Fault('gateway.header_mismatch', `the header \`${liar}\` disagrees with the body`)
+  const mirrored = { args: args.value, inputSchema: tool.definition?.['inputSchema'] }
+  const liar = findLiar(mirrored, call.parameterHeaders, { demanded: call.envelope.era === 'modern' })
+  if (liar !== undefined)
+    throw new Fault('gateway.header_mismatch', `the header \`${liar}\` is missing or disagrees with the body`)
 }
 
 // Arguments that do not fit are told as a result, so that the model can correct itself (SEP-1303).

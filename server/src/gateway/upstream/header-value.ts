@@ -9,11 +9,14 @@ export function encodeHeaderValue(value: string): string {
   return plain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
 }
 
-/** A value outside visible ASCII travels as `=?base64?…?=`; what it decodes to is not decoded again. */
+/**
+ * A value outside visible ASCII travels as `=?base64?…?=`; what it decodes to is not decoded again. What has this form and
+ * is no base64 of UTF-8, with its padding, has no meaning at all.
+ */
 export function decodeHeader(value: string): string | undefined {
-  const match = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value)
-  if (match === null) return value
-  const bytes = Buffer.from(match[1]!, 'base64')
+  const encoded = /^=\?base64\?(.*)\?=$/.exec(value)?.[1]
+  if (encoded === undefined) return value
+  const bytes = Buffer.from(encoded, 'base64')
   const text = bytes.toString('utf8')
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : undefined
+  return bytes.toString('base64') === encoded && Buffer.from(text, 'utf8').equals(bytes) ? text : undefined
 }

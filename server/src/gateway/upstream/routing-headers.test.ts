@@ -70,15 +70,20 @@ test('numbers that are no exact integers beyond the safe range are not sent', ()
   assert.equal(routingHeaders(call({ region: true }), schema)['mcp-param-region'], 'true')
 })
 
-test('a header that mirrors a declared argument and disagrees with it is found, an undeclared one is left alone', () => {
+test('a header that mirrors a declared argument and disagrees, or is missing where demanded, is found', () => {
   const schema = {
     properties: { region: { type: 'string', 'x-mcp-header': 'Region' }, n: { type: 'integer', 'x-mcp-header': 'N' } },
   }
-  const find = (given: Record<string, string>) => findLiar({ region: 'eu', n: 7 }, schema, given)
+  const mirrored = (args: Record<string, unknown>) => ({ args, inputSchema: schema })
+  const args = { region: 'eu', n: 7 }
+  const find = (given: Record<string, string>, demanded = false) => findLiar(mirrored(args), given, { demanded })
   assert.equal(find({}), undefined)
   assert.equal(find({ 'mcp-param-region': 'eu', 'mcp-param-n': '7', 'mcp-param-other': 'x' }), undefined)
   assert.equal(find({ 'mcp-param-region': '=?base64?ZXU=?=' }), undefined)
   assert.equal(find({ 'mcp-param-region': 'us' }), 'mcp-param-region')
   assert.equal(find({ 'mcp-param-n': '8' }), 'mcp-param-n')
-  assert.equal(findLiar({}, schema, { 'mcp-param-region': 'eu' }), 'mcp-param-region')
+  assert.equal(find({ 'mcp-param-n': '7' }, true), 'mcp-param-region')
+  assert.equal(find({ 'mcp-param-region': '=?base64?ZXU?=' }), 'mcp-param-region')
+  assert.equal(findLiar(mirrored({}), { 'mcp-param-region': 'eu' }, { demanded: false }), 'mcp-param-region')
+  assert.equal(findLiar(mirrored({}), {}, { demanded: true }), undefined)
 })

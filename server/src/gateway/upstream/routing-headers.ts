@@ -32,17 +32,22 @@ export function routingHeaders(
   return headers
 }
 
-/** The first header of the client that mirrors a declared argument and disagrees with it; undefined when none does. */
+/**
+ * The first header that should mirror a declared argument and disagrees with it; undefined when none does.
+ *
+ * @param way `demanded`: the client speaks an era in which a header that is missing disagrees too.
+ */
 export function findLiar(
-  args: Readonly<Record<string, unknown>>,
-  inputSchema: unknown,
+  { args, inputSchema }: { args: Readonly<Record<string, unknown>>; inputSchema: unknown },
   given: Readonly<Record<string, string>>,
+  way: { demanded: boolean },
 ): string | undefined {
-  if (Object.keys(given).length === 0) return undefined
+  if (Object.keys(given).length === 0 && !way.demanded) return undefined
   const liar = listDeclared(inputSchema).find(({ header, path }) => {
     const sent = given[header]
     const text = textOf(path.reduce<unknown>((node, key) => (isObject(node) ? node[key] : undefined), args))
-    return sent !== undefined && (text === undefined || decodeHeader(sent) !== text)
+    if (sent === undefined) return way.demanded && text !== undefined
+    return text === undefined || decodeHeader(sent) !== text
   })
   return liar?.header
 }
@@ -52,14 +57,24 @@ interface Declared {
   path: string[]
 }
 
+// A definition is read once, and asked at every call.
+const known = new WeakMap<object, Declared[]>()
+
+function listDeclared(schema: unknown): Declared[] {
+  if (!isObject(schema)) return []
+  const declared = known.get(schema) ?? declaredIn(schema, [])
+  known.set(schema, declared)
+  return declared
+}
+
 // Parameters may be mirrored only where `properties` lead to them; everything else in a schema is not looked at.
-function listDeclared(schema: unknown, path: string[] = []): Declared[] {
+function declaredIn(schema: unknown, path: string[]): Declared[] {
   if (path.length > 16 || !isObject(schema) || !isObject(schema['properties'])) return []
   return Object.entries(schema['properties']).flatMap(([key, property]) => {
     const name = isObject(property) ? property['x-mcp-header'] : undefined
     const header = typeof name === 'string' ? `mcp-param-${name.toLowerCase()}` : ''
     const own = parameterName.test(header) ? [{ header, path: [...path, key] }] : []
-    return [...own, ...listDeclared(property, [...path, key])]
+    return [...own, ...declaredIn(property, [...path, key])]
   })
 }
 
