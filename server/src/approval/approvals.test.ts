@@ -64,7 +64,7 @@ async function callWith(room: ApprovalRoom, call: ApprovalRequest): Promise<stri
   }
   const decision = decide(facts)
   if (!decision.allow) return decision.reason
-  await room.store.transaction((tx) => room.approvals.spend(tx, decision.approvalId!, call.argumentsDigest))
+  await room.store.transaction((tx) => room.approvals.spend(tx, decision.approvalId!, { ...call, callId: 'c1' }))
   return 'allowed'
 }
 
@@ -208,7 +208,7 @@ test('an approval that was not used in its time carries nothing', async (t) => {
   await approve(room, asked)
   room.clock.at += approvedForMs
   assert.equal(await callWith(room, asking()), 'approval.required')
-  const spend = room.store.transaction((tx) => room.approvals.spend(tx, asked.id, asking().argumentsDigest))
+  const spend = room.store.transaction((tx) => room.approvals.spend(tx, asked.id, { ...asking(), callId: 'c1' }))
   await assert.rejects(spend, code('approval.spent'))
 })
 
@@ -218,7 +218,7 @@ test('what is cancelled can be neither answered nor spent', async (t) => {
   const approved = await approve(room, await room.approvals.request(asking({ arguments: { id: 'x2' } })))
   assert.equal(await room.store.transaction((tx) => room.approvals.cancelFor(tx, { grantId: 'g1' })), 2)
   await assert.rejects(approve(room, pending), code('approval.already_answered'))
-  const spend = room.store.transaction((tx) => room.approvals.spend(tx, approved.id, approved.argumentsDigest))
+  const spend = room.store.transaction((tx) => room.approvals.spend(tx, approved.id, { ...approved, callId: 'c1' }))
   await assert.rejects(spend, code('approval.spent'))
   assert.equal(await callWith(room, asking()), 'approval.required')
 })

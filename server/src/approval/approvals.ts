@@ -7,6 +7,7 @@ import {
   type ApprovalScope,
   cancelApprovals,
   findApproval,
+  findLastSpent,
   findNewestApproval,
   findSealedArguments,
   listApprovals,
@@ -56,6 +57,10 @@ export interface Approvals {
   answer(answer: Answer): Promise<Approval>
   /** The newest approval of a grant for a tool and these argument bytes, as it stands now. */
   findFor(call: Pick<Approval, 'grantId' | 'tool' | 'argumentsDigest'>): Promise<Approval | undefined>
+  /** The approval that this principal used last for exactly this call, through whichever client. */
+  findLastUse(
+    call: Pick<Approval, 'principalId' | 'upstream' | 'tool' | 'argumentsDigest'>,
+  ): Promise<Approval | undefined>
   /** @throws {Fault} `approval.not_found`. */
   get(id: string): Promise<Approval>
   /**
@@ -77,9 +82,10 @@ export interface Approvals {
    * Spends an approval within the transaction of the intent: both are written or neither is. Of any number of uses, one
    * wins.
    *
+   * @param use The call that is about to be made: of these bytes, under this id.
    * @throws {Fault} `approval.spent` if it is not approved any more, is past its end, or is of other bytes.
    */
-  spend(tx: Handle, id: string, argumentsDigest: string): Promise<void>
+  spend(tx: Handle, id: string, use: { argumentsDigest: string; callId: string }): Promise<void>
   /**
    * Cancels all that is pending or approved in the scope, within the transaction that withdraws the ground of it.
    *
@@ -146,13 +152,14 @@ export function openApprovals(parts: ApprovalParts): Approvals {
       const approval = await findNewestApproval(store, call, now)
       return approval && approvalAt(approval, now)
     },
+    findLastUse: (call) => findLastSpent(store, call),
     async list(which) {
       const now = clock.now()
       const found = (await listFor(parts, which, now)).map((approval) => approvalAt(approval, now))
       return which.states === undefined ? found : found.filter(({ state }) => which.states?.includes(state))
     },
-    async spend(tx, id, argumentsDigest) {
-      if (await spendApproval(tx, { id, argumentsDigest, now: clock.now() })) return
+    async spend(tx, id, use) {
+      if (await spendApproval(tx, { ...use, id, now: clock.now() })) return
       throw new Fault('approval.spent', 'cannot use this approval: it has been used or withdrawn, or its time is over')
     },
     cancelFor: async (tx, scope) => (await cancelApprovals(tx, scope)).length,

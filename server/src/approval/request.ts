@@ -83,6 +83,7 @@ export async function requestApproval(rooms: RequestRooms, asked: ApprovalReques
     answeredAt: undefined,
     reason: undefined,
     spentAt: undefined,
+    callId: undefined,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { PageRoute } from './page.ts'
 import { approvalPage } from './page/approval.ts'
 import { approvalsPage } from './page/approvals.ts'
+import { callPage } from './page/call.ts'
 import { clientsPage } from './page/clients.ts'
 import { entryPage } from './page/entry.ts'
 import { grantsPage } from './page/grants.ts'
@@ -19,6 +20,7 @@ export const pages: readonly PageRoute[] = [
   startPage,
   approvalsPage,
   approvalPage,
+  callPage,
   upstreamsPage,
   proposePage,
   upstreamPage,

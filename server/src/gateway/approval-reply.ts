@@ -1,4 +1,5 @@
 import type { Approval } from '../model/rights.ts'
+import type { Earlier } from './earlier.ts'
 import type { Envelope } from './envelope.ts'
 import type { Reply } from './reply.ts'
 
@@ -9,6 +10,8 @@ export interface Held {
   url: string
   /** What the decision said, for the person in front of the client. */
   message: string
+  /** The last call of exactly these arguments, if one was made. */
+  earlier: Earlier | undefined
 }
 
 /** The name of our own input request, so that its answer is not taken for one that the upstream asked for. */
@@ -23,14 +26,15 @@ export const approvalKey = 'sallyport-approval'
  * @see spec/approval.md, "Wire forms"
  */
 export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
-  const { approval, url } = held
+  const { approval, url, earlier } = held
+  const message = earlier === undefined ? held.message : `${held.message}. ${tellEarlier(earlier)}`
   if (approval.state !== 'denied' && elicitsUrls(envelope) && !answersUs(envelope)) {
     reply.result(envelope, {
       resultType: 'input_required',
       inputRequests: {
         [approvalKey]: {
           method: 'elicitation/create',
-          params: { mode: 'url', url, message: held.message },
+          params: { mode: 'url', url, message },
         },
       },
     })
@@ -38,13 +42,14 @@ export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
   }
   reply.result(envelope, {
     isError: true,
-    content: [{ type: 'text', text: `${held.message}\n\n${url}\n\n${next(approval)}` }],
+    content: [{ type: 'text', text: `${message}\n\n${url}\n\n${next(approval)}` }],
     _meta: {
       'sallyport/approval': {
         id: approval.id,
         state: approval.state,
         url,
         expiresAt: new Date(approval.expiresAt).toISOString(),
+        ...(earlier && { earlier: { call: earlier.callId, outcome: earlier.fate, url: earlier.url } }),
       },
     },
   })
@@ -63,4 +68,16 @@ function answersUs(envelope: Envelope): boolean {
 function next(approval: Approval): string {
   if (approval.state === 'denied') return 'Do not repeat this call with these arguments.'
   return 'Somebody else who may approve this tool decides at that address. When it is approved, make the same call with exactly the same arguments: it passes once.'
+}
+
+const fates: Record<Earlier['fate'], string> = {
+  success: 'was carried out',
+  failure: 'failed',
+  unknown:
+    'has the outcome unknown: it may have been carried out. Look at what it would have changed, and repeat it only if it was not',
+  'under way': 'is not answered yet: it may have been carried out. Wait for its outcome before repeating it',
+}
+
+function tellEarlier({ fate, url }: Earlier): string {
+  return `An earlier call with exactly these arguments ${fates[fate]} (${url})`
 }

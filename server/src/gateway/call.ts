@@ -13,6 +13,7 @@ import type { Handle } from '../store/store.ts'
 import { replyHeld } from './approval-reply.ts'
 import { readArguments, type ReadArguments } from './arguments.ts'
 import type { Call, Judged } from './call-state.ts'
+import { findEarlier } from './earlier.ts'
 import type { Exchange, Exchanges } from './exchanges.ts'
 import type { FactSource, View } from './facts.ts'
 import type { Pool } from './pool.ts'
@@ -31,6 +32,8 @@ export interface CallRooms {
   facts: FactSource
   exchanges: Exchanges
   pool: Pool
+  /** The public origin: where our pages are, and the only one that a browser may send. */
+  origin: string
   /** Whether this principal may still approve calls of this tool. */
   mayApprove(principalId: string, upstream: string, tool: string): Promise<boolean>
 }
@@ -144,7 +147,9 @@ async function recordIntent(rooms: CallRooms, call: Call, at: Judged & { decisio
   const { view, tool, args, decision } = at
   const { approvalId } = decision
   const spend =
-    approvalId === undefined ? undefined : (tx: Handle) => rooms.approvals.spend(tx, approvalId, args.digest)
+    approvalId === undefined
+      ? undefined
+      : (tx: Handle) => rooms.approvals.spend(tx, approvalId, { argumentsDigest: args.digest, callId: call.id })
   try {
     return await rooms.ledger.recordIntent(intentOf(call, at), spend)
   } catch (error) {
@@ -192,7 +197,9 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
       approvalId: approval.id,
     }),
   )
-  replyHeld(call.reply, call.envelope, { approval, url: rooms.approvals.urlOf(approval.id), message: decision.message })
+  const earlier = await findEarlier(rooms, call, at)
+  const url = rooms.approvals.urlOf(approval.id)
+  replyHeld(call.reply, call.envelope, { approval, url, message: decision.message, earlier })
 }
 
 /** Denied for good, as far as this caller can do anything about it. */

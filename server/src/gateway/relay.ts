@@ -5,6 +5,7 @@ import type { Receipt } from '../ledger/intent.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { Call } from './call-state.ts'
+import { urlOfCall } from './earlier.ts'
 import type { Exchange } from './exchanges.ts'
 import type { Pool } from './pool.ts'
 import { outcomeOf, outcomeOfFailure } from './record.ts'
@@ -17,6 +18,13 @@ export interface Recorded {
   receipt: Receipt
   upstream: Upstream
   request: UpstreamRequest
+}
+
+interface RelayRooms {
+  ledger: Ledger
+  pool: Pool
+  log: Log
+  origin: string
 }
 
 /** How a call ended, and what is left to tell the client of it once that is in the ledger. */
@@ -33,8 +41,8 @@ interface End {
  * @throws {Fault} when the upstream could not be reached or broke off; the outcome is `failure` if it certainly did not
  *   act, else `unknown`.
  */
-export async function relay(rooms: { ledger: Ledger; pool: Pool; log: Log }, recorded: Recorded): Promise<void> {
-  const end = await act(rooms.pool, recorded).catch((error: unknown) => brokenOff(recorded, error))
+export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<void> {
+  const end = await act(rooms, recorded).catch((error: unknown) => brokenOff(rooms, recorded, error))
   try {
     await rooms.ledger.recordOutcome(recorded.receipt, end.outcome)
   } catch (error) {
@@ -46,16 +54,28 @@ export async function relay(rooms: { ledger: Ledger; pool: Pool; log: Log }, rec
   end.tell()
 }
 
-async function act(pool: Pool, { call, exchange, receipt, upstream, request }: Recorded): Promise<End> {
-  const answer = await pool.get(upstream).send(receipt, request, exchange.signal)
-  if (answer.kind === 'stream') return passStream(answer, call, exchange)
-  if (answer.kind === 'flow') return passFlow(answer, call, exchange)
+async function act(rooms: RelayRooms, recorded: Recorded): Promise<End> {
+  const { call, exchange, receipt, upstream, request } = recorded
+  const answer = await rooms.pool.get(upstream).send(receipt, request, exchange.signal)
+  const passed =
+    answer.kind === 'stream'
+      ? await passStream(answer, call, exchange)
+      : answer.kind === 'flow'
+        ? await passFlow(answer, call, exchange)
+        : passWhole(answer, call)
+  return {
+    outcome: passed.outcome,
+    tell: () => {
+      if (exchange.signal.aborted) tellFailure(rooms, call, { error: ended(exchange), outcome: passed.outcome })
+      else passed.tell()
+    },
+  }
+}
+
+function passWhole(answer: UpstreamReply & { kind: 'json' }, call: Call): End {
   return {
     outcome: outcomeOf(answer.message, answer.bytes),
-    tell: () => {
-      if (exchange.signal.aborted) throw ended(exchange)
-      call.reply.json(answer.status, answer.bytes)
-    },
+    tell: () => call.reply.json(answer.status, answer.bytes),
   }
 }
 
@@ -67,10 +87,7 @@ async function passFlow(answer: FlowingReply, call: Call, exchange: Exchange): P
     const { done, value } = await answer.parts.next()
     if (done === true) {
       const last = held
-      return {
-        outcome: outcomeOf(value.message, value.bytes),
-        tell: () => (exchange.signal.aborted ? call.reply.destroy() : call.reply.end(last)),
-      }
+      return { outcome: outcomeOf(value.message, value.bytes), tell: () => call.reply.end(last) }
     }
     if (held !== undefined) call.reply.part(held)
     held = value
@@ -82,10 +99,8 @@ async function passStream(answer: UpstreamReply & { kind: 'stream' }, call: Call
   call.reply.stream()
   for await (const event of answer.events) {
     if (isLast(event)) {
-      return {
-        outcome: outcomeOf(event.message, Buffer.from(event.text)),
-        tell: () => (exchange.signal.aborted ? call.reply.destroy() : call.reply.event(event.text, true)),
-      }
+      const outcome = outcomeOf(event.message, Buffer.from(event.text))
+      return { outcome, tell: () => call.reply.event(event.text, true) }
     }
     call.reply.event(event.text)
     await call.reply.drained(exchange.signal)
@@ -97,15 +112,32 @@ function isLast({ message }: ReplyEvent): boolean {
   return 'result' in message || 'error' in message
 }
 
-function brokenOff({ call, exchange }: Recorded, error: unknown): End {
-  return {
-    outcome: outcomeOfFailure(error),
-    tell: () => {
-      // A stream that just ended would look like a whole answer.
-      if (call.reply.begun) return call.reply.destroy()
-      throw exchange.signal.aborted ? ended(exchange) : error
+function brokenOff(rooms: RelayRooms, { call, exchange }: Recorded, error: unknown): End {
+  const outcome = outcomeOfFailure(error)
+  // Asked last: the reason may come after what it caused.
+  const told = () => (exchange.signal.aborted ? ended(exchange) : error)
+  return { outcome, tell: () => tellFailure(rooms, call, { error: told(), outcome }) }
+}
+
+/** Tells a client that does not get its answer what came of the call, and where that can be read later. */
+function tellFailure(rooms: RelayRooms, call: Call, { error, outcome }: { error: unknown; outcome: Outcome }): void {
+  if (!(error instanceof Fault)) rooms.log.error({ error, call: call.id }, 'a call failed inside')
+  const fault = error instanceof Fault ? error : new Fault('gateway.upstream_failed', 'the call failed inside')
+  const url = urlOfCall(rooms, call.id)
+  const told = new Fault(
+    fault.code,
+    outcome.status === 'unknown' ? `${fault.message}; outcome unknown: ${url}` : fault.message,
+    {
+      status: fault.status,
+      detail: fault.detail ?? '',
+      data: { ...fault.data, outcome: outcome.status, call: call.id, url },
+      cause: error,
     },
-  }
+  )
+  if (!call.reply.begun) throw told
+  if (call.reply.streams) call.reply.fault(call.envelope, told)
+  // A JSON answer that just ended would look like a whole one.
+  else call.reply.destroy()
 }
 
 function ended(exchange: Exchange): Fault {

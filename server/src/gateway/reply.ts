@@ -30,6 +30,11 @@ export class Reply {
     return this.#response.headersSent
   }
 
+  /** Whether the answer is a stream of events: then an error can still end it. */
+  get streams(): boolean {
+    return this.#keepAlive !== undefined
+  }
+
   /** Answers a notification or a response. */
   accepted(): void {
     this.#response.writeHead(202).end()

@@ -26,8 +26,6 @@ export interface ServeRooms extends CallRooms {
   clock: Clock
   log: Log
   oauth: TokenJudge
-  /** The public origin: the only one that a browser may send. */
-  origin: string
 }
 
 const address = /^\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/

@@ -67,6 +67,8 @@ export interface Approval {
   answeredAt: number | undefined
   reason: string | undefined
   spentAt: number | undefined
+  /** The call that used it. */
+  callId: string | undefined
 }
 
 const reasonText = z.string().trim().min(3).max(500)

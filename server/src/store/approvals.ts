@@ -71,6 +71,7 @@ export async function insertApproval(tx: Handle, made: NewApproval): Promise<boo
       answered_at: null,
       reason: null,
       spent_at: null,
+      call_id: null,
       pending_key: made.pendingKey,
     })
     .onConflict((conflict) => conflict.column('pending_key').doNothing())
@@ -120,11 +121,11 @@ export async function answerApproval(tx: Handle, id: string, answer: ApprovalAns
  */
 export async function spendApproval(
   tx: Handle,
-  use: { id: string; argumentsDigest: string; now: number },
+  use: { id: string; argumentsDigest: string; callId: string; now: number },
 ): Promise<boolean> {
   const row = await open(tx)
     .updateTable('approvals')
-    .set({ state: 'spent', spent_at: use.now })
+    .set({ state: 'spent', spent_at: use.now, call_id: use.callId })
     .where('id', '=', use.id)
     .where('state', '=', 'approved')
     .where('arguments_digest', '=', use.argumentsDigest)
@@ -203,6 +204,26 @@ export async function findNewestApproval(
         .end(),
     )
     .orderBy('requested_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row && approvalFrom(row)
+}
+
+/** The approval that this principal used last for exactly this call, through whichever grant. */
+export async function findLastSpent(
+  handle: Handle,
+  call: Pick<Approval, 'principalId' | 'upstream' | 'tool' | 'argumentsDigest'>,
+): Promise<Approval | undefined> {
+  const row = await open(handle)
+    .selectFrom('approvals')
+    .selectAll()
+    .where('principal_id', '=', call.principalId)
+    .where('upstream', '=', call.upstream)
+    .where('tool', '=', call.tool)
+    .where('arguments_digest', '=', call.argumentsDigest)
+    .where('state', '=', 'spent')
+    .orderBy('spent_at', 'desc')
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
@@ -289,5 +310,6 @@ function approvalFrom(row: Selectable<Tables['approvals']>): Approval {
     answeredAt: row.answered_at ?? undefined,
     reason: row.reason ?? undefined,
     spentAt: row.spent_at ?? undefined,
+    callId: row.call_id ?? undefined,
   }
 }

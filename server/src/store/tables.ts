@@ -163,6 +163,7 @@ export interface Tables {
     answered_at: number | null
     reason: string | null
     spent_at: number | null
+    call_id: string | null
     /** Digest of the bound call while the approval is pending, else null; unique. */
     pending_key: string | null
   }

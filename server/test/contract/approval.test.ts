@@ -87,7 +87,7 @@ both('of many calls with one approval one has an intent, and no other is recorde
   const { id, argumentsDigest } = await room.approvals.request(asking())
   await room.approvals.answer({ by: 'bo', id, approve: true, reason: 'as agreed' })
   const results = await many(() =>
-    room.ledger.recordIntent(intentOf(room, id), (tx) => room.approvals.spend(tx, id, argumentsDigest)),
+    room.ledger.recordIntent(intentOf(room, id), (tx) => room.approvals.spend(tx, id, { argumentsDigest, callId: id })),
   )
   assert.deepEqual(codesOf(results), [...Array<string>(times - 1).fill('approval.spent'), 'done'])
   const entries = await room.ledger.listEntries({ after: -1, limit: 100 })
@@ -101,7 +101,9 @@ both(
     const { id, argumentsDigest } = await room.approvals.request(asking())
     await room.approvals.answer({ by: 'bo', id, approve: true, reason: 'as agreed' })
     const [called, withdrawn] = await Promise.allSettled([
-      room.ledger.recordIntent(intentOf(room, id), (tx) => room.approvals.spend(tx, id, argumentsDigest)),
+      room.ledger.recordIntent(intentOf(room, id), (tx) =>
+        room.approvals.spend(tx, id, { argumentsDigest, callId: id }),
+      ),
       room.ledger.recordChange({ by: 'ana', what: 'grant.revoked', about: { kind: 'grant', id: 'g1' } }, (tx) =>
         room.approvals.cancelFor(tx, { grantId: 'g1' }),
       ),

@@ -186,6 +186,47 @@ onBoth(
   },
 )
 
+onBoth(
+  'a destructive call whose gateway dies is not repeated: who makes it again reads outcome unknown, with a link',
+  async (t, databaseUrl) => {
+    const note = 'all of it'
+    const rig = await setUpRig(t, {
+      ...(databaseUrl && { databaseUrl }),
+      prepare: async (house, [agent]) => {
+        const bo = await house.person('bo', ['notes/wipe_slowly:approve'])
+        const id = new URL(linkOf(await agent!.call('wipe_slowly', { note }))).pathname.split('/').at(-1)!
+        await house.rooms.approvals.answer({ by: bo.principal.id, id, approve: true, reason: 'looked at it' })
+      },
+    })
+    const [agent] = rig.agents as [Agent]
+    const gateway = rig.start()
+    await gateway.ready
+    const call = agent.call('wipe_slowly', { note }).catch(() => 'broken off')
+    await until('the call is at the upstream', () => rig.outside.journal().length === 1)
+    await gateway.kill()
+    assert.equal(await call, 'broken off')
+
+    const next = rig.start()
+    await next.ready
+    type Earlier = { outcome: string; url: string; call: string } | undefined
+    const earlier = async (): Promise<Earlier> => {
+      const answer = await agent.call('wipe_slowly', { note })
+      assert.equal(answer.result['isError'], true, JSON.stringify(answer.message))
+      const meta = answer.result['_meta'] as Record<string, { earlier?: Earlier }>
+      return meta['sallyport/approval']?.earlier
+    }
+    // On PostgreSQL the dead one may be alive for all that the new one knows, for some seconds.
+    await until('the outcome is unknown', async () => (await earlier())?.outcome === 'unknown')
+    const { call: callId, url } = (await earlier())!
+    assert.equal(url, `${rig.origin}/calls/${callId}`)
+    await next.stop()
+    assert.deepEqual(rig.outside.journal(), [{ tool: 'wipe_slowly', note }])
+    const [story, ...more] = storiesAbout(await rig.ledger(), note)
+    assert.deepEqual(more, [])
+    assert.deepEqual([story?.intent.callId, story?.outcomes[0]?.status], [callId, 'unknown'])
+  },
+)
+
 test('the oracle sees a call that went past the gateway', async (t) => {
   const rig = await setUpRig(t)
   const gateway = rig.start()

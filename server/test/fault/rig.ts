@@ -17,7 +17,7 @@ export interface Outside {
   readonly url: string
   /** What reached it, in order. */
   journal(): Arrival[]
-  /** Answers the calls of `wait_note` that wait. */
+  /** Answers the slow calls that wait. */
   release(): void
 }
 
@@ -92,7 +92,9 @@ export async function setUpRig(t: TestContext, options: RigOptions = {}): Promis
   const house = await openHouse(undefined, { dataDir: setUpDir, port, reach: [outside.url], env })
   const agents: Agent[] = []
   try {
-    await house.httpUpstream('notes', outside.url, { effects: { wipe_notes: 'destructive' } })
+    await house.httpUpstream('notes', outside.url, {
+      effects: { wipe_notes: 'destructive', wipe_slowly: 'destructive' },
+    })
     for (let i = 0; i < (options.people ?? 1); i++) {
       const person = await house.person(`person ${i}`, ['notes/*'])
       agents.push(await person.connect('notes', 'all'))

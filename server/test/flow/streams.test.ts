@@ -176,7 +176,7 @@ test('an upstream that drops the call gives a clear error, and the outcome is un
   assert.deepEqual(await story(), ['intent vanish', 'outcome unknown'])
 })
 
-test('an upstream that drops a stream half way breaks the client’s stream too, which no client takes for an answer', async (t) => {
+test('an upstream that drops a stream half way ends the client’s stream with an error that says outcome unknown, and where to look', async (t) => {
   const { house, fake, story } = await openFakeHouse(t)
   const { agent } = await connectAll(house)
   fake.options.intercept = (heard, response) => {
@@ -187,7 +187,12 @@ test('an upstream that drops a stream half way breaks the client’s stream too,
   }
   const stream = await streamCall(agent, 'legacy', 'read_note')
   assert.equal((await stream.next()).method, 'notifications/progress')
-  assert.equal(await stream.ended, 'cut')
+  const { id, error } = await stream.next()
+  assert.equal(id, 7)
+  assert.equal(error?.data?.['fault'], 'gateway.upstream_lost')
+  assert.equal(error.data['outcome'], 'unknown')
+  assert.match(error.message, /outcome unknown: http.*\/calls\//)
+  assert.equal(await stream.ended, 'ended')
   assert.deepEqual(await story(), ['intent read_note', 'outcome unknown'])
 })
 
@@ -201,8 +206,12 @@ test('a stream that ends without an answer is no answer', async (t) => {
     return true
   }
   const stream = await streamCall(agent, 'legacy', 'read_note')
-  assert.equal(await stream.ended, 'cut')
-  assert.deepEqual(stream.messages, [], 'the answer to another request is nobody’s business')
+  assert.equal(await stream.ended, 'ended')
+  assert.deepEqual(
+    stream.messages.map(({ id, error }) => [id, error?.data?.['outcome']]),
+    [[7, 'unknown']],
+    'the answer to another request is nobody’s business',
+  )
   assert.deepEqual(await story(), ['intent read_note', 'outcome unknown'])
 })
 

@@ -1,10 +1,12 @@
 import type { ApprovalView } from '../../approval/approvals.ts'
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
+import { type Fate, fateOf, findCall } from '../../ledger/call.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Approval } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
 import type { PageRoute, Visit } from '../page.ts'
+import type { ControlRooms } from '../rooms.ts'
 import { readNames } from '../people.ts'
 import { distance, effectBadge, fold, form, instant, person, reasonField, stateBadge, traitBadges } from './elements.ts'
 
@@ -17,7 +19,8 @@ export const approvalPage: PageRoute = {
     const tool = (await rooms.inventory.findToolDetail(approval.upstream, approval.tool))?.tool
     const names = await readNames(rooms, [approval.principalId, approval.answeredBy, tool?.ownerId])
     const client = await rooms.oauth.findClient(approval.clientId)
-    const facts = { names, tool, client: client?.name ?? 'unknown', now: rooms.clock.now() }
+    const made = await findMade(rooms, approval)
+    const facts = { names, tool, client: client?.name ?? 'unknown', now: rooms.clock.now(), made }
     return {
       title: `Approval of ${visible(approval.tool)}`,
       body: view.as === 'approver' ? forApprover(visit, view, facts) : forRequester(view, facts),
@@ -30,6 +33,15 @@ interface Facts {
   tool: Tool | undefined
   client: string
   now: number
+  /** The call that used it; while it is not used, the last one of exactly these arguments. */
+  made: { callId: string; fate: Fate } | undefined
+}
+
+async function findMade(rooms: ControlRooms, approval: Approval): Promise<Facts['made']> {
+  const { callId } =
+    approval.callId === undefined ? ((await rooms.approvals.findLastUse(approval)) ?? approval) : approval
+  const recorded = callId === undefined ? undefined : await findCall(rooms.ledger, callId)
+  return recorded && { callId: callId!, fate: fateOf(recorded) }
 }
 
 function forApprover(visit: Visit, view: ApprovalView, facts: Facts): Html {
@@ -37,7 +49,7 @@ function forApprover(visit: Visit, view: ApprovalView, facts: Facts): Html {
   const pending = approval.state === 'pending'
   return html`<div class="stack tight">
       <h1>${pending ? 'May this call be made?' : 'This call'}</h1>
-      ${!pending && outcome(approval, facts)}
+      ${!pending && outcome(approval, facts)} ${madeLine(approval, facts)}
     </div>
     <div class="card">${call(approval, facts)}</div>
     <section class="stack tight" aria-labelledby="arguments">
@@ -68,7 +80,7 @@ function forRequester(view: ApprovalView, facts: Facts): Html {
   const { approval } = view
   return html`<div class="stack tight">
       <h1>Your client asks for an approval</h1>
-      ${outcome(approval, facts)}
+      ${outcome(approval, facts)} ${madeLine(approval, facts)}
     </div>
     <div class="card">${call(approval, facts)}</div>
     ${fold('The exact arguments', exactArguments(view))}`
@@ -93,6 +105,21 @@ function outcome(approval: Approval, { names, now }: Facts): Html {
     </p>`,
   }
   return told[approval.state]
+}
+
+const fates: Record<Fate, string> = {
+  success: 'was carried out',
+  failure: 'failed',
+  unknown: 'has the outcome unknown: it may have been carried out. Look at what it would have changed first',
+  'under way': 'is not answered yet: it may have been carried out',
+}
+
+function madeLine(approval: Approval, { made }: Facts): Html {
+  if (made === undefined) return html``
+  const which = approval.state === 'spent' ? 'The call that used it' : 'An earlier call with exactly these arguments'
+  return html`<p class="notice ${made.fate === 'success' ? '' : 'warn'}">
+    ${which} ${fates[made.fate]}. <a href="/calls/${made.callId}">What became of it</a>
+  </p>`
 }
 
 function call(approval: Approval, { names, tool, client, now }: Facts): Html {

@@ -55,6 +55,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
         answeredAt: undefined,
         reason: undefined,
         spentAt: undefined,
+        callId: undefined,
       }
       assert.deepEqual(await findApproval(store, 'p1'), expected)
       assert.deepEqual(await findPendingApproval(store, pendingKey), expected)
@@ -125,7 +126,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await approved(store, 'p1')
       const results = await Promise.all(
         Array.from({ length: 8 }, () =>
-          store.transaction((tx) => spendApproval(tx, { id: 'p1', argumentsDigest: 'a1', now: 160 })),
+          store.transaction((tx) => spendApproval(tx, { id: 'p1', argumentsDigest: 'a1', callId: 'c1', now: 160 })),
         ),
       )
       assert.equal(winners(results), 1)
@@ -137,11 +138,11 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     'an approval that is pending, of other bytes or past its end is not spent',
     async (store) => {
       await insertApproval(store, asked('p1'))
-      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', now: 160 }), false)
+      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', callId: 'c1', now: 160 }), false)
       await answerApproval(store, 'p1', yes)
-      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a2', now: 160 }), false)
-      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', now: 300 }), false)
-      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', now: 299 }), true)
+      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a2', callId: 'c1', now: 160 }), false)
+      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', callId: 'c1', now: 300 }), false)
+      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', callId: 'c1', now: 299 }), true)
     },
   ],
   [
@@ -150,12 +151,12 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await approved(store, 'p1')
       await assert.rejects(
         store.transaction(async (tx) => {
-          assert.equal(await spendApproval(tx, { id: 'p1', argumentsDigest: 'a1', now: 160 }), true)
+          assert.equal(await spendApproval(tx, { id: 'p1', argumentsDigest: 'a1', callId: 'c1', now: 160 }), true)
           throw new Error('the intent could not be written')
         }),
         /could not be written/,
       )
-      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', now: 160 }), true)
+      assert.equal(await spendApproval(store, { id: 'p1', argumentsDigest: 'a1', callId: 'c1', now: 160 }), true)
     },
   ],
   [
@@ -163,7 +164,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     async (store) => {
       await approved(store, 'p1')
       const [spent, cancelled] = await Promise.all([
-        store.transaction((tx) => spendApproval(tx, { id: 'p1', argumentsDigest: 'a1', now: 160 })),
+        store.transaction((tx) => spendApproval(tx, { id: 'p1', argumentsDigest: 'a1', callId: 'c1', now: 160 })),
         store.transaction((tx) => cancelApprovals(tx, { grantId: 'g1' })),
       ])
       assert.equal(spent, cancelled.length === 0)
@@ -176,7 +177,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await insertApproval(store, asked('pending'))
       await approved(store, 'approved')
       await approved(store, 'spent')
-      await spendApproval(store, { id: 'spent', argumentsDigest: 'a1', now: 160 })
+      await spendApproval(store, { id: 'spent', argumentsDigest: 'a1', callId: 'c1', now: 160 })
       await insertApproval(store, asked('denied'))
       await answerApproval(store, 'denied', no)
       await insertApproval(store, asked('other tool', { tool: 'delete_all' }))
@@ -215,7 +216,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     'of a call the approval that is live is found, else the newest',
     async (store) => {
       await approved(store, 'old')
-      await spendApproval(store, { id: 'old', argumentsDigest: 'a1', now: 160 })
+      await spendApproval(store, { id: 'old', argumentsDigest: 'a1', callId: 'c1', now: 160 })
       await insertApproval(store, asked('new', { requestedAt: 170 }))
       await insertApproval(store, asked('other bytes', { requestedAt: 180, argumentsDigest: 'a2' }))
       await insertApproval(store, asked('other grant', { requestedAt: 180, grantId: 'g2' }))

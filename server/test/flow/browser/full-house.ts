@@ -47,6 +47,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
   await agent.call('create_entities', { entities })
   await agent.call('read_graph', {})
   const approval = linkOf(await agent.call('delete_entities', { entityNames: ['Elba', 'Ana Lima'] }))
+  const [intent] = await house.entries('intent')
   const size = await house.rooms.ledger.size()
   return {
     house,
@@ -70,6 +71,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       person: `/people/${by}`,
       ledger: '/ledger',
       entry: `/ledger/${size - 1}`,
+      call: `/calls/${intent!.callId}`,
       you: '/you',
       'sign-in': '/sign-in',
       'sign-out': '/sign-out',
