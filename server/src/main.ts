@@ -81,6 +81,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     dataDir: config.dataDir,
     stdio: config.stdio,
     dispatcherFor: (upstream) => dialer.upstream(upstream),
+    hidden: secretPlaces(config),
     findPrincipal: (id) => middle.identity.findPrincipal(id),
     openCredential: (upstream) => proof.vault.openCredential(upstream),
   })
@@ -110,6 +111,11 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
 function launchesOf(config: Config): { name: string; credentialNames: readonly string[] }[] {
   const names = new Set([...Object.keys(builtinLaunches), ...Object.keys(config.stdio)])
   return [...names].map((name) => ({ name, credentialNames: builtinLaunches[name]?.credentialNames ?? [] }))
+}
+
+/** What no program of an upstream may see, though it runs as the same user. */
+function secretPlaces({ dataDir, masterKeyFile, tls }: Config): string[] {
+  return [dataDir, masterKeyFile, tls?.keyFile].filter((place) => place !== undefined)
 }
 
 /** Floors 2 and 3: what remembers, what hides, what proves. */

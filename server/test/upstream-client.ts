@@ -6,12 +6,15 @@ import type { RpcResponse } from '../src/gateway/upstream/message.ts'
 import type {
   ReplyEvent,
   ResolvedLaunch,
+  Sandbox,
+  StdioLaunch,
   UpstreamConnection,
   UpstreamNeeds,
   UpstreamReply,
   UpstreamRequest,
   UpstreamSpec,
 } from '../src/gateway/upstream/upstream-kind.ts'
+import { findSandbox } from '../src/gateway/upstream/sandbox.ts'
 import { kindsOfUpstream } from '../src/gateway/upstreams.ts'
 
 /** A connection as the gateway would open it, and what it told. */
@@ -31,6 +34,7 @@ export function connectUpstream(
     learnt?: UpstreamSpec['learnt']
     clock?: Clock
     refused?: boolean
+    sandbox?: () => Promise<Sandbox>
   } = {},
 ): Connection {
   const hosts = launch.kind === 'http' && more.refused !== true ? [new URL(launch.url).host] : []
@@ -45,6 +49,7 @@ export function connectUpstream(
       log: { debug: note, warn: note },
       credential: more.credential ?? (async () => undefined),
       dispatcher: dialer.upstream('fake'),
+      sandbox: more.sandbox ?? findSandbox,
       onListChanged: () => changes++,
     },
   )
@@ -55,12 +60,31 @@ export function connectUpstream(
   return { connection, listChanges: () => changes, logged }
 }
 
+/** A script that Node runs as an upstream, and how else it is launched. */
+export function launchOf(
+  of: { script: string; folder: string } & Partial<Omit<StdioLaunch, 'confine'>>,
+  confine: Partial<StdioLaunch['confine']> = {},
+): StdioLaunch {
+  const { script, args = [], ...more } = of
+  return {
+    kind: 'stdio',
+    command: process.execPath,
+    args: [script, ...args],
+    env: {},
+    process: 'shared',
+    processesMax: 4,
+    ...more,
+    confine: { sandbox: 'off', network: false, readable: [], writable: [], hidden: [], ...confine },
+  }
+}
+
 /** How a call differs from the plainest one. */
 export interface CallOptions {
   id?: string | number
   args?: Record<string, unknown>
   era?: 'legacy' | 'modern'
   callerKey?: string
+  principalId?: string
   progressToken?: string
 }
 
@@ -82,6 +106,7 @@ export function callOf(name: string, options: CallOptions = {}): UpstreamRequest
     text: JSON.stringify(message),
     protocolVersion: modern ? '2026-07-28' : '2025-11-25',
     callerKey: options.callerKey ?? 'grant-1',
+    principalId: options.principalId,
   }
 }
 

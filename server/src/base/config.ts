@@ -32,6 +32,15 @@ export interface LaunchConfig {
   command: string
   args: string[]
   env: Record<string, string>
+  /** One process for everybody, or one for each principal, `processesMax` at once. */
+  process: 'shared' | 'per_principal'
+  processesMax: number
+  /** Whether it must be, should be or is not confined. */
+  sandbox: 'required' | 'when_available' | 'off'
+  /** Within the sandbox: whether it has the network, and what of the file system it has beside its own folder. */
+  network: boolean
+  readable: string[]
+  writable: string[]
 }
 
 /** Everything that can be set, checked and with all defaults. Secrets are in it: never log it. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Approvals } from '../approval/approvals.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import type { LaunchConfig } from '../base/config.ts'
 import type { Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { Inventory } from '../inventory/inventory.ts'
@@ -15,7 +16,15 @@ import { FactSource } from './facts.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
 import { builtinLaunches } from './builtin.ts'
-import type { MessageDispatcher, ResolvedLaunch, UpstreamConnection, UpstreamNeeds } from './upstream/upstream-kind.ts'
+import { findSandbox } from './upstream/sandbox.ts'
+import type {
+  MessageDispatcher,
+  ResolvedLaunch,
+  Sandbox,
+  StdioLaunch,
+  UpstreamConnection,
+  UpstreamNeeds,
+} from './upstream/upstream-kind.ts'
 import { kindsOfUpstream } from './upstreams.ts'
 
 /** What the gateway stands on. */
@@ -37,7 +46,9 @@ export interface GatewayRooms {
   origin: string
   dataDir: string
   /** Launch specifications by name, from the configuration. */
-  stdio: Readonly<Record<string, { command: string; args: string[]; env: Record<string, string> }>>
+  stdio: Readonly<Record<string, LaunchConfig>>
+  /** Files and folders that no program of an upstream ever sees. */
+  hidden: readonly string[]
 }
 
 /** The MCP door, open. */
@@ -61,12 +72,13 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     readPinned: (upstream: string) => inventory.readPinned(upstream),
     listEntitlements: (of: { principalId: string; upstream: string }) => inventory.listEntitlements(of),
   }
+  const sandbox = remembered(() => lookForSandbox(log))
   const pool = new Pool({
     clock,
     log,
     feed,
     inventory,
-    open: (upstream, onListChanged) => openConnection(rooms, upstream, onListChanged),
+    open: (upstream, onListChanged) => openConnection({ ...rooms, sandbox }, upstream, onListChanged),
   })
   const exchanges = new Exchanges(feed)
   const door = gatewayDoor({
@@ -92,12 +104,29 @@ export function openGateway(rooms: GatewayRooms): Gateway {
   }
 }
 
-function openConnection(rooms: GatewayRooms, upstream: Upstream, onListChanged: () => void): UpstreamConnection {
-  const { clock, log } = rooms
+async function lookForSandbox(log: Log): Promise<Sandbox> {
+  const found = await findSandbox()
+  if (found.works) log.info({ program: found.bwrap }, 'programs of upstreams are confined by bubblewrap')
+  else
+    log.warn({ why: found.why }, 'NO SANDBOX: programs of upstreams have every right of the user that runs Sallyport')
+  return found
+}
+
+type Opening = GatewayRooms & { sandbox: () => Promise<Sandbox> }
+
+function openConnection(rooms: Opening, upstream: Upstream, onListChanged: () => void): UpstreamConnection {
+  const { clock, log, sandbox } = rooms
   const spec = { name: upstream.name, launch: resolveLaunch(rooms, upstream), learnt: upstream.learnt }
   const dispatcher = rooms.dispatcherFor(upstream.name)
   const credential = remembered(() => rooms.openCredential(upstream.name))
-  return kindsOfUpstream[upstream.launch.kind].open(spec, { clock, log, dispatcher, credential, onListChanged })
+  return kindsOfUpstream[upstream.launch.kind].open(spec, {
+    clock,
+    log,
+    dispatcher,
+    sandbox,
+    credential,
+    onListChanged,
+  })
 }
 
 // The pool drops a connection with every change of its credential, so within its life one answer holds.
@@ -118,11 +147,16 @@ function resolveLaunch(rooms: GatewayRooms, { name, launch }: { name: string; la
   if (launch.kind === 'http') return launch
   const folder = join(rooms.dataDir, 'upstreams', name)
   const configured = rooms.stdio[launch.command]
-  if (configured !== undefined) return { kind: 'stdio', folder, ...configured }
-  const builtin = builtinLaunches[launch.command]
-  if (builtin !== undefined) return builtin.launchIn(folder)
+  if (configured !== undefined) return configuredLaunch(configured, folder, rooms.hidden)
+  const builtin = builtinLaunches[launch.command]?.launchIn(folder)
+  if (builtin !== undefined) return { ...builtin, confine: { ...builtin.confine, hidden: rooms.hidden } }
   throw new Fault(
     'gateway.launch_unknown',
     `cannot start \`${name}\`: the configuration has no command \`${launch.command}\` under \`stdio\``,
   )
+}
+
+function configuredLaunch(configured: LaunchConfig, folder: string, hidden: readonly string[]): StdioLaunch {
+  const { command, args, env, process, processesMax, ...confine } = configured
+  return { kind: 'stdio', folder, command, args, env, process, processesMax, confine: { ...confine, hidden } }
 }

@@ -61,6 +61,7 @@ export function requestOf(call: Call, { tool, args }: Judged): UpstreamRequest {
     text: canonicalJson(message),
     protocolVersion: envelope.protocolVersion,
     callerKey: call.caller.grantId,
+    principalId: call.caller.principalId,
     // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
     parameterHeaders: bound ? {} : call.parameterHeaders,
     inputSchema: tool.definition?.['inputSchema'],

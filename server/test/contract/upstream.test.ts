@@ -10,6 +10,7 @@ import {
   type ResolvedLaunch,
   type UpstreamConnection,
 } from '../../src/gateway/upstream/upstream-kind.ts'
+import { findSandbox } from '../../src/gateway/upstream/sandbox.ts'
 import type { Receipt } from '../../src/ledger/intent.ts'
 import { behaviourNames } from '../fake/fake-tools.ts'
 import { openReceipts } from '../receipts.ts'
@@ -17,6 +18,7 @@ import {
   callOf,
   collect,
   connectUpstream,
+  launchOf,
   resultOf,
   until,
   type CallOptions,
@@ -28,6 +30,9 @@ import { openFakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
 const receipts = await openReceipts()
 after(() => receipts.close())
 const never = new AbortController().signal
+
+// Said by name where it is left out: see server/src/gateway/upstream/sandbox.test.ts.
+const sandbox = await findSandbox()
 
 interface Behind {
   launch: ResolvedLaunch
@@ -46,6 +51,8 @@ interface Case {
 const cases: Record<string, Case> = {
   'stdio, legacy': { era: 'legacy', open: (t) => behindStdio(t, 'legacy') },
   'stdio, modern': { era: 'modern', open: (t) => behindStdio(t, 'modern') },
+  'stdio, one for each principal': { era: 'legacy', open: (t) => behindStdio(t, 'legacy', 'per_principal') },
+  ...(sandbox.works && { 'stdio, confined': { era: 'legacy', open: (t) => behindStdio(t, 'legacy', 'confined') } }),
   'http, legacy without sessions': httpCase({ era: 'legacy' }),
   'http, legacy with sessions': httpCase({ era: 'legacy', sessions: true }),
   'http, legacy, everything a stream': httpCase({ era: 'legacy', sessions: true, streams: true }),
@@ -57,7 +64,7 @@ function httpCase(options: Partial<FakeOptions> & { era: 'legacy' | 'modern' }):
   return { era: options.era, open: (t) => behindHttp(t, options) }
 }
 
-async function behindStdio(t: TestContext, era: 'legacy' | 'modern'): Promise<Behind> {
+async function behindStdio(t: TestContext, era: 'legacy' | 'modern', how = 'shared'): Promise<Behind> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-upstream-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const journal = join(folder, 'journal')
@@ -72,7 +79,10 @@ async function behindStdio(t: TestContext, era: 'legacy' | 'modern'): Promise<Be
       .flatMap((message) => (message.method === method ? [message.params ?? {}] : []))
   return {
     era,
-    launch: { kind: 'stdio', command: process.execPath, args: [script, options], env: {}, folder },
+    launch: launchOf(
+      { script, args: [options], folder, process: how === 'per_principal' ? how : 'shared' },
+      how === 'confined' ? { sandbox: 'required', readable: [join(import.meta.dirname, '../..')] } : {},
+    ),
     heard,
     sawCancel: () => heard('notifications/cancelled').length === 1,
   }
@@ -285,10 +295,12 @@ for (const [name, one] of Object.entries(cases)) {
   })
 
   test(`${name}: a changed list is told, and is not passed to the caller`, async (t) => {
-    const { connection, listChanges } = await connect(t, one)
+    const { behind, connection, listChanges } = await connect(t, one)
     const { before } = await call(connection, 'grow')
     assert.equal(listChanges(), 1)
     assert.deepEqual(before, [])
+    // Where each principal has a process, it is that one's list that has grown.
+    if (behind.launch.kind === 'stdio' && behind.launch.process === 'per_principal') return
     const { definitions } = await probeUpstream(connection)
     assert.equal((definitions.at(-1) as { name: string }).name, 'grown')
   })

@@ -16,6 +16,8 @@ interface Options {
   /** Starts a child of its own that ignores SIGTERM, and writes its process id to this file. */
   child?: string
   ignoresTerm?: boolean
+  /** Ends by itself so long after the handshake. */
+  endsAfterMs?: number
 }
 
 interface Message {
@@ -83,6 +85,7 @@ function ioFor(message: Message): ToolIo {
 
 function initialize(message: Message): void {
   if (modern) return say({ id: message.id, error: { code: -32601, message: 'Method not found' } })
+  if (options.endsAfterMs !== undefined) setTimeout(() => process.exit(4), options.endsAfterMs)
   const protocolVersion = message.params?.['protocolVersion']
   answer(message.id!, {
     protocolVersion,

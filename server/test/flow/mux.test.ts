@@ -13,7 +13,9 @@ const credential = { MUX_TOKEN_ID: 'canary-id', MUX_TOKEN_SECRET: 'canary-secret
 async function muxHouse(t: TestContext) {
   const api = await openMuxApi()
   t.after(() => api.close())
-  const launch = { command: process.execPath, args: [script, '--tools=all'], env: { MUX_BASE_URL: api.url } }
+  const env = { MUX_BASE_URL: api.url }
+  const readable = [script.slice(0, script.indexOf('/node_modules/')) + '/node_modules']
+  const launch = { command: process.execPath, args: [script, '--tools=all'], env, network: true, readable }
   const house = await openHouse(t, { yaml: `stdio: ${JSON.stringify({ mux: launch })}\n`, preload: ['mux'] })
   await sealCredential(house)
   await house.rooms.gateway.look((await house.rooms.inventory.findUpstream('mux'))!)

@@ -1,3 +1,4 @@
+import { isAbsolute, normalize } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { readAllowed } from '../dial/allowed.ts'
@@ -69,6 +70,11 @@ const hostPattern = check((text) =>
     : 'must be `*`, a host such as `example.com`, or `*.example.com`, in lower case',
 )
 
+const absolutePath = check((text) =>
+  isAbsolute(text) && normalize(text) === text && text !== '/'
+    ? undefined
+    : 'must be an absolute path such as `/srv/files`',
+)
 const looksSecret = /token|secret|password|passwd|credential|api_?key|private_?key|_key$/i
 const launch = z.strictObject({
   command: z.string().min(1),
@@ -82,6 +88,12 @@ const launch = z.strictObject({
       }
     })
     .default({}),
+  process: z.enum(['shared', 'per_principal']).default('shared'),
+  processesMax: z.number().int().min(1).max(1_000).default(16),
+  sandbox: z.enum(['required', 'when_available', 'off']).default('when_available'),
+  network: z.boolean().default(false),
+  readable: z.array(absolutePath).default([]),
+  writable: z.array(absolutePath).default([]),
 })
 
 const destinations = z.array(

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { test, type TestContext } from 'node:test'
+import { launchOf } from '../../../test/upstream-client.ts'
 import { readLines, startLineProcess, type LineProcess } from './line-process.ts'
 
 interface Started {
@@ -29,13 +30,7 @@ function start(
     warn: (fields: object) => logged.push(JSON.stringify(fields)),
   }
   const ended = Promise.withResolvers<string>()
-  const launch = {
-    kind: 'stdio' as const,
-    command: process.execPath,
-    args: ['-e', script],
-    env: { OWN: 'yes' },
-    folder,
-  }
+  const launch = launchOf({ script: '-e', args: [script], env: { OWN: 'yes' }, folder })
   const started = startLineProcess(
     {
       launch,
@@ -95,12 +90,46 @@ test('children that outlive the process die with it', async (t) => {
   await until(() => !lives(Number(lines[0])))
 })
 
+test('after a thousand starts, stops and crashes no process, no open file and no memory is left', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-process-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const log = { debug: () => undefined, warn: () => undefined }
+  const launch = launchOf({ script: '-u', command: '/bin/cat', folder })
+  const pids: number[] = []
+  const round = async (crash: boolean) => {
+    const [answered, ended] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
+    const one = startLineProcess({ launch, secrets: {}, log }, { onLine: answered.resolve, onEnd: ended.resolve })
+    one.write('hello')
+    assert.equal(await answered.promise, 'hello')
+    pids.push(one.pid!)
+    if (crash) process.kill(one.pid!, 'SIGKILL')
+    else await one.stop()
+    await ended.promise
+  }
+  const rounds = async (count: number) => {
+    for (let at = 0; at < count; at += 10) {
+      await Promise.all(Array.from({ length: 10 }, (_, index) => round(index % 2 === 0)))
+    }
+  }
+  const measure = () => {
+    for (let turn = 0; turn < 3; turn++) (globalThis.gc ?? (() => undefined))()
+    return { files: readdirSync('/proc/self/fd').length, heap: process.memoryUsage().heapUsed }
+  }
+  await rounds(200)
+  const before = measure()
+  await rounds(800)
+  const after = measure()
+  await until(() => !pids.some(lives))
+  assert.ok(after.files <= before.files + 5, `${before.files} open files before, ${after.files} after`)
+  assert.ok(after.heap < before.heap + 16 * 1024 * 1024, `${before.heap} bytes before, ${after.heap} after`)
+})
+
 test('a command that does not exist ends with a sentence, not with an exception', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-process-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const ended = Promise.withResolvers<string>()
   const log = { debug: () => undefined, warn: () => undefined }
-  const launch = { kind: 'stdio' as const, command: '/no/such/command; true', args: [], env: {}, folder }
+  const launch = launchOf({ script: '-e', command: '/no/such/command; true', folder })
   const started = startLineProcess({ launch, secrets: {}, log }, { onLine: () => undefined, onEnd: ended.resolve })
   assert.match(await ended.promise, /could not be started: .*ENOENT/)
   assert.equal(started.write('x'), false)

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { confinedCommand, programPath } from './sandbox.ts'
 import { replyBytesMax, type StdioLaunch, type UpstreamLog } from './upstream-kind.ts'
 
 // A process that speaks in lines, and everything about processes that is not MCP: no shell, an environment that holds
@@ -13,6 +14,8 @@ export interface LineProcess {
   write(line: string): boolean
   /** Resolves when the whole group is gone. */
   stop(): Promise<void>
+  /** Ends it at once, for a reason that is told. */
+  kill(why: string): void
 }
 
 export interface LineListener {
@@ -25,22 +28,26 @@ export interface LineProcessParts {
   launch: StdioLaunch
   secrets: Readonly<Record<string, string>>
   log: UpstreamLog
+  /** The bubblewrap that confines it; absent: it has every right of the user that runs us. */
+  bwrap?: string | undefined
   lineBytesMax?: number
   graceMs?: number
 }
 
-const path = '/usr/local/bin:/usr/bin:/bin'
+const politeMs = 500
 const unreadBytesMax = 32 * 1024 * 1024
 const stderrLineMax = 2_000
 const stderrLinesMax = 1_000
 
 export function startLineProcess(parts: LineProcessParts, listener: LineListener): LineProcess {
-  const { launch, secrets, log } = parts
-  const folder = resolve(launch.folder)
+  const { secrets, log } = parts
+  const folder = resolve(parts.launch.folder)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const child = spawn(launch.command, [...launch.args], {
-    cwd: folder,
-    env: { PATH: path, HOME: folder, ...launch.env, ...secrets },
+  const launch = { ...parts.launch, folder: parts.bwrap === undefined ? folder : realpathSync(folder) }
+  const { command, args } = parts.bwrap === undefined ? launch : confinedCommand(parts.bwrap, launch)
+  const child = spawn(command, [...args], {
+    cwd: launch.folder,
+    env: { PATH: programPath, HOME: launch.folder, ...launch.env, ...secrets },
     shell: false,
     // Its own process group, which can be ended whole; Ctrl-C in our terminal does not reach it before we do.
     detached: true,
@@ -54,6 +61,8 @@ export function startLineProcess(parts: LineProcessParts, listener: LineListener
       if (ended) return
       ended = true
       killGroup(child.pid, 'SIGKILL')
+      // Whoever fled from the group and holds the other ends speaks to nobody any more.
+      for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy()
       settle()
       listener.onEnd(why ?? text)
     }
@@ -80,6 +89,7 @@ export function startLineProcess(parts: LineProcessParts, listener: LineListener
   child.stdin.on('error', () => undefined)
   return {
     pid: child.pid,
+    kill: fail,
     write(line) {
       if (ended || child.stdin.writableLength > unreadBytesMax) return false
       child.stdin.write(`${line}\n`)
@@ -87,11 +97,15 @@ export function startLineProcess(parts: LineProcessParts, listener: LineListener
     },
     async stop() {
       if (ended) return
+      // The end of its input is how MCP says goodbye, and all that a confined program hears: a signal ends its sandbox.
       child.stdin.end()
-      killGroup(child.pid, 'SIGTERM')
-      const timer = setTimeout(() => killGroup(child.pid, 'SIGKILL'), parts.graceMs ?? 2_000)
+      const graceMs = parts.graceMs ?? 2_000
+      const timers = [
+        setTimeout(() => killGroup(child.pid, 'SIGTERM'), Math.min(politeMs, graceMs)),
+        setTimeout(() => killGroup(child.pid, 'SIGKILL'), graceMs),
+      ]
       await gone
-      clearTimeout(timer)
+      for (const timer of timers) clearTimeout(timer)
     },
   }
 }

@@ -51,6 +51,11 @@ export class StdioSession {
     this.#parts = parts
   }
 
+  /** Calls that are not answered yet. */
+  get inFlight(): number {
+    return this.#pending.size
+  }
+
   call(request: RpcRequest, signal: AbortSignal): Call {
     if (this.#ended !== undefined) throw unreachable(this.#parts.upstream, this.#ended)
     if (signal.aborted) throw cancelled(signal)

@@ -5,7 +5,16 @@ import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import type { Clock } from '../../base/clock.ts'
 import { openReceipts } from '../../../test/receipts.ts'
-import { callOf, collect, connectUpstream, resultOf, until, type Connection } from '../../../test/upstream-client.ts'
+import {
+  callOf,
+  collect,
+  connectUpstream,
+  launchOf,
+  resultOf,
+  until,
+  type Connection,
+} from '../../../test/upstream-client.ts'
+import { StdioProcesses } from './stdio-processes.ts'
 import { mayHaveHappened, type StdioLaunch, type UpstreamNeeds } from './upstream-kind.ts'
 
 // What is true of processes alone; what is true of every kind stands in server/test/contract/upstream.test.ts.
@@ -27,8 +36,7 @@ function open(
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-stdio-'))
   const journal = join(folder, 'journal')
   writeFileSync(journal, '')
-  const args = [script, JSON.stringify({ journal, ...options })]
-  const launch: StdioLaunch = { kind: 'stdio', command: process.execPath, args, env: {}, folder, ...more.launch }
+  const launch = { ...launchOf({ script, args: [JSON.stringify({ journal, ...options })], folder }), ...more.launch }
   const opened = connectUpstream(t, launch, more)
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const lines = () =>
@@ -158,6 +166,70 @@ test('a caller that gives up while the process is being started does not stop it
   stop.abort()
   await gaveUp
   assert.equal((await patient).serverName, 'fake-stdio')
+})
+
+test('each principal has a process and a folder of its own, whatever client it comes through', async (t) => {
+  const house = open(t, {}, { launch: { process: 'per_principal' } })
+  const homeOf = async (principalId: string, callerKey: string) => {
+    const request = callOf('environment', { principalId, callerKey })
+    const { answer } = await collect(await house.connection.send(await receipts.next(), request, never))
+    return (JSON.parse(textOf(answer)) as { env: { HOME: string } }).env.HOME
+  }
+  const [ana, again, bo] = [await homeOf('ana', 'g1'), await homeOf('ana', 'g2'), await homeOf('bo', 'g3')]
+  assert.equal(ana, again)
+  assert.notEqual(ana, bo)
+  assert.ok([ana, bo].every((home) => home.startsWith(join(house.folder, 'principals'))))
+  assert.equal(house.journal().filter(({ method }) => method === 'initialize').length, 2)
+})
+
+test('there are never more processes than were allowed: the idlest makes room, and one that is in use does not', async (t) => {
+  const house = open(t, {}, { launch: { process: 'per_principal', processesMax: 2 } })
+  const as = async (principalId: string, name: string) =>
+    collect(await house.connection.send(await receipts.next(), callOf(name, { principalId }), never))
+  const started = () => house.journal().filter(({ method }) => method === 'initialize').length
+  await as('ana', 'echo')
+  const hanging = ['bo', 'cy'].map(async (one) => assert.rejects(as(one, 'hang'), { code: 'gateway.upstream_lost' }))
+  await until(() => house.journal().filter(({ params }) => params?.['name'] === 'hang').length === 2)
+  assert.equal(started(), 3, 'ana’s made room')
+  await assert.rejects(as('ana', 'echo'), { code: 'gateway.upstream_busy' })
+  assert.equal(started(), 3)
+  await house.connection.close()
+  await Promise.all(hanging)
+})
+
+test('a process that nobody uses any more is ended', async (t) => {
+  let now = 0
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-stdio-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const launch = launchOf({ script, args: [JSON.stringify({ journal: join(folder, 'journal') })], folder })
+  const needs = {
+    clock: { now: () => now, monotonic: () => now },
+    log: { debug: () => undefined, warn: () => undefined },
+    credential: async () => undefined,
+  }
+  const parts = { upstream: 'fake', launch: { ...launch, process: 'per_principal' as const }, needs }
+  const processes = new StdioProcesses(parts)
+  t.after(() => processes.close())
+  const { process: ours } = await processes.get('ana').live(never)
+  now += 299_000
+  processes.endIdle()
+  assert.equal(processes.get('ana'), processes.get('ana'))
+  assert.ok(lives(ours.pid!))
+  now += 2_000
+  processes.endIdle()
+  await until(() => !lives(ours.pid!))
+  assert.notEqual((await processes.get('ana').live(never)).process.pid, ours.pid)
+})
+
+test('a process that ends while nobody uses it is started again by who needs it, not by itself', async (t) => {
+  const house = open(t, { endsAfterMs: 50 })
+  const started = () => house.journal().filter(({ method }) => method === 'initialize').length
+  await house.connection.learn(never)
+  await until(() => house.logged.some((line) => line.includes('an upstream process ended')))
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  assert.equal(started(), 1)
+  await house.connection.learn(never)
+  assert.equal(started(), 2)
 })
 
 test('an answer that comes after the call was cancelled is nobody’s', async (t) => {

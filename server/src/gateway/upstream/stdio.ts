@@ -1,23 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Fault } from '../../base/fault.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
-import { cancelled, changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
-import {
-  clientInfoOf,
-  eraOf,
-  learntFromDiscover,
-  learntFromInitialize,
-  legacyVersion,
-  ourselves,
-  requestToLegacy,
-  requestToModern,
-  translateResponse,
-} from './era.ts'
-import { startLineProcess, type LineProcess } from './line-process.ts'
+import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
+import { clientInfoOf, eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
 import type { RpcRequest } from './message.ts'
 import { ReceiptBook } from './receipt-book.ts'
-import { StdioSession, type Call } from './stdio-session.ts'
+import type { Life } from './stdio-process.ts'
+import { StdioProcesses } from './stdio-processes.ts'
+import type { Call } from './stdio-session.ts'
 import {
   controlMethods,
   type ControlRequest,
@@ -31,7 +20,7 @@ import {
   type UpstreamSpec,
 } from './upstream-kind.ts'
 
-/** One process for all callers, started with the first use and again after a crash. */
+/** Programs that speak in lines: one process for all callers, or one for each principal. */
 export const stdioKind: UpstreamKind = {
   open(spec, needs) {
     if (spec.launch.kind !== 'stdio') throw new TypeError('stdioKind opens stdio upstreams')
@@ -39,42 +28,23 @@ export const stdioKind: UpstreamKind = {
   },
 }
 
-interface Life {
-  process: LineProcess
-  session: StdioSession
-  learnt: Learnt
-}
-
-interface Born {
-  process: LineProcess
-  session: StdioSession
-  ready: boolean
-}
-
-const startMsMax = 20_000
-const waitMsMax = 5_000
-const backoffMs = { first: 250, most: 30_000, forgottenAfter: 60_000 }
+/** No principal has this id: what we ask on our own account happens in no process of theirs. */
+const ownKey = 'sallyport'
 
 class StdioConnection implements UpstreamConnection {
   readonly #spec: UpstreamSpec
-  readonly #launch: StdioLaunch
-  readonly #needs: UpstreamNeeds
-  readonly #closing = new AbortController()
   readonly #receipts = new ReceiptBook()
-  #life: Promise<Life> | undefined
-  #crashes = 0
-  #startAfter = 0
-  #lastWords = ''
+  readonly #processes: StdioProcesses
+  #closed = false
 
   constructor(spec: UpstreamSpec, launch: StdioLaunch, needs: UpstreamNeeds) {
     this.#spec = spec
-    this.#launch = launch
-    this.#needs = needs
+    this.#processes = new StdioProcesses({ upstream: spec.name, launch, needs })
   }
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
     this.#receipts.use(receipt)
-    const { session, learnt } = await this.#live(signal)
+    const { session, learnt } = await this.#live(request.principalId ?? request.callerKey, signal)
     const way = {
       method: request.message.method,
       from: learnt.era,
@@ -91,129 +61,25 @@ class StdioConnection implements UpstreamConnection {
 
   async ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
     if (!controlMethods.includes(request.method)) throw new TypeError(`\`${request.method}\` is not a control method`)
-    const { session, learnt } = await this.#live(signal)
+    const { session, learnt } = await this.#live(ownKey, signal)
     const message: RpcRequest = { jsonrpc: '2.0', id: 0, method: request.method, params: request.params ?? {} }
     const asked = learnt.era === 'modern' ? requestToModern(message, ourselves) : message
     return resultOf(this.#spec.name, await session.call(asked, signal).answer)
   }
 
   async learn(signal: AbortSignal): Promise<Learnt> {
-    return (await this.#live(signal)).learnt
+    return (await this.#live(ownKey, signal)).learnt
   }
 
   async close(): Promise<void> {
-    this.#closing.abort()
-    const life = await this.#life?.catch(() => undefined)
-    await life?.process.stop()
+    this.#closed = true
+    await this.#processes.close()
   }
 
-  async #live(signal: AbortSignal): Promise<Life> {
-    if (signal.aborted) throw cancelled(signal)
-    if (this.#closing.signal.aborted) throw unreachable(this.#spec.name, 'it is being closed')
-    const waitMs = this.#startAfter - this.#needs.clock.monotonic()
-    if (waitMs > waitMsMax) {
-      throw unreachable(
-        this.#spec.name,
-        `it stopped (${this.#lastWords}) and is tried again in ${Math.ceil(waitMs / 1_000)} s`,
-      )
-    }
-    this.#life ??= this.#start()
-    const gaveUp = Promise.withResolvers<never>()
-    const onAbort = () => gaveUp.reject(cancelled(signal))
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      return await Promise.race([this.#life, gaveUp.promise])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+  async #live(key: string, signal: AbortSignal): Promise<Life> {
+    if (this.#closed) throw unreachable(this.#spec.name, 'it is being closed')
+    return this.#processes.get(key).live(signal)
   }
-
-  async #start(): Promise<Life> {
-    try {
-      const waitMs = this.#startAfter - this.#needs.clock.monotonic()
-      if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.#closing.signal, ref: false })
-      const credential = await this.#needs.credential()
-      if (this.#closing.signal.aborted) throw unreachable(this.#spec.name, 'it is being closed')
-      const secrets = credential?.placement === 'env' ? credential.values : {}
-      return await this.#handshake(this.#spawn(secrets))
-    } catch (error) {
-      this.#life = undefined
-      throw error instanceof Fault ? error : unreachable(this.#spec.name, String(error))
-    }
-  }
-
-  #spawn(secrets: Readonly<Record<string, string>>): Born {
-    const { log, clock } = this.#needs
-    const startedAt = clock.monotonic()
-    let oddities = 0
-    const session = new StdioSession({
-      upstream: this.#spec.name,
-      write: (line) => process.write(line),
-      onListChanged: () => this.#needs.onListChanged?.(),
-    })
-    const process = startLineProcess(
-      { launch: this.#launch, secrets, log },
-      {
-        onLine: (line) => {
-          if (!session.receive(line) && oddities++ < 10)
-            log.warn({ upstream: this.#spec.name }, 'an upstream wrote a line that is no message')
-        },
-        onEnd: (why) => {
-          session.end(why)
-          this.#ended(why, { ready: born.ready, livedMs: clock.monotonic() - startedAt })
-        },
-      },
-    )
-    const born: Born = { process, session, ready: false }
-    return born
-  }
-
-  #ended(why: string, { ready, livedMs }: { ready: boolean; livedMs: number }): void {
-    if (this.#closing.signal.aborted) return
-    this.#lastWords = why
-    this.#crashes = livedMs > backoffMs.forgottenAfter ? 1 : this.#crashes + 1
-    const pauseMs = Math.min(backoffMs.first * 2 ** (this.#crashes - 1), backoffMs.most)
-    this.#startAfter = this.#needs.clock.monotonic() + pauseMs
-    this.#needs.log.warn({ upstream: this.#spec.name, why, crashes: this.#crashes }, 'an upstream process ended')
-    // One that never got through its handshake waits for the next who needs it.
-    if (!ready) return
-    this.#life = this.#start()
-    this.#life.catch(() => undefined)
-  }
-
-  async #handshake(born: Born): Promise<Life> {
-    const { process, session } = born
-    const signal = AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal])
-    try {
-      const learnt = await greet(session, signal)
-      born.ready = true
-      return { process, session, learnt }
-    } catch (error) {
-      await process.stop()
-      const detail = error instanceof Fault ? (error.detail ?? error.message) : String(error)
-      throw unreachable(this.#spec.name, `its handshake failed: ${detail}`)
-    }
-  }
-}
-
-// Legacy first: that is what processes speak today. One that knows only the modern era refuses `initialize`.
-async function greet(session: StdioSession, signal: AbortSignal): Promise<Learnt> {
-  const initialize: RpcRequest = {
-    jsonrpc: '2.0',
-    id: 0,
-    method: 'initialize',
-    params: { protocolVersion: legacyVersion, capabilities: {}, clientInfo: ourselves },
-  }
-  const { message } = await session.call(initialize, signal).answer
-  if (!('error' in message)) {
-    session.notify('notifications/initialized')
-    return learntFromInitialize(message.result)
-  }
-  const discover = requestToModern({ jsonrpc: '2.0', id: 0, method: 'server/discover' }, ourselves)
-  const { message: found } = await session.call(discover, signal).answer
-  const learnt = 'error' in found ? undefined : learntFromDiscover(found.result)
-  if (learnt === undefined) throw new Error(`it refuses \`initialize\`: ${message.error.message.slice(0, 200)}`)
-  return learnt
 }
 
 function bridged(request: UpstreamRequest, learnt: Learnt): RpcRequest {

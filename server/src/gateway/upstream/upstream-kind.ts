@@ -13,8 +13,29 @@ export interface StdioLaunch {
   args: readonly string[]
   /** The whole environment beside `PATH`, `HOME` and the credential. */
   env: Readonly<Record<string, string>>
-  /** The process's working and home folder; made when it is missing. */
+  /** The process's working and home folder; made when it is missing. Each principal's own lies in it. */
   folder: string
+  /** One process for everybody, or one for each principal. */
+  process: 'shared' | 'per_principal'
+  /** Processes of this upstream at once, where each principal has one. */
+  processesMax: number
+  confine: Confine
+}
+
+/** Whether programs can be confined on this machine: what is to be run for it, or why not. */
+export type Sandbox = { works: true; bwrap: string } | { works: false; why: string }
+
+/** What a program may see beside the system, read-only, and its own folder. */
+export interface Confine {
+  sandbox: 'required' | 'when_available' | 'off'
+  /** Whether it may use the network of this machine; not guarded by `base/dial.ts` then. */
+  network: boolean
+  /** Absolute paths that it may read although they lie where it sees nothing. */
+  readable: readonly string[]
+  /** Absolute paths that it may change. */
+  writable: readonly string[]
+  /** Files and folders that it never sees, whatever else is said. */
+  hidden: readonly string[]
 }
 
 export interface UpstreamSpec {
@@ -29,6 +50,8 @@ export interface UpstreamNeeds {
   log: UpstreamLog
   /** Opens the sealed credential. `stdio` asks at each start of the process, `http` at each request. */
   credential(): Promise<{ placement: 'env' | 'headers'; values: Readonly<Record<string, string>> } | undefined>
+  /** Whether programs can be confined here; absent: they cannot. */
+  sandbox?: (() => Promise<Sandbox>) | undefined
   /** The guarded way out, for `http`. */
   dispatcher?: MessageDispatcher | undefined
   /** Told when the upstream says that its tools changed. */
@@ -93,6 +116,8 @@ export interface UpstreamRequest {
   protocolVersion: string
   /** Whose sessions with the upstream these are (the grant's id): callers with different keys never share one. */
   callerKey: string
+  /** Whose process it is, where each principal has one; `callerKey` when absent. */
+  principalId?: string | undefined
   /** Who a legacy client said it is; a modern one says so in `params._meta`. */
   clientInfo?: { name: string; version: string } | undefined
   /** The client's `Mcp-Param-*` headers, names in lower case; nothing else of its headers is ever sent. */
