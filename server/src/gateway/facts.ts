@@ -6,6 +6,7 @@ import type { Client, Entitlement, Grant } from '../model/rights.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { ApprovalFact, Facts } from '../policy/facts.ts'
 import type { Feed } from '../store/feed.ts'
+import type { About } from '../store/revisions.ts'
 import { compileRules, type Rule } from './arguments/rules.ts'
 
 /** Where the facts come from: one question each, asked of the rooms that know. */
@@ -31,15 +32,44 @@ export interface View {
 // A view of a hundred tools is some hundred kilobytes at the most; the shared catalogue is counted once.
 const viewsMax = 10_000
 
+/** News of these say nothing about an upstream or what it offers. */
+const leavesCatalogues: ReadonlySet<About['kind']> = new Set([
+  'approval',
+  'client',
+  'connection',
+  'entitlement',
+  'grant',
+  'principal',
+  'setting',
+  'sign-in',
+])
+
 /** A caller hears within this time that nothing can be decided, whatever the store is waiting for. */
 const readMsMax = 2_000
 
-/** The facts of the moment. What is remembered of them is forgotten whole with every new revision. */
+/**
+ * The next instant after `now` at which a right of this view ends by time: until then, and while the policy state does not
+ * move, the same question has the same answer. `Infinity` when none ends.
+ */
+export function nextEnd({ grant, entitlements }: View, now: number): number {
+  let next = grant !== undefined && grant.endsAt > now ? grant.endsAt : Infinity
+  for (const all of entitlements.values()) {
+    for (const { endsAt } of all) if (endsAt !== undefined && endsAt > now && endsAt < next) next = endsAt
+  }
+  return next
+}
+
+/**
+ * The facts of the moment. What is remembered of the callers is forgotten whole with every new revision; what the upstreams
+ * offer, which is much, with all news but those of `leavesCatalogues`.
+ */
 export class FactSource {
   readonly #feed: Feed
   readonly #sources: Sources
   readonly #clock: Clock
   #revision = -1
+  /** The newest step that the catalogues have been told of. */
+  #heard: number
   readonly #views = new Map<string, Promise<View>>()
   readonly #catalogues = new Map<string, Promise<Shared | undefined>>()
 
@@ -47,6 +77,16 @@ export class FactSource {
     this.#feed = rooms.feed
     this.#sources = rooms.sources
     this.#clock = rooms.clock
+    this.#heard = rooms.feed.revision
+    this.#feed.subscribe(({ kind }, revision) => {
+      if (!leavesCatalogues.has(kind)) this.#catalogues.clear()
+      this.#heard = revision
+    })
+  }
+
+  /** The instant of a decision that is made now. */
+  now(): number {
+    return this.#clock.now()
   }
 
   get revision(): number {
@@ -108,7 +148,6 @@ export class FactSource {
   #forget(): void {
     this.#revision = this.#feed.revision
     this.#views.clear()
-    this.#catalogues.clear()
   }
 
   // If the policy state moves while we read, the reading is repeated, so that a view is of one revision and no mixture.
@@ -144,6 +183,8 @@ export class FactSource {
   }
 
   #catalogue(upstream: string): Promise<Shared | undefined> {
+    // Another subscriber was told first and asks already: nothing remembered is known to be of this revision.
+    if (this.#heard !== this.#feed.revision) this.#catalogues.clear()
     let shared = this.#catalogues.get(upstream)
     if (shared === undefined) {
       shared = this.#sources

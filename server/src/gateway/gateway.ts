@@ -13,6 +13,7 @@ import type { Launch, Upstream } from '../model/upstream.ts'
 import type { Feed } from '../store/feed.ts'
 import { Exchanges } from './exchanges.ts'
 import { FactSource } from './facts.ts'
+import { Lists } from './list.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
 import { builtinLaunches } from './builtin.ts'
@@ -80,6 +81,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     inventory,
     open: (upstream, onListChanged) => openConnection({ ...rooms, sandbox }, upstream, onListChanged),
   })
+  const facts = new FactSource({ feed, sources, clock })
   const exchanges = new Exchanges(feed)
   const door = gatewayDoor({
     clock,
@@ -90,7 +92,8 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     origin,
     pool,
     exchanges,
-    facts: new FactSource({ feed, sources, clock }),
+    facts,
+    lists: new Lists(facts),
     mayApprove: inventory.mayApprove,
   })
   return {

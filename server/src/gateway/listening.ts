@@ -3,8 +3,8 @@ import { Fault } from '../base/fault.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Envelope } from './envelope.ts'
 import type { Exchanges } from './exchanges.ts'
-import type { FactSource, View } from './facts.ts'
-import { listed } from './list.ts'
+import type { FactSource } from './facts.ts'
+import type { Lists } from './list.ts'
 import { findFall, requireStanding } from './standing.ts'
 import type { Reply } from './reply.ts'
 
@@ -25,17 +25,18 @@ const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports the GET stream
  */
 export async function openListening(
-  rooms: { facts: FactSource; exchanges: Exchanges },
+  rooms: { facts: FactSource; lists: Lists; exchanges: Exchanges },
   listening: Listening,
 ): Promise<void> {
   const { caller, reply, envelope } = listening
   await requireStanding(rooms.facts, caller)
   const wanted = envelope === undefined || readFilter(envelope)
-  let shown = shownTo(rooms.facts, await rooms.facts.view(caller))
+  let shown = rooms.lists.shown(await rooms.facts.view(caller), 'tool').digest
   using exchange = rooms.exchanges.begin({ ...listening, kind: 'stream' }, async () => {
     const view = await rooms.facts.view(caller)
     if (findFall(rooms.facts, view) !== undefined) return false
-    const now = shownTo(rooms.facts, view)
+    // News that change nothing of what this client would be shown are no news to it.
+    const now = rooms.lists.shown(view, 'tool').digest
     if (wanted && now !== shown) reply.event(listChanged(envelope))
     shown = now
     return true
@@ -46,13 +47,6 @@ export async function openListening(
     await new Promise((resolve) => exchange.signal.addEventListener('abort', resolve, { once: true }))
   }
   reply.end()
-}
-
-// What the client would be shown now, as one text: news that change nothing for it are no news to it.
-function shownTo(facts: FactSource, view: View): string {
-  return listed(facts, view, 'tool')
-    .map(({ tool }) => `${tool.name} ${tool.digest}`)
-    .join('\n')
 }
 
 function readFilter({ params }: Envelope): boolean {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Inventory } from '../inventory/inventory.ts'
@@ -6,10 +7,12 @@ import type { Feed } from '../store/feed.ts'
 import { probeUpstream } from './probe.ts'
 import type { UpstreamConnection } from './upstream/upstream-kind.ts'
 
-/** How old the last look at an upstream may be before a list is shown, and how long such a look may take. */
+/** A list that is asked for, or a call, has the upstream looked at again when the last look is older than this. */
 const lookAgeMaxMs = 10_000
 const watchAgeMaxMs = 60_000
 const probeTimeMaxMs = 20_000
+/** A list waits for the very first look, so that it is not of yesterday; but not for longer than anybody waits for a list. */
+const firstLookWaitMs = 2_000
 
 /** What the pool needs of the other rooms. */
 export interface PoolRooms {
@@ -46,11 +49,22 @@ export class Pool {
   }
 
   /**
-   * Looks at the upstream if the last look is older than ten seconds, and tells the inventory what it offers. An upstream
-   * that does not answer keeps its accepted definitions; the failure is noted in the inventory.
+   * Looks at the upstream if the last look is older than ten seconds, and tells the inventory what it offers. Nobody waits
+   * for that: what is shown is what was accepted, and what a look finds changed is withheld as soon as it ends. Only while
+   * this process has not looked at all yet a list waits for it, 2 s at most.
+   *
+   * So a definition that changes is withheld from every list and call at the latest one look (20 s at most) after the first
+   * list that is asked for ten seconds after the last look, or the first call a minute after it.
    */
   async freshen(upstream: Upstream): Promise<void> {
-    if (this.#ageOf(upstream) > lookAgeMaxMs) await this.look(upstream)
+    const age = this.#ageOf(upstream)
+    if (age <= lookAgeMaxMs) return
+    const looking = this.look(upstream)
+    if (age < Infinity) return
+    const enough = new AbortController()
+    const late = sleep(firstLookWaitMs, undefined, { signal: enough.signal }).catch(() => undefined)
+    await Promise.race([looking, late])
+    enough.abort()
   }
 
   /** Looks at the upstream in the background if the last look is older than a minute; called with each call. */

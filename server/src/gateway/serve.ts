@@ -9,7 +9,7 @@ import type { Caller } from '../oauth/access-token.ts'
 import { callTool, type CallRooms } from './call.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize } from './lifecycle.ts'
-import { listItems, withoutCacheHints } from './list.ts'
+import { lists, type Lists } from './list.ts'
 import { openListening } from './listening.ts'
 import { Reply } from './reply.ts'
 import { requireStanding } from './standing.ts'
@@ -26,6 +26,7 @@ export interface ServeRooms extends CallRooms {
   clock: Clock
   log: Log
   oauth: TokenJudge
+  lists: Lists
 }
 
 const address = /^\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
@@ -150,8 +151,11 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
 async function list(rooms: ServeRooms, { caller, envelope, reply }: Routed): Promise<void> {
   const { upstream } = await requireStanding(rooms.facts, caller)
   await rooms.pool.freshen(upstream)
-  const result = listItems(rooms.facts, await rooms.facts.view(caller), envelope.method)
-  reply.result(envelope, envelope.era === 'modern' ? result : withoutCacheHints(result))
+  const { kind, member } = lists[envelope.method]!
+  const text = rooms.lists.text(await rooms.facts.view(caller), kind)
+  // Filtered by the caller's rights, so it is nobody else's to keep.
+  const hints = envelope.era === 'modern' ? { ttlMs: 0, cacheScope: 'private' } : {}
+  reply.resultWith(envelope, hints, { name: member, text })
 }
 
 function cancel(rooms: ServeRooms, caller: Caller, envelope: Envelope): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EventReader } from '../event-reader.ts'
+import type { ServerResponse } from 'node:http'
+import { EventReader, until } from '../event-reader.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
 import { linkOf, type Agent, type Answer } from '../agent.ts'
@@ -69,14 +70,36 @@ test('an upstream that returns to what was accepted serves again, with the grant
   assert.equal((await call(agent)).status, 200)
 })
 
-test('a client’s own list finds the change out, when the last look is older than ten seconds', async (t) => {
+test('a client’s own list has the change found out, when the last look is older than ten seconds', async (t) => {
   const { house, fake, clock } = await openFakeHouse(t)
   const { agent } = await connectAll(house)
   await agent.list()
   fake.tools.find((one) => one.name === 'read_note')!.description = 'Something else.'
   assert.ok((await agent.list()).includes('read_note'), 'not looked at again yet')
   clock.pass(10_001)
-  assert.ok(!(await agent.list()).includes('read_note'))
+  await agent.list()
+  await until(
+    async () => !(await agent.list()).includes('read_note'),
+    'the look that the list began withholds the tool',
+  )
+  assert.equal(reasonOf(await call(agent)), 'tool.drifted')
+})
+
+test('a list never waits for an upstream that is slow to be looked at, and shows what was accepted', async (t) => {
+  const { house, fake, clock } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const [description] = (await agent.rpc('tools/list', {})).result['tools'] as { description: string }[]
+  const held: ServerResponse[] = []
+  fake.options.intercept = (heard, response) => heard.message?.method === 'tools/list' && held.push(response) > 0
+  fake.tools[0]!.description = 'Something else.'
+  clock.pass(10_001)
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(((await agent.rpc('tools/list', {})).result['tools'] as unknown[])[0], description)
+  }
+  await until(() => held.length > 0, 'the upstream is looked at meanwhile')
+  assert.equal(held.length, 1, 'once')
+  fake.options.intercept = undefined
+  held[0]!.destroy()
 })
 
 test('an upstream that says during a call that its tools changed is looked at, and who listens is told', async (t) => {
