@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ledger } from '../../src/ledger/ledger.ts'
+import { openHostProxy } from '../fake/host-proxy.ts'
 import { openFakeMcpServer, type FakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { Agent, linkOf } from '../agent.ts'
@@ -23,6 +24,8 @@ after(() => postgres.stop())
 
 interface Replicas {
   houses: House[]
+  /** Where each is reached. */
+  urls: string[]
   upstream: FakeMcpServer
 }
 
@@ -36,7 +39,7 @@ async function openReplicas(t: TestContext, count: number): Promise<Replicas> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-replicas-'))
   const env = { DATABASE_URL: await postgres.createDatabase() }
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
-  // Behind one proxy they would have one origin; here each is reached by its own port under the origin of the first.
+  // One origin, that of the first; a proxy before each, so that each can be spoken to.
   const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
   const origin = `http://127.0.0.1:${ports[0]}`
   const houses = await Promise.all(
@@ -49,13 +52,13 @@ async function openReplicas(t: TestContext, count: number): Promise<Replicas> {
       }),
     ),
   )
-  return { houses, upstream }
+  return { houses, urls: await Promise.all(houses.map((house) => openHostProxy(t, house))), upstream }
 }
 
 /** The same client, speaking to another replica. */
-function at(house: House, agent: Agent): Agent {
+function at(url: string, agent: Agent): Agent {
   const { upstream, client, resource, tokens } = agent
-  return new Agent({ origin: house.origin, upstream, client, resource, tokens })
+  return new Agent({ origin: url, upstream, client, resource, tokens })
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -69,10 +72,10 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
 const reason = 'for a test'
 
 test('those that start at once on an empty database are one house', async (t) => {
-  const { houses } = await openReplicas(t, 3)
+  const { houses, urls } = await openReplicas(t, 3)
   const ledgers = houses.map(({ rooms }) => [rooms.ledger.origin, rooms.ledger.key])
   for (const ledger of ledgers) assert.deepEqual(ledger, ledgers[0])
-  const keys = await Promise.all(houses.map(async ({ origin }) => (await fetch(`${origin}/oauth/jwks`)).json()))
+  const keys = await Promise.all(urls.map(async (url) => (await fetch(`${url}/oauth/jwks`)).json()))
   for (const set of keys) assert.deepEqual(set, keys[0])
   const entries = await houses[2]!.rooms.ledger.listEntries({ after: -1, limit: 1_000 })
   assert.equal(entries.filter(({ entry }) => entry.kind === 'change' && entry.what === 'ledger.opened').length, 1)
@@ -83,13 +86,13 @@ test('those that start at once on an empty database are one house', async (t) =>
 })
 
 test('a client that connected at one calls at another, and an approval is used once among all', async (t) => {
-  const { houses, upstream } = await openReplicas(t, 2)
+  const { houses, urls, upstream } = await openReplicas(t, 2)
   const [one, two] = houses as [House, House]
   await one.httpUpstream('mux', upstream.url, { effects: { delete_asset: 'destructive' } })
   const ana = await one.person('ana', ['mux/*'])
   const bo = await one.person('bo', ['mux/delete_asset:approve'])
   const agent = await ana.connect('mux', 'all')
-  const other = at(two, agent)
+  const other = at(urls[1]!, agent)
   assert.deepEqual(await other.list(), await agent.list())
   assert.equal((await other.call('read_asset', { id: 'a1' })).status, 200)
   const held = await other.call('delete_asset', { id: 'a1' })
@@ -106,13 +109,13 @@ test('a client that connected at one calls at another, and an approval is used o
 })
 
 test('what is withdrawn at one ends at the other: calls, streams and pending approvals', async (t) => {
-  const { houses, upstream } = await openReplicas(t, 2)
+  const { houses, urls, upstream } = await openReplicas(t, 2)
   const [one, two] = houses as [House, House]
   await one.httpUpstream('mux', upstream.url, { effects: { delete_asset: 'destructive' } })
   const ana = await one.person('ana', ['mux/*'])
-  const agent = at(two, await ana.connect('mux', 'all'))
+  const agent = at(urls[1]!, await ana.connect('mux', 'all'))
   const held = linkOf(await agent.call('delete_asset', { id: 'a1' }))
-  const stream = await fetch(`${two.origin}/mcp/mux`, {
+  const stream = await fetch(`${urls[1]}/mcp/mux`, {
     headers: { authorization: `Bearer ${agent.tokens.access_token}`, accept: 'text/event-stream' },
   })
   assert.equal(stream.status, 200)
