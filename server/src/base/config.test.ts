@@ -41,6 +41,7 @@ test('without a file and without variables the defaults serve loopback', () => {
     },
     egress: { allowPrivate: [], upstreams: new Map() },
     stdio: {},
+    keys: { rotateAfterDays: 90 },
     log: { level: 'info' },
   })
 })
@@ -170,6 +171,16 @@ const wrongFiles: [string, string, RegExp][] = [
     'a secret of a client',
     'clients:\n  preregistered:\n    - secret: hunter2',
     /yaml:3: .*never in this file.*`secretEnv`/,
+  ],
+  [
+    'a client that asks about tokens without proving who it is',
+    'clients:\n  preregistered:\n    - id: a\n      name: A\n      introspects: [mux]',
+    /`clients.preregistered\[1\].introspects` needs a `secretEnv`/,
+  ],
+  [
+    'a client without a redirect address',
+    'clients:\n  preregistered:\n    - id: a\n      name: A',
+    /`clients.preregistered\[1\].redirectUris` must have at least one entry/,
   ],
   ['a database URL', 'database:\n  url: postgres://u:p@h/d', /yaml:2: .*never in this file.*`urlEnv`/],
   ['a master key', 'masterKey: aaaa', /yaml:1: `masterKey` is a secret/],

@@ -25,6 +25,8 @@ export interface PreregisteredClient {
   redirectUris: string[]
   /** Absent: a public client. */
   secret: string | undefined
+  /** Upstreams about whose access tokens it may ask (RFC 7662). */
+  introspects: string[]
 }
 
 /** A program that an upstream of kind `stdio` may be. It never sees our environment, only `env`. */
@@ -76,6 +78,8 @@ export interface Config {
   }
   /** Launch specifications by name, beside the built-in ones. */
   stdio: Record<string, LaunchConfig>
+  /** Keys of access tokens are replaced when they are older. */
+  keys: { rotateAfterDays: number }
   log: { level: 'debug' | 'info' | 'warn' | 'error' }
 }
 
@@ -142,6 +146,7 @@ export function readConfig(source: ConfigSource): Config {
     },
     egress: { ...file.egress, upstreams: new Map(Object.entries(file.egress.upstreams)) },
     stdio: file.stdio,
+    keys: file.keys,
     log: { level: env.logLevel ?? file.log.level },
   }
   checkTogether(config, problems)

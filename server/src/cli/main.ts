@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { buildApplication, buildCommand, buildRouteMap, run } from '@stricli/core'
-import { approval, approvals, approve, deny, revoke } from './command/decisions.ts'
+import { approval, approvals, approve, deny, revoke, rotateKeys } from './command/decisions.ts'
 import { grants, invite, people, status, tools, upstreams } from './command/governed.ts'
 import { exportLedger, verify } from './command/ledger.ts'
 
@@ -42,6 +42,7 @@ const routes = buildRouteMap({
     approve,
     deny,
     revoke,
+    rotateKeys,
     export: exportLedger,
     verify,
   },

@@ -5,6 +5,7 @@ import { entitlementActions } from './action/entitlements.ts'
 import { grantActions } from './action/grants.ts'
 import { keyActions } from './action/keys.ts'
 import { peopleActions } from './action/people.ts'
+import { tokenKeyActions } from './action/token-keys.ts'
 import { toolActions } from './action/tools.ts'
 import { upstreamActions } from './action/upstreams.ts'
 
@@ -16,6 +17,7 @@ export const actions: readonly Action[] = [
   ...grantActions,
   ...keyActions,
   ...peopleActions,
+  ...tokenKeyActions,
   ...toolActions,
   ...upstreamActions,
 ]

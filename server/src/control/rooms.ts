@@ -30,7 +30,10 @@ export interface ControlRooms {
   identity: Omit<Identity, 'door'>
   inventory: Inventory
   approvals: Approvals
-  oauth: Pick<OAuth, 'findGrant' | 'listGrants' | 'revokeGrant' | 'findClient' | 'listClients' | 'revokeClient'>
+  oauth: Pick<
+    OAuth,
+    'findGrant' | 'listGrants' | 'revokeGrant' | 'findClient' | 'listClients' | 'revokeClient' | 'rotateKeys'
+  >
   /** Credentials go in and are revoked here; nothing here can read one. */
   vault: Pick<Vault, 'putConnection' | 'listConnections' | 'revokeConnection'>
   /** Looks at an upstream now. What it finds, or that it failed, is in the inventory when it resolves. */

@@ -193,6 +193,7 @@ export const changeKinds = [
   'principal.joined',
   'setting.set',
   'sign_in.ended',
+  'token_key.rotated',
   'tool.appeared',
   'tool.argument_allowed',
   'tool.drifted',

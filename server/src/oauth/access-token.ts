@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { createLocalJWKSet, errors, type JWK, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { upstreamOf } from './metadata.ts'
@@ -78,6 +78,16 @@ export interface AccessTokens {
    * @returns `undefined` if it is not one of ours.
    */
   readForRevocation(token: string): Promise<{ grantId: string; clientId: string } | undefined>
+  /**
+   * What a token says that is good at this moment, for whichever resource of ours it was issued.
+   *
+   * @returns `undefined` for every token that `verify` would refuse everywhere.
+   */
+  readForIntrospection(
+    token: string,
+  ): Promise<{ caller: Caller; issuer: string; audience: string; issuedAtSeconds: number } | undefined>
+  /** Takes other keys from now on. What was verified by keys that are not among them is verified anew. */
+  useKeys(keys: readonly JWK[]): void
 }
 
 /**
@@ -85,9 +95,9 @@ export interface AccessTokens {
  *
  * @param parts `keys`: the JWK set; private members are not used.
  */
-export function openAccessTokens(parts: { origin: string; keys: JWK[]; clock: Clock }): AccessTokens {
+export function openAccessTokens(parts: { origin: string; keys: readonly JWK[]; clock: Clock }): AccessTokens {
   const { origin, clock } = parts
-  const keySet = createLocalJWKSet({ keys: parts.keys.map(publicHalf) })
+  let keySet = createLocalJWKSet({ keys: parts.keys.map(publicHalf) })
   const remembered = new Map<string, Caller>()
 
   async function verifyNew(token: string, resource: string): Promise<Caller> {
@@ -129,11 +139,16 @@ export function openAccessTokens(parts: { origin: string; keys: JWK[]; clock: Cl
       if (known !== undefined && known.expiresAt > clock.now() && resource === `${origin}/mcp/${known.upstream}`) {
         return known
       }
-      const caller = await verifyNew(token, resource).catch((cause: unknown) => {
-        throw refused(cause instanceof Error ? cause.message : 'unreadable', cause)
-      })
-      remember(digest, caller)
-      return caller
+      for (;;) {
+        const by = keySet
+        const caller = await verifyNew(token, resource).catch((cause: unknown) => {
+          throw refused(cause instanceof Error ? cause.message : 'unreadable', cause)
+        })
+        // Verified by keys that were withdrawn meanwhile is not verified.
+        if (by !== keySet) continue
+        remember(digest, caller)
+        return caller
+      }
     },
 
     async readForRevocation(token) {
@@ -146,6 +161,19 @@ export function openAccessTokens(parts: { origin: string; keys: JWK[]; clock: Cl
       const { grant_id: grantId, client_id: clientId } = verified?.payload ?? {}
       return typeof grantId === 'string' && typeof clientId === 'string' ? { grantId, clientId } : undefined
     },
+
+    async readForIntrospection(token) {
+      // What it is for is read before it is verified, and verified against just that.
+      const audience = audienceOf(token)
+      if (audience === undefined) return undefined
+      const caller = await verifyNew(token, audience).catch(() => undefined)
+      return caller && { caller, issuer: origin, audience, issuedAtSeconds: Number(decodeJwt(token).iat) }
+    },
+
+    useKeys(keys) {
+      keySet = createLocalJWKSet({ keys: keys.map(publicHalf) })
+      remembered.clear()
+    },
   }
 }
 
@@ -156,6 +184,15 @@ function readBearer(authorization: string | undefined): string {
   }
   if (more !== undefined || token.length > 8_192) throw refused('not a token68')
   return token
+}
+
+function audienceOf(token: string): string | undefined {
+  try {
+    const { aud } = decodeJwt(token)
+    return typeof aud === 'string' ? aud : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function refused(detail: string, cause?: unknown): Fault {

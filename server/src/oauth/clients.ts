@@ -167,14 +167,7 @@ export class Clients {
   }
 
   async #configure(configured: PreregisteredClient): Promise<void> {
-    const metadata = readClientMetadata(
-      {
-        client_name: configured.name,
-        redirect_uris: configured.redirectUris,
-        token_endpoint_auth_method: configured.secret === undefined ? 'none' : 'client_secret_basic',
-      },
-      'registration',
-    )
+    const metadata = metadataOf(configured)
     const dropped = configured.redirectUris.find((uri) => !metadata.redirect_uris.includes(uri))
     if (dropped !== undefined) {
       throw new Fault('config.invalid', `cannot use the redirect URI \`${dropped}\` of client \`${configured.id}\``)
@@ -216,6 +209,22 @@ export class Clients {
     if (this.#parts.clock.now() - checkedAt > staleMsMax) throw error
     this.#parts.log.warn({ client: copy.id, detail: error.detail ?? error.message }, 'using an older metadata document')
     return copy
+  }
+}
+
+function metadataOf({ name, redirectUris, secret }: PreregisteredClient): ClientMetadata {
+  const authentication = { token_endpoint_auth_method: secret === undefined ? 'none' : 'client_secret_basic' } as const
+  const metadata = { client_name: name, ...authentication }
+  if (redirectUris.length > 0) return readClientMetadata({ ...metadata, redirect_uris: redirectUris }, 'registration')
+  // It only asks about tokens, and is never given any.
+  return {
+    ...metadata,
+    client_uri: undefined,
+    redirect_uris: [],
+    application_type: 'web',
+    grant_types: [],
+    jwks: undefined,
+    jwks_uri: undefined,
   }
 }
 

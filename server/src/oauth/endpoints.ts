@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Door } from '../base/listen.ts'
 import type { AccessTokens } from './access-token.ts'
 import { admitMethod, sendJson } from './endpoint/answers.ts'
+import { introspectionEndpoint, type IntrospectionParts } from './endpoint/introspection.ts'
 import { registrationEndpoint } from './endpoint/registration.ts'
 import { revocationEndpoint } from './endpoint/revocation.ts'
 import { onOurTerms } from './endpoint/terms.ts'
@@ -10,6 +11,7 @@ import type { Grants } from './grants.ts'
 import { endpoints, resourceMetadata, serverMetadata } from './metadata.ts'
 import type { Catalogue } from './ports.ts'
 import type { Engine } from './provider.ts'
+import type { TokenKeys } from './token-keys.ts'
 
 type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
@@ -57,6 +59,9 @@ export function protocolDoor(parts: {
   accessTokens: AccessTokens
   grants: Grants
   registrationsPerHour: number | undefined
+  tokenKeys: Pick<TokenKeys, 'settle'>
+  introspects: IntrospectionParts['introspects']
+  stands: IntrospectionParts['stands']
 }): Door {
   const { engine, registrationsPerHour } = parts
   const engineServes: Endpoint = (request, response) => engine.serve(request, response)
@@ -70,6 +75,7 @@ export function protocolDoor(parts: {
     [endpoints.token, shared(['POST'], engineServes)],
     [endpoints.jwks, shared(['GET'], engineServes)],
     [endpoints.revocation, shared(['POST'], revocationEndpoint(parts))],
+    [endpoints.introspection, shared(['POST'], introspectionEndpoint(parts))],
     ...(registrationsPerHour === undefined
       ? []
       : [[endpoints.registration, shared(['POST'], registrationEndpoint(engine, registrationsPerHour))] as const]),
@@ -78,6 +84,7 @@ export function protocolDoor(parts: {
     name: 'oauth',
     match: (path) => path.startsWith('/oauth/'),
     async handle(request, response) {
+      await parts.tokenKeys.settle()
       const path = pathOf(request)
       const endpoint = table.get(path)
       if (endpoint !== undefined) return endpoint(request, response)

@@ -8,6 +8,7 @@ export const endpoints = {
   jwks: '/oauth/jwks',
   registration: '/oauth/register',
   revocation: '/oauth/revoke',
+  introspection: '/oauth/introspect',
 } as const
 
 /** Algorithms of client assertions (RFC 7523) that are accepted. */
@@ -66,6 +67,9 @@ export function serverMetadata(
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     revocation_endpoint_auth_methods_supported: authMethods,
     revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    introspection_endpoint: origin + endpoints.introspection,
+    introspection_endpoint_auth_methods_supported: authMethods.filter((method) => method !== 'none'),
+    introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: offers.metadataDocuments,
     subject_types_supported: ['public'],

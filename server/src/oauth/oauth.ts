@@ -4,6 +4,7 @@ import type { Dialer } from '../base/dial.ts'
 import type { Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { Client, Grant } from '../model/rights.ts'
+import type { Feed } from '../store/feed.ts'
 import type { GrantFilter } from '../store/grants.ts'
 import { deleteExpiredProtocolRecords } from '../store/protocol-records.ts'
 import type { Handle, Store } from '../store/store.ts'
@@ -17,6 +18,7 @@ import { Grants, type GrantsOf } from './grants.ts'
 import { challengeFor, resourceFor } from './metadata.ts'
 import type { Catalogue, OnRevoke, People, Recorder, Secrets } from './ports.ts'
 import { openEngine } from './provider.ts'
+import { openTokenKeys, type Rotation } from './token-keys.ts'
 
 // What expired is of no use to anybody; it goes in batches, when nobody waits.
 const sweepMs = 600_000
@@ -43,6 +45,8 @@ export interface OAuth {
   listClients(): Promise<Client[]>
   /** Revokes a client and all grants to it; see `Clients.revoke`. */
   revokeClient(withdrawal: { by: string; id: string; reason: string }): Promise<void>
+  /** Replaces the key that signs access tokens; see `TokenKeys.rotate`. */
+  rotateKeys(order: { by: string; reason: string; emergency: boolean }): Promise<Rotation>
   close(): Promise<void>
 }
 
@@ -54,7 +58,8 @@ export interface OAuthParts {
   identity: People
   inventory: Catalogue
   clock: Clock
-  config: Pick<Config, 'origin' | 'clients' | 'egress'>
+  feed: Pick<Feed, 'subscribe'>
+  config: Pick<Config, 'origin' | 'clients' | 'egress' | 'keys'>
   /** The way out, to metadata documents and keys of clients. */
   dialer: Pick<Dialer, 'fetch'>
   log: Log
@@ -80,8 +85,17 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     : undefined
   const rooms = { origin, store, clock, log, secrets: vault, people: identity, catalogue: inventory, grants, fetch }
   const clients = await Clients.open({ ...rooms, recorder: ledger, documents, configured: preregistered })
-  const engine = await openEngine({ ...rooms, clients, registration: registration.enabled })
-  const accessTokens = openAccessTokens({ origin, clock, keys: (await vault.tokenKeys()).keys })
+  const { rotateAfterDays } = config.keys
+  const tokenKeys = await openTokenKeys(
+    { secrets: vault, recorder: ledger, feed: parts.feed, clock, log, rotateAfterDays },
+    async (keys) => {
+      accessTokens.useKeys(keys)
+      await engine.useKeys(keys)
+    },
+  )
+  const { keys } = tokenKeys
+  const engine = await openEngine({ ...rooms, clients, keys, registration: registration.enabled })
+  const accessTokens = openAccessTokens({ origin, clock, keys })
   const offers = { registration: registration.enabled, metadataDocuments: metadataDocuments.enabled }
   const registrationsPerHour = registration.enabled ? registration.perHourMax : undefined
   const sweep = setInterval(() => {
@@ -94,7 +108,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   return {
     doors: [
       metadataDoor({ origin, catalogue: inventory, offers }),
-      protocolDoor({ engine, accessTokens, grants, registrationsPerHour }),
+      protocolDoor({
+        engine,
+        accessTokens,
+        grants,
+        tokenKeys,
+        registrationsPerHour,
+        introspects: (clientId) => preregistered.find(({ id }) => id === clientId)?.introspects ?? [],
+        stands: (grantId) => stands({ ...rooms, clients }, grantId),
+      }),
       consentDoor({ ...rooms, engine, clients }),
     ],
     resourceFor: (upstream) => resourceFor(origin, upstream),
@@ -107,6 +129,25 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     findClient: (id) => clients.find(id),
     listClients: () => clients.list(),
     revokeClient: (withdrawal) => clients.revoke(withdrawal),
-    close: async () => clearInterval(sweep),
+    rotateKeys: (order) => tokenKeys.rotate(order),
+    async close() {
+      clearInterval(sweep)
+      tokenKeys.close()
+    },
   }
+}
+
+/** Whether all that a grant hangs on stands at this moment. Whether a tool may be called is another question. */
+async function stands(
+  rooms: { grants: Grants; clients: Clients; people: People; catalogue: Catalogue; clock: Clock },
+  grantId: string,
+): Promise<boolean> {
+  const grant = await rooms.grants.find(grantId)
+  if (grant === undefined || grant.revokedAt !== undefined || grant.endsAt <= rooms.clock.now()) return false
+  const [principal, client, upstream] = await Promise.all([
+    rooms.people.findPrincipal(grant.principalId),
+    rooms.clients.find(grant.clientId),
+    rooms.catalogue.findUpstream(grant.upstream),
+  ])
+  return principal?.state === 'active' && client?.state === 'active' && upstream?.state === 'approved'
 }

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import type { JWK } from 'jose'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Change } from '../ledger/change.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Entitlement } from '../model/rights.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { Handle } from '../store/store.ts'
+import type { TokenKeySet } from '../vault/keyring.ts'
 
 /** What the ledger does for the authorization server: a change and its entry commit together or not at all. */
 export interface Recorder {
@@ -16,7 +16,11 @@ export interface Recorder {
 export interface Secrets {
   seal(purpose: string, id: string, clear: string): string
   open(purpose: string, id: string, sealed: string): Uint8Array
-  tokenKeys(): Promise<{ keys: JWK[] }>
+  tokenKeys(): Promise<TokenKeySet>
+  addTokenKey(
+    tx: Handle,
+    when: { retireOthersAt: number; unlessNewerThan?: number | undefined },
+  ): Promise<string | undefined>
   cookieKeys(): Promise<string[]>
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { JWK } from 'jose'
 import Provider, { type errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
@@ -32,18 +33,21 @@ export interface WaitingRequest {
 /** What a person answers to an authorization request. */
 export type Answer = { principalId: string; grantId: string } | { refused: true }
 
+/** What is done for the client that the engine has authenticated. What it returns becomes the body of the answer. */
+export type ForClient = (clientId: string) => Promise<object | undefined>
+
+/** Endpoints at which the engine authenticates the client and we do the rest: it does not know signed access tokens. */
+const answeredByUs: ReadonlySet<string> = new Set([endpoints.revocation, endpoints.introspection])
+
 /** The protocol engine: the certified library behind our doors. */
 export interface Engine {
   /**
    * Serves a request to one of the `endpoints`, the continuation of an authorization included.
    *
-   * @param revoking At the revocation endpoint: run with the id of the authenticated client, before the answer is sent.
+   * @param forClient Of the endpoints in `answeredByUs`: what is done for the authenticated client, before the answer is
+   *   sent.
    */
-  serve(
-    request: IncomingMessage,
-    response: ServerResponse,
-    revoking?: (clientId: string) => Promise<void>,
-  ): Promise<void>
+  serve(request: IncomingMessage, response: ServerResponse, forClient?: ForClient): Promise<void>
   /**
    * The authorization request that this browser waits with.
    *
@@ -58,6 +62,8 @@ export interface Engine {
   takeAnswer(tx: Handle, uid: string): Promise<void>
   /** Gives the answer to the engine; the browser then goes to `returnTo` of the request. */
   answer(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void>
+  /** Signs by other keys from now on, the first of them. What waits or is under way is not touched. */
+  useKeys(keys: readonly JWK[]): Promise<void>
 }
 
 interface EngineParts {
@@ -72,6 +78,8 @@ interface EngineParts {
   grants: Grants
   fetch: FetchDocument
   registration: boolean
+  /** Private keys of access tokens: the first signs. */
+  keys: readonly JWK[]
 }
 
 /**
@@ -85,30 +93,17 @@ interface EngineParts {
 export async function openEngine(parts: EngineParts): Promise<Engine> {
   const { origin, clock } = parts
   const binding = browserBinding(origin)
-  const afterwards = new WeakMap<IncomingMessage, (clientId: string) => Promise<void>>()
-  const provider = await makeProvider(parts, binding)
-  provider.use(async (ctx, next) => {
-    const uid = resumed(ctx.path)
-    if (uid !== undefined && !binding.holds(ctx, uid)) {
-      ctx.status = 400
-      ctx.set(pageHeaders())
-      ctx.body = errorPage({ error: 'invalid_request', description: 'this answer was given in another browser' })
-      return
-    }
-    if (uid !== undefined) binding.release(ctx, uid)
-    await next()
-    dropEngineSession(ctx, provider.cookieName('session'))
-    const client = (ctx as Partial<KoaContextWithOIDC>).oidc?.client
-    if (ctx.path === endpoints.revocation && ctx.status === 200 && client) {
-      await afterwards.get(ctx.req)?.(client.clientId)
-    }
-  })
-  const handle = provider.callback()
+  const afterwards = new WeakMap<IncomingMessage, ForClient>()
+  let provider = await makeProvider(parts, { binding, afterwards })
 
   return {
-    async serve(request, response, revoking) {
-      if (revoking !== undefined) afterwards.set(request, revoking)
-      await handle(behindOrigin(request, origin), response)
+    async serve(request, response, forClient) {
+      if (forClient !== undefined) afterwards.set(request, forClient)
+      await provider.callback()(behindOrigin(request, origin), response)
+    },
+    async useKeys(keys) {
+      // The engine's keys are fixed when it is made: other keys are another engine, on the same records.
+      provider = await makeProvider({ ...parts, keys }, { binding, afterwards })
     },
     async findWaiting(request, response, uid) {
       const ctx = provider.createContext(behindOrigin(request, origin), response)
@@ -150,10 +145,16 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   }
 }
 
-async function makeProvider(parts: EngineParts, binding: BrowserBinding): Promise<Provider> {
+interface Around {
+  binding: BrowserBinding
+  afterwards: WeakMap<IncomingMessage, ForClient>
+}
+
+async function makeProvider(parts: EngineParts, { binding, afterwards }: Around): Promise<Provider> {
   const { origin, log, secrets } = parts
   const ends = new WeakMap<object, number>()
-  const [{ keys }, cookieKeys] = await Promise.all([secrets.tokenKeys(), secrets.cookieKeys()])
+  const keys = [...parts.keys]
+  const cookieKeys = await secrets.cookieKeys()
   const adapter = engineAdapter({ ...parts, ends })
   const provider = new Provider(
     origin,
@@ -171,6 +172,23 @@ async function makeProvider(parts: EngineParts, binding: BrowserBinding): Promis
   provider.on('grant.error', refused)
   provider.on('registration_create.error', refused)
   ;(provider as NodeJS.EventEmitter).on('error', failed)
+  provider.use(async (ctx, next) => {
+    const uid = resumed(ctx.path)
+    if (uid !== undefined && !binding.holds(ctx, uid)) {
+      ctx.status = 400
+      ctx.set(pageHeaders())
+      ctx.body = errorPage({ error: 'invalid_request', description: 'this answer was given in another browser' })
+      return
+    }
+    if (uid !== undefined) binding.release(ctx, uid)
+    await next()
+    dropEngineSession(ctx, provider.cookieName('session'))
+    const client = (ctx as Partial<KoaContextWithOIDC>).oidc?.client
+    if (answeredByUs.has(ctx.path) && ctx.status === 200 && client) {
+      const body = await afterwards.get(ctx.req)?.(client.clientId)
+      if (body !== undefined) ctx.body = body
+    }
+  })
   return provider
 }
 

@@ -9,6 +9,7 @@ export interface About {
     | 'connection'
     | 'entitlement'
     | 'grant'
+    | 'key'
     | 'principal'
     | 'setting'
     | 'sign-in'

@@ -27,13 +27,17 @@ function toKey(row: Selectable<Tables['signing_keys']>): SigningKey {
   }
 }
 
-/** The keys of a purpose that are not retired, newest first. */
-export async function listSigningKeys(handle: Handle, purpose: string): Promise<SigningKey[]> {
+/**
+ * The keys of a purpose that are not retired at an instant, newest first.
+ *
+ * @param now Epoch milliseconds. A key whose retirement lies ahead is still there.
+ */
+export async function listSigningKeys(handle: Handle, purpose: string, now: number): Promise<SigningKey[]> {
   const rows = await open(handle)
     .selectFrom('signing_keys')
     .selectAll()
     .where('purpose', '=', purpose)
-    .where('retired_at', 'is', null)
+    .where((is) => is.or([is('retired_at', 'is', null), is('retired_at', '>', now)]))
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .execute()
@@ -65,12 +69,12 @@ export async function insertSigningKey(handle: Handle, key: SigningKey): Promise
   return stored !== undefined
 }
 
-/** Retires a key: it signs nothing more. */
+/** Retires a key from an instant on, which may lie ahead. A retirement can be brought forward, never put off. */
 export async function retireSigningKey(handle: Handle, id: string, at: number): Promise<void> {
   await open(handle)
     .updateTable('signing_keys')
     .set({ retired_at: at })
     .where('id', '=', id)
-    .where('retired_at', 'is', null)
+    .where((is) => is.or([is('retired_at', 'is', null), is('retired_at', '>', at)]))
     .execute()
 }

@@ -2,8 +2,9 @@ import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomBytes, si
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { insertSigningKey, listSigningKeys, type SigningKey } from '../store/signing-keys.ts'
-import type { Store } from '../store/store.ts'
+import { insertSigningKey, listSigningKeys, retireSigningKey, type SigningKey } from '../store/signing-keys.ts'
+import { makeId } from '../base/ids.ts'
+import type { Handle, Store } from '../store/store.ts'
 import type { Sealer } from './sealer.ts'
 
 /** Signs checkpoints of the ledger with Ed25519. The private half never leaves the vault. */
@@ -25,11 +26,28 @@ export interface Keyring {
    */
   signer(purpose: 'checkpoint', name: string): Promise<KeySigner>
   /**
-   * The private JWK set (ES256) that signs access tokens, newest key first.
+   * The private JWK set (ES256) of access tokens: the key that signs comes first, all of them verify.
    *
+   * A new key is in the set for `keyPublishMs` before it signs, so that who keeps a copy of the set has it by then.
+   *
+   * @returns `newestAt`: when the newest key was made; `changesAt`: when another key will sign or one will end, `Infinity`
+   *   if nothing is planned. Epoch milliseconds.
    * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
    */
-  tokenKeys(): Promise<{ keys: JWK[] }>
+  tokenKeys(): Promise<TokenKeySet>
+  /**
+   * Adds a key to that set, within the transaction of the change that says so.
+   *
+   * @param retireOthersAt From when on the others verify nothing more, epoch milliseconds. Now makes the new key sign at
+   *   once, for there is no other.
+   * @param unlessNewerThan Adds nothing if there is a key that was made after this instant: of several replicas that find
+   *   the same key too old, one makes a new one.
+   * @returns The new key's `kid`, or `undefined` if none was added.
+   */
+  addTokenKey(
+    tx: Handle,
+    when: { retireOthersAt: number; unlessNewerThan?: number | undefined },
+  ): Promise<string | undefined>
   /**
    * The secrets that sign cookies, newest first: sign with the first, accept all.
    *
@@ -37,6 +55,16 @@ export interface Keyring {
    */
   cookieKeys(use?: 'oauth' | 'identity'): Promise<string[]>
 }
+
+/** The keys of access tokens at one instant. */
+export interface TokenKeySet {
+  keys: JWK[]
+  newestAt: number
+  changesAt: number
+}
+
+/** How long a new key of access tokens is published before it signs: twice the time that our key set may be kept. */
+export const keyPublishMs = 10 * 60_000
 
 type FreshKey = Pick<SigningKey, 'algorithm' | 'publicKey'> & { clear: string }
 
@@ -46,22 +74,11 @@ export function openKeyring(parts: { store: Store; sealer: Sealer; clock: Clock 
     purpose: string,
     make: () => Promise<FreshKey>,
   ): Promise<{ key: SigningKey; clear: string }[]> {
-    let keys = await listSigningKeys(parts.store, purpose)
+    let keys = await listSigningKeys(parts.store, purpose, parts.clock.now())
     if (keys.length === 0) {
-      const fresh = await make()
       // The first key of a purpose has a fixed id: when several processes make it at once, one row wins.
-      const id = `${purpose}-1`
-      const sealed = parts.sealer.seal('signing-key', bindingOf(id, fresh.publicKey), fresh.clear)
-      await insertSigningKey(parts.store, {
-        id,
-        purpose,
-        algorithm: fresh.algorithm,
-        publicKey: fresh.publicKey,
-        sealed,
-        createdAt: parts.clock.now(),
-        retiredAt: undefined,
-      })
-      keys = await listSigningKeys(parts.store, purpose)
+      await insertSigningKey(parts.store, sealed({ id: `${purpose}-1`, purpose }, await make()))
+      keys = await listSigningKeys(parts.store, purpose, parts.clock.now())
     }
     if (keys.length === 0) {
       throw new Fault('vault.cannot_open', `cannot use the keys for \`${purpose}\`: all of them are retired`)
@@ -70,6 +87,16 @@ export function openKeyring(parts: { store: Store; sealer: Sealer; clock: Clock 
       key,
       clear: Buffer.from(parts.sealer.open('signing-key', bindingOf(key.id, key.publicKey), key.sealed)).toString(),
     }))
+  }
+
+  function sealed(named: Pick<SigningKey, 'id' | 'purpose'>, { clear, ...fresh }: FreshKey): SigningKey {
+    return {
+      ...named,
+      ...fresh,
+      sealed: parts.sealer.seal('signing-key', bindingOf(named.id, fresh.publicKey), clear),
+      createdAt: parts.clock.now(),
+      retiredAt: undefined,
+    }
   }
 
   return {
@@ -81,7 +108,25 @@ export function openKeyring(parts: { store: Store; sealer: Sealer; clock: Clock 
     },
     async tokenKeys() {
       const keys = await keysFor('token', makeEs256)
-      return { keys: keys.map(({ clear }) => JSON.parse(clear) as JWK) }
+      const published = parts.clock.now() - keyPublishMs
+      const signing = keys.find(({ key }) => key.createdAt <= published) ?? keys.at(-1)!
+      const inOrder = [signing, ...keys.filter((one) => one !== signing)]
+      const changes = keys.flatMap(({ key: { createdAt, retiredAt = Infinity } }) =>
+        createdAt > published ? [createdAt + keyPublishMs, retiredAt] : [retiredAt],
+      )
+      return {
+        keys: inOrder.map(({ clear }) => JSON.parse(clear) as JWK),
+        newestAt: keys[0]!.key.createdAt,
+        changesAt: Math.min(...changes),
+      }
+    },
+    async addTokenKey(tx, { retireOthersAt, unlessNewerThan = Infinity }) {
+      const others = await listSigningKeys(tx, 'token', parts.clock.now())
+      if (others.some(({ createdAt }) => createdAt > unlessNewerThan)) return undefined
+      const key = sealed({ id: `token-${makeId(parts.clock)}`, purpose: 'token' }, await makeEs256())
+      await insertSigningKey(tx, key)
+      for (const { id } of others) await retireSigningKey(tx, id, retireOthersAt)
+      return (JSON.parse(key.publicKey) as JWK).kid
     },
     async cookieKeys(use = 'oauth') {
       const keys = await keysFor(`cookie-${use}`, makeSecretKey)

@@ -101,6 +101,23 @@ test('an approval is shown and answered on the command line', async (t) => {
   assert.equal(fake.calls.length, 1)
 })
 
+test('the keys are replaced by one command, and only by who administers', async (t) => {
+  const { house } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const nobody = await openCommandLine(house, await house.person('Bo'))
+  assert.equal((await nobody('rotate-keys', '--emergency', '--reason', 'a test')).code, 1)
+  assert.equal((await read(agent)).status, 200)
+  const ada = await openCommandLine(house, await house.person('Ada', ['administer']))
+  const planned = await ada('rotate-keys', '--reason', 'a test')
+  assert.match(planned.out, /is published and signs from/, planned.err)
+  assert.equal((await read(agent)).status, 200)
+  const urgent = await ada('rotate-keys', '--emergency', '--reason', 'it leaked')
+  assert.match(urgent.out, /Every access token that was issued before is refused/, urgent.err)
+  assert.equal((await read(agent)).status, 401)
+  assert.equal((await agent.refresh()).status, 200)
+  assert.equal((await read(agent)).status, 200)
+})
+
 test('an export verifies without the gateway; of one that was changed the first bad entry is named', async (t) => {
   const { house } = await openFakeHouse(t)
   const { agent } = await connectAll(house)

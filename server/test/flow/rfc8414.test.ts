@@ -27,11 +27,11 @@ test('the metadata is the same wherever clients look for it, and any origin may 
 test('every endpoint that the metadata names is there, and none that it does not name', async (t) => {
   const { url } = await openHouse(t)
   const metadata = (await (await fetch(url + places[0])).json()) as Record<string, string>
-  for (const name of ['authorization', 'token', 'registration', 'revocation']) {
+  for (const name of ['authorization', 'token', 'registration', 'revocation', 'introspection']) {
     const answer = await fetch(metadata[`${name}_endpoint`]!, { method: name === 'authorization' ? 'GET' : 'POST' })
     assert.equal(answer.status, 400, name)
   }
-  for (const path of ['introspect', 'userinfo', 'me', 'session/end', 'request', 'reg', 'device', 'x', '']) {
+  for (const path of ['userinfo', 'me', 'session/end', 'request', 'reg', 'device', 'x', '']) {
     assert.equal((await fetch(`${url}/oauth/${path}`, { method: 'POST' })).status, 404, path)
   }
 })

@@ -57,12 +57,27 @@ const oidcProvider = z.strictObject({
     .default(['openid', 'profile', 'email']),
 })
 
-const preregistered = z.strictObject({
-  id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces'),
-  name: label,
-  redirectUris: z.array(check(redirectProblem)).min(1),
-  secretEnv: envName.optional(),
-})
+const preregistered = z
+  .strictObject({
+    id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces'),
+    name: label,
+    redirectUris: z.array(check(redirectProblem)).default([]),
+    secretEnv: envName.optional(),
+    introspects: z.array(slug).default([]),
+  })
+  .superRefine(({ redirectUris, secretEnv, introspects }, context) => {
+    const message =
+      introspects.length === 0 && redirectUris.length === 0
+        ? 'must have at least one entry, unless the client only introspects'
+        : undefined
+    if (message) context.addIssue({ code: 'custom', path: ['redirectUris'], message })
+    if (introspects.length > 0 && secretEnv === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['introspects'],
+        message: 'needs a `secretEnv`: who asks proves itself',
+      })
+  })
 
 const hostPattern = check((text) =>
   text === '*' || /^(?:\*\.)?(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(text)
@@ -143,6 +158,7 @@ export const fileSchema = z.strictObject({
     })
     .prefault({}),
   stdio: z.record(slug, launch).default({}),
+  keys: z.strictObject({ rotateAfterDays: z.number().int().min(1).max(400).default(90) }).prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 })
 

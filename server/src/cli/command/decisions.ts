@@ -120,3 +120,17 @@ export const revoke = onlineCommand({
   },
   show: ({ kind, id, retired }) => `The ${kind} ${visible(id)} is ${retired ? 'retired' : ended[kind]}.`,
 })
+
+/** `rotate-keys` */
+export const rotateKeys = onlineCommand<{ keyId: string; signsAt: number; othersEndAt: number }>({
+  brief: 'Replace the key that signs access tokens; nobody notices, unless --emergency ends all access tokens at once',
+  flags: {
+    reason: { kind: 'text', brief: 'why; recorded in the ledger' },
+    emergency: { kind: 'switch', brief: 'somebody may have the key: what it signed is refused from now on' },
+  },
+  call: (api, given) => api.post('/keys/rotate', { reason: given.text('reason'), emergency: given.has('emergency') }),
+  show: ({ keyId, signsAt, othersEndAt }, given) =>
+    given.has('emergency')
+      ? `The key ${keyId} signs. Every access token that was issued before is refused; clients renew by themselves.`
+      : `The key ${keyId} is published and signs from ${time(signsAt)}. The keys before it end at ${time(othersEndAt)}.`,
+})

@@ -12,6 +12,7 @@ export const flashes = {
   'entitlement-held': 'Nothing to give: every one of these rights is held already.',
   'entitlement-revoked': 'The right is revoked.',
   'grant-revoked': 'The grant is revoked. Its tokens are refused from now on.',
+  'keys-rotated': 'A new key for access tokens is made. The ledger says from when it signs.',
   'owner-set': 'The owner is set.',
   'principal-disabled': 'Disabled. Sign-ins, keys and grants have ended.',
   'principal-enabled': 'Enabled. Grants and keys stay revoked.',

@@ -29,11 +29,12 @@ export function revocationEndpoint(parts: {
     if (signed) params.set('token', makeSecret())
     const contentType = request.headers['content-type'] ?? ''
     await engine.serve(standIn(request, params.toString(), contentType), response, async (clientId) => {
-      if (held?.clientId !== clientId) return
+      if (held?.clientId !== clientId) return undefined
       const withdrawal = { by: 'system', id: held.grantId, reason: 'the client gave its token back' }
       await grants.revoke(withdrawal).catch((error: unknown) => {
         if (!(error instanceof Fault) || error.code !== 'oauth.grant_unknown') throw error
       })
+      return undefined
     })
   }
 }

@@ -23,7 +23,7 @@ export async function findEngineClient(clients: Clients, id: string): Promise<Ad
   return {
     ...withoutUndefined({ ...metadata, client_name: name }),
     client_id: client.id,
-    response_types: ['code'],
+    response_types: metadata.redirect_uris.length > 0 ? ['code'] : [],
     response_modes: ['query'],
     ...(secret === undefined ? {} : { client_secret: secret, client_secret_expires_at: 0 }),
   } as AdapterPayload

@@ -31,7 +31,7 @@ export interface EngineParts {
 
 /**
  * The engine's configuration. What is off: implicit and hybrid flows, its own sessions and pages, opaque access tokens,
- * `offline_access`, PAR, DPoP, userinfo, introspection, logout, device flow. What MCP asks for on top is in the functions.
+ * `offline_access`, PAR, DPoP, userinfo, logout, device flow. What MCP asks for on top is in the functions.
  */
 export function engineSettings(parts: EngineParts): Configuration {
   const secure = parts.origin.startsWith('https:')
@@ -73,6 +73,8 @@ export function engineSettings(parts: EngineParts): Configuration {
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      // It authenticates who asks; what is answered is ours, see endpoint/introspection.ts.
+      introspection: { enabled: true, allowedPolicy: () => false },
       registration: { enabled: parts.registration, issueRegistrationAccessToken: false },
       resourceIndicators: {
         enabled: true,

@@ -24,9 +24,22 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       assert.equal(await insertSigningKey(store, key('a', 1)), true)
       assert.equal(await insertSigningKey(store, key('b', 2)), true)
       assert.equal(await insertSigningKey(store, { ...key('c', 3), purpose: 'checkpoint' }), true)
-      assert.deepEqual(await listSigningKeys(store, 'token'), [key('b', 2), key('a', 1)])
+      assert.deepEqual(await listSigningKeys(store, 'token', 9), [key('b', 2), key('a', 1)])
       await retireSigningKey(store, 'b', 5)
-      assert.deepEqual(await listSigningKeys(store, 'token'), [key('a', 1)])
+      assert.deepEqual(await listSigningKeys(store, 'token', 9), [key('a', 1)])
+    },
+  ],
+  [
+    'a retirement may lie ahead, and can be brought forward but never put off',
+    async (store) => {
+      await insertSigningKey(store, key('a', 1))
+      await retireSigningKey(store, 'a', 20)
+      assert.deepEqual(await listSigningKeys(store, 'token', 19), [{ ...key('a', 1), retiredAt: 20 }])
+      assert.deepEqual(await listSigningKeys(store, 'token', 20), [])
+      await retireSigningKey(store, 'a', 30)
+      assert.deepEqual(await listSigningKeys(store, 'token', 25), [])
+      await retireSigningKey(store, 'a', 10)
+      assert.deepEqual(await listSigningKeys(store, 'token', 15), [])
     },
   ],
   [
@@ -34,7 +47,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     async (store) => {
       const won = await Promise.all([1, 2, 3, 4, 5].map((at) => insertSigningKey(store, key('a', at))))
       assert.equal(won.filter(Boolean).length, 1)
-      assert.equal((await listSigningKeys(store, 'token')).length, 1)
+      assert.equal((await listSigningKeys(store, 'token', 9)).length, 1)
     },
   ],
 ]
