@@ -69,17 +69,18 @@ export async function openTokenKeys(
   let current = await secrets.tokenKeys()
   let looking: Promise<void> | undefined
 
+  async function read(before: Promise<void> | undefined): Promise<void> {
+    await before?.catch(() => undefined)
+    const found = await secrets.tokenKeys()
+    const moved = idsOf(found.keys) !== idsOf(current.keys)
+    current = found
+    if (moved) await onChange(found.keys)
+  }
+
   // One after the other, so that an older reading never comes last.
   function look(): Promise<void> {
-    const before = looking?.catch(() => undefined) ?? Promise.resolve()
-    const mine = before.then(async () => {
-      const found = await secrets.tokenKeys()
-      const moved = idsOf(found.keys) !== idsOf(current.keys)
-      current = found
-      if (moved) await onChange(found.keys)
-    })
-    looking = mine
-    return mine
+    looking = read(looking)
+    return looking
   }
 
   async function add(order: { by: string; reason: string; emergency: boolean }, unlessNewerThan?: number) {

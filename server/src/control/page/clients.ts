@@ -58,32 +58,36 @@ export const clientsPage: PageRoute = {
               </article>`,
           )}
         </div>
-        <section class="card">
-          <h2>Signing key</h2>
-          <p class="muted">
-            Access tokens are signed by a key that is replaced by itself from time to time. Replace it now only if
-            somebody may have read the present one.
-          </p>
-          ${fold(
-            'Replace the key',
-            form({
-              action: '/keys/rotate',
-              csrf,
-              content: html`<label class="check">
-                  <input type="checkbox" name="emergency" value="yes" checked />
-                  <span
-                    >At once
-                    <span class="muted"
-                      >Every access token ends now. Grants stand, and clients renew by themselves. Not ticked, the old
-                      key ends in a quarter of an hour and nobody notices.</span
-                    ></span
-                  >
-                </label>
-                ${reasonField('why-key')}
-                <div class="actions"><button class="danger">Replace the key</button></div>`,
-            }),
-          )}
-        </section>`,
+        ${keySection(csrf)}`,
     }
   },
+}
+
+function keySection(csrf: string) {
+  return html`<section class="card">
+    <h2>Signing key</h2>
+    <p class="muted">
+      Access tokens are signed by a key that is replaced by itself from time to time. Replace it now only if somebody
+      may have read the present one.
+    </p>
+    ${fold(
+      'Replace the key',
+      form({
+        action: '/keys/rotate',
+        csrf,
+        content: html`<label class="check">
+            <input type="checkbox" name="emergency" value="yes" checked />
+            <span
+              ><strong>At once.</strong>
+              <span class="muted"
+                >Every access token ends now. Grants stand, and clients renew by themselves. Not ticked, the old key
+                ends in a quarter of an hour and nobody notices.</span
+              ></span
+            >
+          </label>
+          ${reasonField('why-key')}
+          <div class="actions"><button class="danger">Replace the key</button></div>`,
+      }),
+    )}
+  </section>`
 }
