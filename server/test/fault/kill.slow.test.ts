@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { verifyLedger } from '../../src/ledger/verify.ts'
 import { linkOf, type Agent } from '../agent.ts'
-import { openHouse, type House } from '../house.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 import { findContradictions, storiesAbout, storiesOf } from './oracle.ts'
 import { type Rig, setUpRig } from './rig.ts'
-
-const soak = process.env['SALLYPORT_SOAK'] === '1'
 
 let postgres: TestPostgres
 before(async () => {
@@ -97,92 +92,6 @@ onBoth(
     )
     assert.ok(rig.outside.journal().every(({ note }) => note !== 'never sent'))
     assert.deepEqual(findContradictions({ journal: rig.outside.journal(), entries, settled: true }), [])
-  },
-)
-
-/** Has destructive calls approved, one for each round. */
-async function approve(house: House, agent: Agent, notes: string[]): Promise<void> {
-  const bo = await house.person('bo', ['notes/wipe_notes:approve'])
-  for (const note of notes) {
-    const id = new URL(linkOf(await agent.call('wipe_notes', { note }))).pathname.split('/').at(-1)!
-    await house.rooms.approvals.answer({ by: bo.principal.id, id, approve: true, reason: 'looked at it' })
-  }
-}
-
-/** Calls until the gateway is gone, and notes what was answered. */
-async function callUntilGone(agent: Agent, name: string, answered: Set<string>): Promise<void> {
-  for (let i = 0; ; i++) {
-    const note = `${name} ${i}`
-    const answer = await agent.call('put_note', { note }).catch(() => undefined)
-    if (answer === undefined) return
-    assert.equal(answer.status, 200, JSON.stringify(answer.message))
-    answered.add(note)
-  }
-}
-
-onBoth(
-  'killed at random moments, nothing happens without its intent and no approval is spent twice',
-  async (t, databaseUrl) => {
-    const rounds = (databaseUrl === undefined ? 20 : 6) * (soak ? 20 : 1)
-    const wipes = Array.from({ length: Math.min(rounds, 50) }, (_, round) => `wipe ${round}`)
-    const rig = await setUpRig(t, {
-      ...(databaseUrl && { databaseUrl }),
-      people: 2,
-      prepare: (house, agents) => approve(house, agents[0]!, wipes),
-    })
-    const [careful, busy] = rig.agents as [Agent, Agent]
-    const answered = new Set<string>()
-    const wiped: string[] = []
-    const wipe = async (note: string) => {
-      const answer = await careful.call('wipe_notes', { note }).catch(() => undefined)
-      if (answer?.status === 200 && answer.result['isError'] !== true) wiped.push(note)
-    }
-    for (let round = 0; round < rounds; round++) {
-      const gateway = rig.start()
-      // Some die while they start, perhaps in the midst of recovering what the one before left behind.
-      if (round % 6 === 5) {
-        await sleep(300 + Math.random() * 900)
-        await gateway.kill()
-        continue
-      }
-      await gateway.ready
-      const work = Array.from({ length: 12 }, (_, i) => callUntilGone(busy, `round ${round} ${i}`, answered))
-      // Approved once, tried from two sides at once, and again after the crash.
-      for (const note of wipes.slice(Math.max(0, round - 1), round + 1)) work.push(wipe(note), wipe(note))
-      // By what was done, not by the clock: a slow machine is killed in the midst of work too.
-      const enough = answered.size + Math.floor(Math.random() * 40)
-      await until('calls are answered', () => answered.size >= enough)
-      await sleep(Math.random() * 20)
-      await gateway.kill()
-      await Promise.all(work)
-      if (databaseUrl === undefined) {
-        const evidence = { journal: rig.outside.journal(), entries: await rig.ledger(), answered, settled: false }
-        assert.deepEqual(findContradictions(evidence), [], `round ${round}`)
-      }
-    }
-    await recover(rig, databaseUrl)
-    const entries = await rig.ledger()
-    const journal = rig.outside.journal()
-    assert.deepEqual(findContradictions({ journal, entries, answered: [...answered, ...wiped], settled: true }), [])
-    const erased = journal.filter(({ tool }) => tool === 'wipe_notes').map(({ note }) => note)
-    assert.deepEqual(erased, [...new Set(erased)], 'a destructive call happened twice')
-    assert.deepEqual(wiped, [...new Set(wiped)], 'a destructive call was answered twice')
-    const unknown = storiesOf(entries).filter(({ outcomes }) => outcomes[0]?.status === 'unknown').length
-    t.diagnostic(
-      `${rounds} kills, ${journal.length} calls arrived, ${unknown} unknown, ${erased.length} approvals spent`,
-    )
-    assert.ok(journal.length > rounds && erased.length > 0, 'too little happened to prove anything')
-
-    // The people of the house are right as well: the whole ledger verifies.
-    const house = await openHouse(t, {
-      dataDir: rig.dataDir,
-      port: Number(new URL(rig.origin).port),
-      ...(databaseUrl && { env: { DATABASE_URL: databaseUrl } }),
-    })
-    await house.rooms.ledger.exportTo(join(rig.folder, 'export'))
-    const found = await verifyLedger(join(rig.folder, 'export'), { keys: [house.rooms.ledger.key] })
-    assert.equal(found.problem, undefined)
-    await house.close()
   },
 )
 

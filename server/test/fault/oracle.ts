@@ -47,8 +47,13 @@ export function storiesOf(entries: readonly Entry[]): Story[] {
 
 /** The stories of the calls with these arguments. */
 export function storiesAbout(entries: readonly Entry[], note: string): Story[] {
-  const digest = digestOf(canonicalJson({ note }))
+  const digest = digestOfNote(note)
   return storiesOf(entries).filter(({ intent }) => intent.argumentsDigest === digest)
+}
+
+/** The digest by which the ledger knows a call with this note. */
+export function digestOfNote(note: string): string {
+  return digestOf(canonicalJson({ note }))
 }
 
 /** What an outside observer knows, to be held against the ledger. */
@@ -70,11 +75,11 @@ export interface Evidence {
 export function findContradictions(evidence: Evidence): string[] {
   const stories = storiesOf(evidence.entries)
   const byCall = Map.groupBy(stories, ({ intent }) => `${intent.tool} ${intent.argumentsDigest}`)
-  const arrivals = Map.groupBy(evidence.journal, ({ tool, note }) => `${tool} ${digestOf(canonicalJson({ note }))}`)
+  const arrivals = Map.groupBy(evidence.journal, ({ tool, note }) => `${tool} ${digestOfNote(note)}`)
   return [
     ...[...arrivals].flatMap(([key, calls]) => judgeArrivals(calls, byCall.get(key) ?? [])),
     ...stories.flatMap((story) => judgeOutcomes(story, evidence.settled)),
-    ...[...(evidence.answered ?? [])].flatMap((note) => judgeAnswer(note, stories)),
+    ...judgeAnswers(evidence.answered ?? [], stories),
     ...judgeApprovals(stories),
   ]
 }
@@ -91,12 +96,11 @@ function judgeOutcomes({ intent, outcomes }: Story, settled: boolean): string[] 
   return settled && outcomes.length === 0 ? [`the call ${intent.callId} has no outcome`] : []
 }
 
-function judgeAnswer(note: string, stories: Story[]): string[] {
-  const digest = digestOf(canonicalJson({ note }))
-  const known = stories.some(
-    ({ intent, outcomes }) => intent.argumentsDigest === digest && outcomes.some(({ status }) => status === 'success'),
-  )
-  return known ? [] : [`${note} was answered, and the ledger has no success of it`]
+function judgeAnswers(answered: Iterable<string>, stories: Story[]): string[] {
+  const succeeded = stories.filter(({ outcomes }) => outcomes.some(({ status }) => status === 'success'))
+  const known = new Set(succeeded.map(({ intent }) => intent.argumentsDigest))
+  const unheard = [...answered].filter((note) => !known.has(digestOfNote(note)))
+  return unheard.map((note) => `${note} was answered, and the ledger has no success of it`)
 }
 
 function judgeApprovals(stories: Story[]): string[] {
