@@ -33,7 +33,7 @@ test('without a file and without variables the defaults serve loopback', () => {
     databaseUrl: undefined,
     masterKey: undefined,
     masterKeyFile: undefined,
-    login: { local: { enabled: true }, oidc: [] },
+    login: { local: { enabled: true }, oidc: [], bridge: [] },
     clients: {
       registration: { enabled: true, perHourMax: 30 },
       metadataDocuments: { enabled: true, hosts: ['*'] },
@@ -52,7 +52,11 @@ test('an empty file is the same as no file', () => {
 
 test('the example file is right, and sets every section', () => {
   const text = readFileSync(new URL('../../../sallyport.example.yaml', import.meta.url), 'utf8')
-  const config = read(text, { COMPANY_CLIENT_SECRET: 'one', NIGHTLY_REPORT_SECRET: 'two' })
+  const config = read(text, {
+    APP_BRIDGE_SECRET: 'x'.repeat(32),
+    COMPANY_CLIENT_SECRET: 'one',
+    NIGHTLY_REPORT_SECRET: 'two',
+  })
   assert.equal(config.origin, 'https://gateway.example.com')
   assert.equal(config.login.oidc[0]?.clientSecret, 'one')
   assert.equal(config.clients.preregistered[0]?.secret, 'two')
@@ -66,6 +70,7 @@ test('every line that the example comments out is right too', () => {
   const example = readFileSync(new URL('../../../sallyport.example.yaml', import.meta.url), 'utf8')
   const text = example.replaceAll(/^# (?=(?:tls|database|masterKeyFile):|  )/gm, '')
   const config = read(text, {
+    APP_BRIDGE_SECRET: 'x'.repeat(32),
     COMPANY_CLIENT_SECRET: 'one',
     NIGHTLY_REPORT_SECRET: 'two',
     DATABASE_URL: 'postgres://db.internal/sallyport',
@@ -181,6 +186,11 @@ const wrongFiles: [string, string, RegExp][] = [
     'a client without a redirect address',
     'clients:\n  preregistered:\n    - id: a\n      name: A',
     /`clients.preregistered\[1\].redirectUris` must have at least one entry/,
+  ],
+  [
+    'a login page of an application without TLS',
+    'login: { bridge: [{ id: app, name: App, loginUrl: "http://app.example.com/", secretEnv: X }] }',
+    /must start with https: plain http is for loopback only/,
   ],
   ['a database URL', 'database:\n  url: postgres://u:p@h/d', /yaml:2: .*never in this file.*`urlEnv`/],
   ['a master key', 'masterKey: aaaa', /yaml:1: `masterKey` is a secret/],

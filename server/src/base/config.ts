@@ -18,6 +18,18 @@ export interface OidcProviderConfig {
   scopes: string[]
 }
 
+/** An application that signs people in by a session of its own. */
+export interface BridgeConfig {
+  /** Its short name in addresses and records, and the issuer of its people (`bridge:<id>`); never changes. */
+  id: string
+  /** What the sign-in page calls it. */
+  name: string
+  /** Where the browser is sent to. */
+  loginUrl: string
+  /** What its backend proves itself by, 32 characters at least. */
+  secret: string
+}
+
 /** A client that is known without registering. */
 export interface PreregisteredClient {
   id: string
@@ -63,7 +75,7 @@ export interface Config {
   masterKey: Uint8Array | undefined
   /** Absolute path of the file with the master key; absent: the vault keeps its own in the data folder. */
   masterKeyFile: string | undefined
-  login: { local: { enabled: boolean }; oidc: OidcProviderConfig[] }
+  login: { local: { enabled: boolean }; oidc: OidcProviderConfig[]; bridge: BridgeConfig[] }
   clients: {
     registration: { enabled: boolean; perHourMax: number }
     metadataDocuments: { enabled: boolean; hosts: string[] }
@@ -135,6 +147,10 @@ export function readConfig(source: ConfigSource): Config {
       oidc: file.login.oidc.map(({ clientSecretEnv, ...provider }) => ({
         ...provider,
         clientSecret: secretOf(clientSecretEnv, `\`login.oidc\`, provider \`${provider.id}\``),
+      })),
+      bridge: file.login.bridge.map(({ secretEnv, ...bridge }) => ({
+        ...bridge,
+        secret: secretOf(secretEnv, `\`login.bridge\`, application \`${bridge.id}\``) ?? '',
       })),
     },
     clients: {
@@ -230,8 +246,17 @@ function checkTogether(config: Config, problems: string[]): void {
         'set `tls`, or name the proxy in front in `trustedProxies`, or listen on 127.0.0.1',
     )
   }
-  if (!config.login.local.enabled && config.login.oidc.length === 0) {
-    problems.push('`login.local.enabled` is false and `login.oidc` is empty: nobody could sign in')
+  const { local, oidc, bridge } = config.login
+  if (!local.enabled && oidc.length === 0 && bridge.length === 0) {
+    problems.push('`login.local.enabled` is false, `login.oidc` and `login.bridge` are empty: nobody could sign in')
+  }
+  for (const { id, secret } of bridge) {
+    if (oidc.some((provider) => provider.id === id))
+      problems.push(`\`login.bridge\`: \`${id}\` is the \`id\` of a provider in \`login.oidc\` too`)
+    if (secret !== '' && !/^[\x21-\x7e]{32,1024}$/.test(secret))
+      problems.push(
+        `\`login.bridge\`: the secret of \`${id}\` must have 32 characters or more, without spaces: \`openssl rand -base64 32\``,
+      )
   }
 }
 

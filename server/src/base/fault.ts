@@ -49,6 +49,7 @@ export const faultStatus = {
   'gateway.upstream_refused': 502,
   'gateway.upstream_unreachable': 502,
   'gateway.withdrawn': 403,
+  'identity.bridge_refused': 400,
   'identity.disabled': 403,
   'identity.form_refused': 403,
   'identity.input_invalid': 400,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { clientAddressOf, type Door, readBody } from '../base/listen.ts'
 import { formBytesMax } from '../base/limits.ts'
+import { readJson } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
 import { pageHeaders } from '../base/page.ts'
 import type { Idp } from './idp.ts'
@@ -44,6 +45,7 @@ const routes: Route[] = [
   ['POST', /^\/sign-in$/, takeSignIn],
   ['GET', /^\/sign-in\/with\/([a-z0-9-]{1,63})$/, beginLogin],
   ['GET', /^\/sign-in\/callback\/([a-z0-9-]{1,63})$/, completeLogin],
+  ['POST', /^\/sign-in\/vouch\/([a-z0-9-]{1,63})$/, takeVouch],
   ['GET', /^\/sign-out$/, showSignOut],
   ['POST', /^\/sign-out$/, takeSignOut],
   ['GET', /^\/join\/([A-Za-z0-9_-]{43})$/, showJoin],
@@ -125,6 +127,27 @@ async function completeLogin(parts: DoorParts, visit: Visit): Promise<void> {
   await orRefuse(parts, visit, async () => {
     enter(visit, await parts.logins.complete(visit, { provider: visit.parts[0]!, browser, url: visit.url }))
   })
+}
+
+// Not a page: the backend of an application calls it, and proves itself by its secret; cookies count for nothing.
+async function takeVouch(parts: DoorParts, visit: Visit): Promise<void> {
+  const { req, res } = visit
+  if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
+    throw new Fault('base.bad_request', 'cannot read this: it must be `application/json`', { status: 415 })
+  }
+  const body = readJson(await readBody(req, formBytesMax), { bytesMax: formBytesMax })
+  const { authorization } = req.headers
+  const redirectUri = await parts.logins
+    .vouch(visit, { provider: visit.parts[0]!, authorization, body })
+    .catch((error: unknown) => {
+      if (error instanceof Fault && error.status === 401) {
+        res.setHeader('www-authenticate', 'Bearer')
+        parts.log.warn({ provider: visit.parts[0], address: visit.address }, 'a backend did not prove who it is')
+      }
+      throw error
+    })
+  res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  res.end(JSON.stringify({ redirect_uri: redirectUri }))
 }
 
 async function showSignOut(parts: DoorParts, visit: Visit): Promise<void> {

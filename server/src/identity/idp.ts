@@ -39,5 +39,16 @@ export interface RedirectIdp {
   complete(answer: { url: URL; state: string; kept: Record<string, string> }): Promise<Person>
 }
 
+/** A provider that tells us by a call of its own who signed in, before the browser comes back. */
+export interface BridgeIdp extends RedirectIdp {
+  /**
+   * Reads what the provider's backend says.
+   *
+   * @returns `state`: of which login; `code`: what the browser must bring back; `kept`: what `complete` needs to know.
+   * @throws {Fault} `identity.bridge_refused` if it does not prove who it is, or says what cannot be read.
+   */
+  vouch(authorization: string | undefined, body: unknown): { state: string; code: string; kept: Record<string, string> }
+}
+
 /** A kind of identity provider. */
-export type Idp = FormIdp | RedirectIdp
+export type Idp = FormIdp | RedirectIdp | BridgeIdp

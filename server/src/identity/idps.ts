@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
 import type { Dialer } from '../base/dial.ts'
 import type { Store } from '../store/store.ts'
+import { openBridge } from './idp/bridge.ts'
 import { openLocal } from './idp/local.ts'
 import { openOidc } from './idp/oidc.ts'
 import type { Idp } from './idp.ts'
@@ -22,5 +23,6 @@ export function openIdps(parts: {
   return [
     ...(parts.config.login.local.enabled ? [openLocal({ store, hasher })] : []),
     ...parts.config.login.oidc.map((provider) => openOidc({ provider, dialer, clock })),
+    ...parts.config.login.bridge.map(openBridge),
   ]
 }

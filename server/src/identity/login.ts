@@ -6,7 +6,10 @@ import type { Principal } from '../model/principal.ts'
 import {
   countLoginAttempts,
   deleteExpiredLoginAttempts,
+  findLoginAttempt,
   insertLoginAttempt,
+  type LoginAttempt,
+  replaceLoginPayload,
   takeLoginAttempt,
 } from '../store/login-attempts.ts'
 import { findPrincipalBySubject } from '../store/principals.ts'
@@ -41,7 +44,7 @@ export interface Entered {
   returnTo: string
 }
 
-/** The four ways through the first door. Each records that somebody came in before he is in, and each failure. */
+/** The ways through the first door. Each records that somebody came in before he is in, and each failure. */
 export interface Logins {
   /**
    * Signs in by login and password.
@@ -67,6 +70,17 @@ export interface Logins {
    *   `identity.provider_failed`; `identity.disabled`; `identity.link_invalid`.
    */
   complete(visitor: Visitor, answer: { provider: string; browser: string | undefined; url: URL }): Promise<Entered>
+  /**
+   * Takes the word of an application's backend for who signed in there, once for each login.
+   *
+   * @returns the address to send that browser to.
+   * @throws {Fault} `identity.bridge_refused` (401, 400), or with status 404 if no such login waits, 409 if it was
+   *   vouched for already; `identity.too_many`.
+   */
+  vouch(
+    visitor: Visitor,
+    given: { provider: string; authorization: string | undefined; body: unknown },
+  ): Promise<string>
   /** Signs in a principal who was made just now. */
   enter(visitor: Visitor, given: { principal: Principal; provider: string; returnTo: string }): Promise<Entered>
 }
@@ -103,8 +117,29 @@ export function openLogins(parts: {
     throw fault
   }
 
+  const seal = (id: string, payload: Payload) => parts.sealer.seal('login-attempt', id, JSON.stringify(payload))
+  const unseal = ({ id, payload }: LoginAttempt) =>
+    JSON.parse(Buffer.from(parts.sealer.open('login-attempt', id, payload)).toString()) as Payload
+
   return {
     enter,
+    async vouch(visitor, { provider, authorization, body }) {
+      const idp = findIdp(idps, 'redirect', provider)
+      if (!('vouch' in idp)) throw new Fault('identity.not_found', 'no application of this name signs people in here')
+      await throttle.admitVouching(visitor.address)
+      const { state, code, kept } = idp.vouch(authorization, body)
+      await throttle.vouched(visitor.address)
+      const attempt = await findLoginAttempt(store, digestOf(state), clock.now())
+      if (attempt?.provider !== provider) {
+        throw bridgeRefused('no login waits under this `external_auth_id`: it is used, too old or of another', 404)
+      }
+      const payload = unseal(attempt)
+      const renewed = seal(attempt.id, { ...payload, kept: { ...payload.kept, ...kept } })
+      if (payload.kept['code'] !== undefined || !(await replaceLoginPayload(store, attempt, renewed))) {
+        throw bridgeRefused('somebody was named for this login already: begin a new one', 409)
+      }
+      return `${callbackOf(parts.origin, provider)}?${new URLSearchParams({ state, code }).toString()}`
+    },
     async withPassword(visitor, { login, password, returnTo }) {
       const idp = findIdp(idps, 'form', 'local') as FormIdp
       const name = login.normalize('NFKC').trim().toLowerCase().slice(0, 200)
@@ -132,7 +167,7 @@ export function openLogins(parts: {
         id,
         provider,
         browser: digestOf(browser),
-        payload: parts.sealer.seal('login-attempt', id, JSON.stringify({ kept, link })),
+        payload: seal(id, { kept, link }),
         returnTo: readReturnTo(returnTo),
         expiresAt: clock.now() + attemptSeconds * 1_000,
       })
@@ -152,8 +187,7 @@ export function openLogins(parts: {
         )
         return refuse(visitor, { provider, person: undefined, fault })
       }
-      const opened = Buffer.from(parts.sealer.open('login-attempt', attempt.id, attempt.payload)).toString()
-      const { kept, link } = JSON.parse(opened) as { kept: Record<string, string>; link?: string }
+      const { kept, link } = unseal(attempt)
       const person = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
       const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
       const principal = await admitted(join, { visitor, provider, person })
@@ -173,6 +207,15 @@ export function openLogins(parts: {
       return refuse(given.visitor, { provider: given.provider, person: given.person, fault: error })
     }
   }
+}
+
+interface Payload {
+  kept: Record<string, string>
+  link?: string | undefined
+}
+
+function bridgeRefused(message: string, status: number): Fault {
+  return new Fault('identity.bridge_refused', message, { status })
 }
 
 /** Where a provider sends the browser back to: each has its own address, so that none can answer for another. */

@@ -57,6 +57,21 @@ const oidcProvider = z.strictObject({
     .default(['openid', 'profile', 'email']),
 })
 
+const loginUrl = check((text) => {
+  if (!URL.canParse(text)) return 'must be the address of the login page, such as `https://app.example.com/connect`'
+  const url = new URL(text)
+  if (url.username || url.password || url.hash) return 'must have no user and no fragment'
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return undefined
+  return 'must start with https: plain http is for loopback only'
+})
+
+const bridge = z.strictObject({
+  id: slug.refine((id) => id !== 'local', 'must not be `local`: that is the name of the passwords kept here'),
+  name: label,
+  loginUrl,
+  secretEnv: envName,
+})
+
 const preregistered = z
   .strictObject({
     id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces'),
@@ -135,6 +150,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       local: z.strictObject({ enabled: z.boolean().default(true) }).prefault({}),
       oidc: z.array(oidcProvider).refine(uniqueIds, 'must not have the same `id` twice').default([]),
+      bridge: z.array(bridge).refine(uniqueIds, 'must not have the same `id` twice').default([]),
     })
     .prefault({}),
   clients: z

@@ -22,12 +22,12 @@ import type { Clock } from '../../base/clock.ts'
 import type { OidcProviderConfig } from '../../base/config.ts'
 import type { Dialer } from '../../base/dial.ts'
 import { Fault } from '../../base/fault.ts'
-import type { Person, RedirectIdp } from '../idp.ts'
+import type { RedirectIdp } from '../idp.ts'
+import { personOf } from './person.ts'
 
 const timeoutSeconds = 10
 const metadataSeconds = 60 * 60
 const clockToleranceSeconds = 30
-const subjectCharactersMax = 255
 
 type Claims = Record<string, unknown>
 
@@ -137,26 +137,6 @@ async function describe(configuration: Configuration, claims: Claims, accessToke
   } catch {
     return {}
   }
-}
-
-function personOf(issuer: string, subject: string, claims: Claims): Person {
-  if (!/^[\x21-\x7e]+$/.test(subject) || subject.length > subjectCharactersMax) {
-    throw new TypeError('the subject is not 1 to 255 visible ASCII characters')
-  }
-  const text = (name: string) => {
-    const value = claims[name]
-    const trimmed =
-      typeof value === 'string'
-        ? value
-            .replaceAll(/\p{Cc}/gu, '')
-            .trim()
-            .slice(0, 100)
-            .toWellFormed()
-        : ''
-    return trimmed || undefined
-  }
-  const name = text('name') ?? text('preferred_username') ?? text('email') ?? subject
-  return { issuer, subject, name, email: text('email') }
 }
 
 function failed(provider: OidcProviderConfig, cause: unknown): Fault {
