@@ -1,15 +1,24 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { CompiledQuery } from 'kysely'
 import { systemClock } from '../../src/base/clock.ts'
 import { makeId } from '../../src/base/ids.ts'
 import { openLedger } from '../../src/ledger/ledger.ts'
 import { redactArguments } from '../../src/ledger/redact.ts'
+import { open } from '../../src/store/engine/handle.ts'
 import { openFeed } from '../../src/store/feed.ts'
 import { openStore } from '../../src/store/store.ts'
 import { makeSigner } from '../sample-ledger.ts'
 
-// A process that makes calls until it is killed. Its journal is the oracle: what an upstream would have received.
-const [dataFolder, journalPath] = process.argv.slice(2) as [string, string]
+// A process that makes calls until it is killed, or so many of them. Its journal is the oracle: what was acknowledged, in
+// order; an upstream would have received the intents. With `careless` the database does not wait for the disk.
+const [dataFolder, journalPath, count = 'Infinity', careless] = process.argv.slice(2) as [
+  string,
+  string,
+  string?,
+  string?,
+]
 const store = await openStore({ dataFolder })
+if (careless === 'careless') await open(store).executeQuery(CompiledQuery.raw('pragma synchronous = off'))
 const ledger = await openLedger({
   store,
   feed: await openFeed(store, systemClock),
@@ -22,8 +31,15 @@ const ledger = await openLedger({
 const journal = openSync(journalPath, 'a')
 process.on('exit', () => closeSync(journal))
 
-async function call(): Promise<never> {
-  for (;;) {
+function acknowledge(line: string): void {
+  writeSync(journal, `${line}\n`)
+  fsyncSync(journal)
+}
+
+let left = Number(count)
+
+async function call(): Promise<void> {
+  while (left-- > 0) {
     const receipt = await ledger.recordIntent({
       callId: makeId(systemClock),
       principal: { id: 'p1', issuer: 'local', subject: 'ana', name: 'Ana' },
@@ -38,10 +54,12 @@ async function call(): Promise<never> {
       revision: 1,
       entitlementId: 'e1',
     })
-    writeSync(journal, `${receipt.callId}\n`)
-    fsyncSync(journal)
+    acknowledge(`intent ${receipt.callId}`)
     await ledger.recordOutcome(receipt, { status: 'success' })
+    acknowledge(`outcome ${receipt.callId}`)
   }
 }
 
 await Promise.all(Array.from({ length: 8 }, call))
+// Without a good order: what was acknowledged must stand without it.
+process.exit(0)
