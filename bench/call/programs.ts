@@ -16,7 +16,7 @@ export interface Program {
  * @returns it, and the first thing that it said: where it is reached.
  */
 export async function startProgram(
-  name: 'upstream' | 'bare-proxy' | 'gateway' | 'load',
+  name: 'upstream' | 'bare-proxy' | 'gateway' | 'load' | 'idle',
   args: string[] = [],
   execArgv: string[] = [],
 ): Promise<Program & { first: string }> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { listTools } from '../../server/test/golden/list-tools.ts'
 import type { Agent } from '../../server/test/agent.ts'
+import type { OAuthClient } from '../../server/test/oauth-client.ts'
 import { freePort, openHouse } from '../../server/test/house.ts'
 import type { Load, Loaded } from './load.ts'
 import { type Program, startProgram } from './programs.ts'
@@ -59,6 +60,7 @@ export function message(method: 'tools/call' | 'tools/list'): { message: string;
 
 /** Four people: one may hold 64 calls open, and nobody works at the edge of that. */
 const people = 4
+const consentsAtOnce = 40
 
 /**
  * Sets the stage: the upstream with the tools of Mux, the bare proxy, and the gateway with everything on, its data on a
@@ -112,22 +114,40 @@ export async function openStage(options: {
   }
 }
 
-// People, rights and tokens are made in a house of this process, which is closed before the gateway starts on its data.
-async function setUp(folder: string, url: string): Promise<{ agents: Agent[]; configPath: string }> {
+/**
+ * Makes people, rights and tokens in a house of this process, which is closed before the gateway starts on its data.
+ *
+ * @param count of people; each has one client with all tools of the upstream `mux`.
+ * @returns their clients, and the configuration to start the gateway with.
+ */
+export async function setUp(
+  folder: string,
+  url: string,
+  count: number = people,
+): Promise<{ agents: Agent[]; configPath: string }> {
   const [port, dataDir] = [await freePort(), join(folder, 'data')]
-  const house = await openHouse(undefined, { dataDir, port, reach: [url] })
   const agents: Agent[] = []
-  try {
-    await house.httpUpstream('mux', url)
-    for (let i = 0; i < people; i++) {
-      const person = await house.person(`person ${i}`, ['mux/*'])
-      agents.push(await person.connect('mux', 'all'))
+  let client: OAuthClient | undefined
+  while (agents.length < count) {
+    // A house takes so many consents from one address in a minute; a house that opens again has forgotten them.
+    const house = await openHouse(undefined, { dataDir, port, reach: [url] })
+    try {
+      if (client === undefined) await house.httpUpstream('mux', url)
+      client ??= await house.register({ client_name: 'a client' })
+      for (const until = Math.min(count, agents.length + consentsAtOnce); agents.length < until;) {
+        const person = await house.person(`person ${agents.length}`, ['mux/*'])
+        agents.push(await person.connect('mux', 'all', { client }))
+      }
+    } finally {
+      await house.close()
     }
-  } finally {
-    await house.close()
   }
   const configPath = join(folder, 'sallyport.yaml')
-  const settings = { origin: house.origin, data: dataDir, egress: { upstreams: { mux: [new URL(url).host] } } }
+  const settings = {
+    origin: `http://127.0.0.1:${port}`,
+    data: dataDir,
+    egress: { upstreams: { mux: [new URL(url).host] } },
+  }
   writeFileSync(configPath, JSON.stringify({ ...settings, log: { level: 'warn' } }))
   return { agents, configPath }
 }

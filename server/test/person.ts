@@ -24,11 +24,16 @@ export class Person {
 
   /**
    * Connects a client to an upstream by the whole dance: registration, login, consent, code, token.
+   * `options.client` is one that registered before.
    *
    * @param tools to choose on the consent page; absent: what the page proposes; `all`: every tool that is offered.
    */
-  async connect(upstream: string, tools?: string[] | 'all', options: { duration?: string } = {}): Promise<Agent> {
-    const client = await this.#house.register({ client_name: 'a script' })
+  async connect(
+    upstream: string,
+    tools?: string[] | 'all',
+    options: { duration?: string; client?: OAuthClient } = {},
+  ): Promise<Agent> {
+    const client = options.client ?? (await this.#house.register({ client_name: 'a script' }))
     const page = await this.consent(await this.browser.open(client.authorizeUrl(upstream)), tools, options)
     const resource = client.resourceOf(upstream)
     const tokens = await client.redeem(codeOf(page), { resource })

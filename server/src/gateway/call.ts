@@ -15,7 +15,7 @@ import { readArguments, type ReadArguments } from './arguments.ts'
 import type { Call, Judged } from './call-state.ts'
 import { findEarlier } from './earlier.ts'
 import type { Exchange, Exchanges } from './exchanges.ts'
-import type { FactSource, View } from './facts.ts'
+import { nextEnd, type FactSource, type View } from './facts.ts'
 import type { Pool } from './pool.ts'
 import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
@@ -72,8 +72,8 @@ export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
   // Once sent, the approval has done its work: that its time runs out then does not break the call off.
   const held = { ...question, approval: approval && { ...approval, expiresAt: Infinity } }
   using exchange = rooms.exchanges.begin(call, async () => {
-    const now = await rooms.facts.view(call.caller)
-    return decide(rooms.facts.gather(now, held)).allow
+    const [view, now] = [await rooms.facts.view(call.caller), rooms.facts.now()]
+    return decide(rooms.facts.gather(view, held)).allow ? nextEnd(view, now) : undefined
   })
   const receipt = await recordIntent(rooms, call, { ...judged, decision })
   if (!(await stillHolds(rooms.facts, exchange, { receipt, decision }))) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
@@ -9,31 +9,53 @@ const caller = { principalId: 'ana', grantId: 'g1' } as Caller
 
 function openExchanges() {
   const listeners = new Set<() => void>()
+  const state = { now: 0, fresh: true }
   const feed = {
+    isFresh: () => state.fresh,
     subscribe(listener: () => void) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
   } as unknown as Feed
-  return { exchanges: new Exchanges(feed), listeners }
+  return { exchanges: new Exchanges(feed, { now: () => state.now, monotonic: () => state.now }), listeners, state }
 }
 
 function begin(exchanges: Exchanges, holds: () => boolean, requestId?: number) {
   const signal = new AbortController().signal
-  return exchanges.begin({ caller, signal, kind: 'stream', requestId }, async () => holds())
+  return exchanges.begin({ caller, signal, kind: 'stream', requestId }, async () => (holds() ? Infinity : undefined))
 }
 
-test('a right that ends by time, of which there is no news, ends its exchange all the same', async (t) => {
+/** Lets the time pass after which ended rights are looked for. */
+async function sweep(t: TestContext): Promise<void> {
+  t.mock.timers.tick(2_000)
+  await setImmediate()
+}
+
+test('a right that ends by time, of which there is no news, ends its exchange all the same, and is not asked before', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
-  const { exchanges } = openExchanges()
-  let holds = true
-  using exchange = begin(exchanges, () => holds)
-  t.mock.timers.tick(15_000)
-  await setImmediate()
+  const { exchanges, state } = openExchanges()
+  const asked: number[] = []
+  const signal = new AbortController().signal
+  using exchange = exchanges.begin({ caller, signal, kind: 'stream' }, async () => {
+    asked.push(state.now)
+    return state.now < 100 ? 100 : undefined
+  })
+  for (state.now = 1; state.now < 100; state.now += 33) await sweep(t)
+  assert.deepEqual([asked, exchange.signal.aborted], [[1], false], 'asked once, when it was new')
+  state.now = 100
+  await sweep(t)
+  assert.deepEqual([asked, exchange.signal.aborted], [[1, 100], true])
+})
+
+test('when there has been no news for longer than the lease, every exchange is asked, which is doubt', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const { exchanges, state } = openExchanges()
+  using exchange = begin(exchanges, () => state.fresh)
+  await sweep(t)
+  await sweep(t)
   assert.equal(exchange.signal.aborted, false)
-  holds = false
-  t.mock.timers.tick(15_000)
-  await setImmediate()
+  state.fresh = false
+  await sweep(t)
   assert.equal(exchange.signal.aborted, true)
 })
 

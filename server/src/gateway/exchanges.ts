@@ -1,5 +1,6 @@
 import { Fault } from '../base/fault.ts'
 import { streamsPerPrincipalMax } from '../base/limits.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
 
@@ -17,22 +18,27 @@ export interface Exchange extends Disposable {
   stillHolds(): Promise<boolean>
 }
 
-/** How long a stream may outlive a right that ended by time. */
-const recheckMs = 15_000
+interface Open extends Exchange {
+  /** Until this instant time alone does not end the right behind it. */
+  until: number
+}
+
+/** How long a stream may outlive a right that ended by time, or the lease of this process. */
+const sweepMs = 2_000
 
 /** All open exchanges of this process: the list that a withdrawal goes through. */
 export class Exchanges {
-  readonly #open = new Set<Exchange>()
+  readonly #open = new Set<Open>()
   readonly #counts = new Map<string, number>()
   readonly #arriving = new Map<string, number>()
   readonly #unsubscribe: () => void
   #checking: Promise<void> | undefined
   #again = false
 
-  constructor(feed: Feed) {
+  constructor(feed: Feed, clock: Clock) {
     const unsubscribe = feed.subscribe(() => void this.checkAll())
-    // Rights also end by time, of which there is no news.
-    const timer = setInterval(() => void this.checkAll(), recheckMs)
+    // Rights also end by time, of which there is no news; and when there has been none for too long, nothing holds.
+    const timer = setInterval(() => void (feed.isFresh() ? this.#checkEnded(clock.now()) : this.checkAll()), sweepMs)
     timer.unref()
     this.#unsubscribe = () => {
       unsubscribe()
@@ -48,23 +54,29 @@ export class Exchanges {
    * Enters an exchange into the list; disposing of it takes it out.
    *
    * @param of whose it is. Its signal, that of the client, ends the exchange as well.
-   * @param stillHolds whether the right behind it still holds; a throw counts as no.
+   * @param holdsUntil until when the right behind it holds unless there is news of it, as `nextEnd` says; undefined when
+   *   it does not. A throw counts as no.
    * @throws {Fault} `gateway.too_many_streams` when this principal holds as many open as one may.
    */
   begin(
     of: { caller: Caller; signal: AbortSignal; kind: Exchange['kind']; requestId?: string | number | undefined },
-    stillHolds: () => Promise<boolean>,
+    holdsUntil: () => Promise<number | undefined>,
   ): Exchange {
     // Counted where it is entered: nothing waits in between, so that no burst slips past the limit.
     requireRoom(this.#counts, of.caller)
     const ending = new AbortController()
-    const exchange: Exchange = {
+    const exchange: Open = {
       caller: of.caller,
       requestId: of.requestId,
       kind: of.kind,
       signal: AbortSignal.any([of.signal, ending.signal]),
       end: (why) => ending.abort(new Error(why)),
-      stillHolds,
+      until: 0,
+      stillHolds: async () => {
+        const until = await holdsUntil()
+        exchange.until = until ?? 0
+        return until !== undefined
+      },
       [Symbol.dispose]: () => {
         if (this.#open.delete(exchange)) add(this.#counts, of.caller.principalId, -1)
       },
@@ -104,6 +116,11 @@ export class Exchanges {
       this.#again = false
       await Promise.all([...this.#open].map((exchange) => check(exchange)))
     }
+  }
+
+  async #checkEnded(now: number): Promise<void> {
+    const ended = [...this.#open].filter(({ until }) => until <= now)
+    await Promise.all(ended.map((exchange) => check(exchange)))
   }
 
   /** Ends the streams, which would never end by themselves; calls may finish. */

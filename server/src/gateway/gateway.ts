@@ -13,6 +13,7 @@ import type { Launch, Upstream } from '../model/upstream.ts'
 import type { Feed } from '../store/feed.ts'
 import { Exchanges } from './exchanges.ts'
 import { FactSource } from './facts.ts'
+import { KeepAlive } from './keep-alive.ts'
 import { Lists } from './list.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
@@ -82,7 +83,8 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     open: (upstream, onListChanged) => openConnection({ ...rooms, sandbox }, upstream, onListChanged),
   })
   const facts = new FactSource({ feed, sources, clock })
-  const exchanges = new Exchanges(feed)
+  const exchanges = new Exchanges(feed, clock)
+  const keepAlive = new KeepAlive()
   const door = gatewayDoor({
     clock,
     log,
@@ -94,6 +96,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     exchanges,
     facts,
     lists: new Lists(facts),
+    keepAlive,
     mayApprove: inventory.mayApprove,
   })
   return {
@@ -102,6 +105,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     endStreams: () => exchanges.endStreams(),
     async close() {
       exchanges.close()
+      keepAlive.close()
       await pool.close()
     },
   }

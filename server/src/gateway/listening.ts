@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Envelope } from './envelope.ts'
 import type { Exchanges } from './exchanges.ts'
-import type { FactSource } from './facts.ts'
+import { nextEnd, type FactSource } from './facts.ts'
 import type { Lists } from './list.ts'
 import { findFall, requireStanding } from './standing.ts'
 import type { Reply } from './reply.ts'
@@ -33,13 +33,13 @@ export async function openListening(
   const wanted = envelope === undefined || readFilter(envelope)
   let shown = rooms.lists.shown(await rooms.facts.view(caller), 'tool').digest
   using exchange = rooms.exchanges.begin({ ...listening, kind: 'stream' }, async () => {
-    const view = await rooms.facts.view(caller)
-    if (findFall(rooms.facts, view) !== undefined) return false
+    const [view, now] = [await rooms.facts.view(caller), rooms.facts.now()]
+    if (findFall(rooms.facts, view) !== undefined) return undefined
     // News that change nothing of what this client would be shown are no news to it.
-    const now = rooms.lists.shown(view, 'tool').digest
-    if (wanted && now !== shown) reply.event(listChanged(envelope))
-    shown = now
-    return true
+    const { digest } = rooms.lists.shown(view, 'tool')
+    if (wanted && digest !== shown) reply.event(listChanged(envelope))
+    shown = digest
+    return nextEnd(view, now)
   })
   reply.stream()
   if (envelope !== undefined) reply.event(acknowledged(envelope, wanted))

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { Fault, type FaultCode } from '../base/fault.ts'
 import type { Envelope } from './envelope.ts'
+import type { KeepAlive } from './keep-alive.ts'
 
 // JSON-RPC codes by fault; those from -32020 are the revision's own. A code of ours lies outside the reserved range.
 const codes: Partial<Record<FaultCode, number>> = {
@@ -14,16 +15,14 @@ const codes: Partial<Record<FaultCode, number>> = {
 }
 const ownCode = 1_000
 
-/** How often a quiet stream says that it is alive, so that no proxy between takes it for dead. */
-const keepAliveMs = 15_000
-
 /** The answer to one MCP request, in the words of the era that asked. */
 export class Reply {
   readonly #response: ServerResponse
-  #keepAlive: NodeJS.Timeout | undefined
+  readonly #keepAlive: KeepAlive
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, keepAlive: KeepAlive) {
     this.#response = response
+    this.#keepAlive = keepAlive
   }
 
   get begun(): boolean {
@@ -117,8 +116,7 @@ export class Reply {
       'x-accel-buffering': 'no',
     })
     this.#response.flushHeaders()
-    this.#keepAlive = setInterval(() => this.#response.write(': alive\n\n'), keepAliveMs)
-    this.#response.once('close', () => clearInterval(this.#keepAlive))
+    this.#keepAlive.add(this.#response)
   }
 
   /** Sends one message on the stream. JSON text has no line breaks of its own, so nothing in it can end the event. */
@@ -144,13 +142,11 @@ export class Reply {
   }
 
   end(last?: Uint8Array): void {
-    clearInterval(this.#keepAlive)
     this.#response.end(last)
   }
 
   /** Breaks the connection off, so that the client cannot take what it has for the whole answer. */
   destroy(): void {
-    clearInterval(this.#keepAlive)
     this.#response.destroy()
   }
 }

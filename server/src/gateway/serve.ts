@@ -10,6 +10,7 @@ import { callTool, type CallRooms } from './call.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize } from './lifecycle.ts'
 import { lists, type Lists } from './list.ts'
+import type { KeepAlive } from './keep-alive.ts'
 import { openListening } from './listening.ts'
 import { Reply } from './reply.ts'
 import { requireStanding } from './standing.ts'
@@ -27,6 +28,7 @@ export interface ServeRooms extends CallRooms {
   log: Log
   oauth: TokenJudge
   lists: Lists
+  keepAlive: KeepAlive
 }
 
 const address = /^\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
@@ -41,7 +43,7 @@ export function gatewayDoor(rooms: ServeRooms): Door {
 }
 
 async function serve(rooms: ServeRooms, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const reply = new Reply(response)
+  const reply = new Reply(response, rooms.keepAlive)
   const seen: Seen = {}
   try {
     await admit(rooms, { request, response, reply, seen })
