@@ -1,6 +1,7 @@
 import canonicalize from 'canonicalize'
 import { Fault } from './fault.ts'
 import { findDuplicateKey, findUnfit } from './json/locate.ts'
+import { digitsKept, isKept } from './json/number.ts'
 import { bodyBytesMax, jsonDepthMax } from './limits.ts'
 
 /** Bounds of one reading; absent ones are those of the house. */
@@ -18,8 +19,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  *
  * What it returns has one meaning only: every reader downstream, ours or the upstream's, sees the same names, strings
  * and numbers. Refused are, beside what is not JSON: invalid UTF-8, a byte order mark, a name given twice in one
- * object, the name `__proto__` (readers drop it or obey it), lone surrogates, numbers that are not finite, and whole
- * numbers beyond ±(2⁵³−1), which readers round.
+ * object, the name `__proto__` (readers drop it or obey it), lone surrogates, whole numbers beyond ±(2⁵³−1), and every
+ * number that a double does not hold: too large, too small, or with more digits. A number that is accepted may be spelt
+ * otherwise afterwards (`1.0` as `1`); it is the same number.
  *
  * @param bytes The document as it arrived.
  * @param limits Bounds of size and depth.
@@ -127,7 +129,7 @@ function parse(text: string): unknown {
 /**
  * One pass over the text, before anything is built: bounds the depth, and counts the colons outside strings. In a valid
  * document there is one colon for each name, so fewer names in the parsed value mean that a name came twice. Strings are
- * skipped by the engine's own search. On text that is not JSON the count means nothing, and `parse` refuses it.
+ * skipped by the engine's own search. Numbers that are long or have an exponent are compared with what becomes of them. On text that is not JSON the count means nothing, and `parse` refuses it.
  */
 function scan(text: string, depthMax: number): number {
   let colons = 0
@@ -143,6 +145,10 @@ function scan(text: string, depthMax: number): number {
       if (++depth > depthMax) throw bad(`nesting deeper than ${depthMax} at offset ${i}`)
     } else if (code === 0x7d || code === 0x5d) {
       depth--
+    } else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) {
+      const end = endOfNumber(text, i + 1)
+      if (end - i > digitsKept || end < 0) requireKept(text, i)
+      i = Math.abs(end) - 1
     }
   }
   return colons
@@ -157,6 +163,23 @@ function endOfString(text: string, start: number): number {
     end = text.indexOf('"', end + 1)
   }
   return end
+}
+
+/** Where a number ends; negative when it has an exponent. */
+function endOfNumber(text: string, start: number): number {
+  let exponent = false
+  for (let at = start; ; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x65 || code === 0x45) exponent = true
+    else if (!((code >= 0x30 && code <= 0x39) || code === 0x2e || code === 0x2b || code === 0x2d)) {
+      return exponent ? -at : at
+    }
+  }
+}
+
+function requireKept(text: string, start: number): void {
+  const lexeme = text.slice(start, Math.abs(endOfNumber(text, start + 1)))
+  if (!isKept(lexeme)) throw bad(`a number that readers would change, at offset ${start}: send it as a string`)
 }
 
 interface Tally {

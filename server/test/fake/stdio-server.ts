@@ -18,6 +18,8 @@ interface Options {
   ignoresTerm?: boolean
   /** Ends by itself so long after the handshake. */
   endsAfterMs?: number
+  /** What it offers beside the behaviours. */
+  tools?: ToolDefinition[]
 }
 
 interface Message {
@@ -30,7 +32,8 @@ interface Message {
 
 const options = JSON.parse(process.argv[2] ?? '{}') as Options
 const modern = options.era === 'modern'
-const tools: ToolDefinition[] = ['echo', ...behaviourNames].map((name) => toolNamed(name))
+const named = ['echo', ...behaviourNames].map((name) => toolNamed(name))
+const tools: ToolDefinition[] = [...named, ...(options.tools ?? [])]
 const asked = new Map<string, (answer: Record<string, unknown>) => void>()
 let lastAsked = 0
 

@@ -1,4 +1,5 @@
 import { Fault } from '../../base/fault.ts'
+import { canonicalJson } from '../../base/json.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import {
@@ -157,7 +158,7 @@ class HttpConnection implements UpstreamConnection {
     const message = same ? request.message : requestToModern(request.message, request.clientInfo ?? ourselves)
     const routing = routingHeaders(message, request.inputSchema, request.parameterHeaders)
     const headers = { 'mcp-protocol-version': modernVersion, ...routing }
-    const answer = await this.#wire.post(same ? request.text : JSON.stringify(message), headers, signal)
+    const answer = await this.#wire.post(same ? request.text : canonicalJson(message), headers, signal)
     return this.#reply({ request, known, wireId: message.id, headers }, answer)
   }
 
@@ -172,7 +173,7 @@ class HttpConnection implements UpstreamConnection {
     const wireId = session.id === undefined ? message.id : this.#nextId()
     const untouched = same && wireId === message.id
     const headers = sessionHeaders(session)
-    const text = untouched ? request.text : JSON.stringify({ ...message, id: wireId })
+    const text = untouched ? request.text : canonicalJson({ ...message, id: wireId })
     const passage: Passage = { request, known, wireId, headers }
     return { answer: await this.#cancelling(passage, this.#wire.post(text, headers, signal)), passage }
   }

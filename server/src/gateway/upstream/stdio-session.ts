@@ -1,4 +1,4 @@
-import { isObject } from '../../base/json.ts'
+import { canonicalJson, isObject } from '../../base/json.ts'
 import { busy, cancelled, lost, unreachable, type Answer } from './answer.ts'
 import { Channel } from './channel.ts'
 import { editObject } from './members.ts'
@@ -61,7 +61,7 @@ export class StdioSession {
     if (signal.aborted) throw cancelled(signal)
     if (this.#pending.size >= pendingMax) throw busy(this.#parts.upstream, `${pendingMax} calls are in flight`)
     const id = ++this.#lastId
-    if (!this.#parts.write(JSON.stringify(withOurIds(request, id)))) {
+    if (!this.#parts.write(canonicalJson(withOurIds(request, id)))) {
       throw busy(this.#parts.upstream, 'it does not read what it is sent')
     }
     const answer = Promise.withResolvers<Answer>()
