@@ -85,6 +85,8 @@ export interface CallOptions {
   era?: 'legacy' | 'modern'
   callerKey?: string
   principalId?: string
+  capabilities?: Record<string, unknown>
+  ask?: UpstreamRequest['ask']
   progressToken?: string
 }
 
@@ -107,6 +109,8 @@ export function callOf(name: string, options: CallOptions = {}): UpstreamRequest
     protocolVersion: modern ? '2026-07-28' : '2025-11-25',
     callerKey: options.callerKey ?? 'grant-1',
     principalId: options.principalId,
+    client: { info: { name: 'a-client', version: '9' }, capabilities: options.capabilities ?? {} },
+    ask: options.ask,
   }
 }
 

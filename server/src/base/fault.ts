@@ -38,6 +38,7 @@ export const faultStatus = {
   'gateway.launch_unknown': 500,
   'gateway.method_not_allowed': 405,
   'gateway.method_unknown': 404,
+  'gateway.session_unknown': 404,
   'gateway.too_many_streams': 429,
   'gateway.unknown_address': 404,
   'gateway.unsupported_version': 400,

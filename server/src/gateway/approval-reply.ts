@@ -56,6 +56,7 @@ export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
 }
 
 function elicitsUrls(envelope: Envelope): boolean {
+  if (envelope.era !== 'modern') return false
   const elicitation = envelope.clientCapabilities['elicitation']
   return typeof elicitation === 'object' && elicitation !== null && 'url' in elicitation
 }

@@ -1,7 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { readJson, isObject } from '../base/json.ts'
+import { readInfo, type Session } from './session.ts'
 import { decodeHeader } from './upstream/header-value.ts'
+import type { RpcAnswer } from './upstream/message.ts'
+import type { UpstreamClient } from './upstream/upstream-kind.ts'
 
 /** The two families of protocol revisions: with a handshake, and with everything on each request. */
 export type Era = 'legacy' | 'modern'
@@ -15,6 +18,7 @@ export const revisions: Record<Era, readonly string[]> = {
 const meta = {
   version: 'io.modelcontextprotocol/protocolVersion',
   capabilities: 'io.modelcontextprotocol/clientCapabilities',
+  info: 'io.modelcontextprotocol/clientInfo',
 }
 
 // An envelope has these members and no other, so that no second reader of it can see something that was not judged.
@@ -30,8 +34,14 @@ export interface Envelope {
   id: string | number | undefined
   method: string
   params: Record<string, unknown>
-  /** What the client declared it can do: on each request in the modern era, `{}` in the legacy one. */
-  clientCapabilities: Record<string, unknown>
+  /** What the client declared it can do: on each request in the modern era, with its session in the legacy one. */
+  clientCapabilities: Readonly<Record<string, unknown>>
+  /** Who the client says it is, likewise. */
+  clientInfo: UpstreamClient['info']
+  /** The session of a legacy client that began one. */
+  session: Session | undefined
+  /** Of a response, what it answers. */
+  answer: RpcAnswer | undefined
 }
 
 /**
@@ -69,6 +79,9 @@ export function readEnvelope(
     method: message.method ?? '',
     params,
     clientCapabilities: {},
+    clientInfo: readInfo(metaOf(params)[meta.info]),
+    session: undefined,
+    answer: message.answer,
   }
   if (era === 'modern' && envelope.shape === 'request') envelope.clientCapabilities = readCapabilities(params)
   compareHeaders(headers, envelope)
@@ -79,6 +92,7 @@ interface Message {
   id: string | number | undefined
   method: string | undefined
   params: unknown
+  answer: RpcAnswer | undefined
 }
 
 function readMessage(value: unknown): Message {
@@ -110,7 +124,16 @@ function readMessage(value: unknown): Message {
   if ((method === undefined) !== answers) {
     throw new Fault('gateway.bad_envelope', 'cannot read the message: it is neither a request nor a response')
   }
-  return { id: id as string | number | undefined, method, params }
+  return { id: id as string | number | undefined, method, params, answer: answers ? readRpcAnswer(value) : undefined }
+}
+
+// What goes back to an upstream has the form that it waits for; whatever has another is told as an error of the client.
+function readRpcAnswer({ result, error }: Record<string, unknown>): RpcAnswer {
+  if (error === undefined && isObject(result)) return { result }
+  const { code, message } = isObject(error) ? error : {}
+  if (result === undefined && Number.isInteger(code) && typeof message === 'string')
+    return { error: { code: code as number, message: message.slice(0, 2_000) } }
+  return { error: { code: -32603, message: 'the client answered in a form that is none' } }
 }
 
 function readParams(message: Message): Record<string, unknown> {

@@ -11,12 +11,15 @@ import type { Principal } from '../model/principal.ts'
 import type { Client, Grant } from '../model/rights.ts'
 import type { Launch, Upstream } from '../model/upstream.ts'
 import type { Feed } from '../store/feed.ts'
+import type { Store } from '../store/store.ts'
+import type { Sealer } from '../vault/sealer.ts'
 import { Exchanges } from './exchanges.ts'
 import { FactSource } from './facts.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Lists } from './list.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
+import { Sessions } from './session.ts'
 import { builtinLaunches } from './builtin.ts'
 import { findSandbox } from './upstream/sandbox.ts'
 import type {
@@ -33,6 +36,9 @@ import { kindsOfUpstream } from './upstreams.ts'
 export interface GatewayRooms {
   clock: Clock
   log: Log
+  store: Store
+  /** Seals what a client carries for us. */
+  vault: Sealer
   feed: Feed
   ledger: Ledger
   inventory: Inventory
@@ -97,6 +103,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     facts,
     lists: new Lists(facts),
     keepAlive,
+    sessions: new Sessions({ sealer: rooms.vault, clock, store: rooms.store }),
     mayApprove: inventory.mayApprove,
   })
   return {

@@ -4,16 +4,19 @@ import { revisions, type Envelope } from './envelope.ts'
 // Tools are what is governed so far; what is not governed is not offered.
 const capabilities = { tools: { listChanged: true } }
 
+/** The revision that a legacy client gets: the one that it asks for, or the newest. */
+export function negotiate({ params }: Envelope): string {
+  const asked = params['protocolVersion']
+  return typeof asked === 'string' && revisions.legacy.includes(asked) ? asked : revisions.legacy[0]!
+}
+
 /**
- * Answers the handshake of the legacy eras. We keep no session: each request proves itself by its token, and any replica
- * can serve it.
+ * Answers the handshake of the legacy eras. The session that it begins is carried by the client: any replica can serve it.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle
  */
 export function answerInitialize(envelope: Envelope, catalogue: PinnedCatalogue): Record<string, unknown> {
-  const asked = envelope.params['protocolVersion']
-  const known = typeof asked === 'string' && revisions.legacy.includes(asked)
-  return { protocolVersion: known ? asked : revisions.legacy[0], capabilities, serverInfo: serverInfo(catalogue) }
+  return { protocolVersion: negotiate(envelope), capabilities, serverInfo: serverInfo(catalogue) }
 }
 
 /**

@@ -11,6 +11,7 @@ const codes: Partial<Record<FaultCode, number>> = {
   'gateway.bad_params': -32602,
   'gateway.header_mismatch': -32020,
   'gateway.method_unknown': -32601,
+  'gateway.session_unknown': -32001,
   'gateway.unsupported_version': -32022,
 }
 const ownCode = 1_000
@@ -36,7 +37,17 @@ export class Reply {
 
   /** Answers a notification or a response. */
   accepted(): void {
-    this.#response.writeHead(202).end()
+    this.empty(202)
+  }
+
+  /** Answers with a status and nothing else. */
+  empty(status: number): void {
+    this.#response.writeHead(status).end()
+  }
+
+  /** Sends this header with the answer. */
+  carry(name: string, value: string): void {
+    this.#response.setHeader(name, value)
   }
 
   /** Answers with a result. In the modern era it is stamped as complete. */

@@ -1,4 +1,5 @@
 import { Fault } from '../base/fault.ts'
+import { digestOf } from '../base/ids.ts'
 import { canonicalJson, isObject } from '../base/json.ts'
 import { needsApproval } from '../policy/needs-approval.ts'
 import { approvalKey } from './approval-reply.ts'
@@ -60,12 +61,21 @@ export function requestOf(call: Call, { tool, args }: Judged): UpstreamRequest {
     message,
     text: canonicalJson(message),
     protocolVersion: envelope.protocolVersion,
-    callerKey: call.caller.grantId,
+    callerKey: callerKeyOf(call),
+    client: { info: envelope.clientInfo, capabilities: envelope.clientCapabilities },
     principalId: call.caller.principalId,
     // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
     parameterHeaders: bound ? {} : call.parameterHeaders,
     inputSchema: tool.definition?.['inputSchema'],
   }
+}
+
+// Nobody shares a session with an upstream: not with other callers, and not with one's own client that declared something
+// else. A legacy client has as many as it began with us; a modern one has one for each thing that it declares.
+function callerKeyOf({ caller, envelope }: Call): string {
+  if (envelope.session !== undefined) return `${caller.grantId} ${envelope.session.id}`
+  const { clientInfo, clientCapabilities } = envelope
+  return `${caller.grantId} ${digestOf(canonicalJson({ clientInfo, clientCapabilities }))}`
 }
 
 // What the client answers to our own elicitation is for us; what an approval does not bind stays behind.

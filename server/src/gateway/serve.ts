@@ -8,11 +8,12 @@ import type { Log } from '../base/log.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { callTool, type CallRooms } from './call.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
-import { answerDiscover, answerInitialize } from './lifecycle.ts'
+import { answerDiscover, answerInitialize, negotiate } from './lifecycle.ts'
 import { lists, type Lists } from './list.ts'
 import type { KeepAlive } from './keep-alive.ts'
 import { openListening } from './listening.ts'
 import { Reply } from './reply.ts'
+import type { Session, Sessions } from './session.ts'
 import { requireStanding } from './standing.ts'
 
 /** What the MCP door needs of the authorization server. */
@@ -29,6 +30,7 @@ export interface ServeRooms extends CallRooms {
   oauth: TokenJudge
   lists: Lists
   keepAlive: KeepAlive
+  sessions: Sessions
 }
 
 const address = /^\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
@@ -87,9 +89,10 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   const modern = revisions.modern.includes(String(request.headers['mcp-protocol-version']))
   if (request.method === 'GET' && !modern)
     return openListening(rooms, { caller, reply, signal: gone.signal, envelope: undefined })
+  if (request.method === 'DELETE' && !modern) return endSession(rooms, caller, { request, reply })
   if (request.method !== 'POST') {
-    response.setHeader('allow', modern ? 'POST' : 'GET, POST')
-    throw new Fault('gateway.method_not_allowed', `only ${modern ? 'POST is' : 'GET and POST are'} served here`)
+    response.setHeader('allow', modern ? 'POST' : 'DELETE, GET, POST')
+    throw new Fault('gateway.method_not_allowed', `only ${modern ? 'POST is' : 'DELETE, GET and POST are'} served here`)
   }
   const envelope = await readMessage(rooms, { request, caller, seen })
   await route(rooms, { caller, envelope, reply, signal: gone.signal, headers: request.headers })
@@ -101,7 +104,33 @@ async function readMessage(
 ): Promise<Envelope> {
   using _place = rooms.exchanges.arrive({ caller })
   const body = await readBody(request, bodyBytesMax)
-  return readEnvelope(request.headers, body, (known) => (seen.envelope = known))
+  const envelope = readEnvelope(request.headers, body, (known) => (seen.envelope = known))
+  if (envelope.era === 'legacy' && envelope.method !== 'initialize')
+    enter(envelope, await rooms.sessions.find(caller, request.headers['mcp-session-id']), request.headers)
+  return envelope
+}
+
+// Clients of 2025-03-26 and before repeat no version: theirs is that of the handshake.
+function enter(envelope: Envelope, session: Session | undefined, headers: IncomingMessage['headers']): void {
+  if (session === undefined) return
+  envelope.session = session
+  envelope.clientCapabilities = session.client.capabilities
+  envelope.clientInfo = session.client.info
+  if (headers['mcp-protocol-version'] === undefined) envelope.protocolVersion = session.protocolVersion
+}
+
+async function endSession(
+  rooms: ServeRooms,
+  caller: Caller,
+  { request, reply }: Pick<Visit, 'request' | 'reply'>,
+): Promise<void> {
+  await requireStanding(rooms.facts, caller)
+  const header = request.headers['mcp-session-id']
+  const session = await rooms.sessions.find(caller, header)
+  if (session === undefined)
+    throw new Fault('gateway.bad_envelope', 'cannot end a session: `Mcp-Session-Id` names none')
+  await rooms.sessions.end(header, session)
+  reply.empty(204)
 }
 
 interface Routed {
@@ -136,8 +165,11 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
     case 'legacy tools/list':
     case 'modern tools/list':
       return list(rooms, routed)
-    case 'legacy initialize':
-      return reply.result(envelope, answerInitialize(envelope, await requireStanding(rooms.facts, caller)))
+    case 'legacy initialize': {
+      const catalogue = await requireStanding(rooms.facts, caller)
+      reply.carry('mcp-session-id', rooms.sessions.begin(caller, envelope.params, negotiate(envelope)))
+      return reply.result(envelope, answerInitialize(envelope, catalogue))
+    }
     case 'modern server/discover':
       return reply.result(envelope, answerDiscover(await requireStanding(rooms.facts, caller)))
     case 'legacy ping':

@@ -168,6 +168,9 @@ export interface Tables {
     pending_key: string | null
   }
 
+  /** What is good for one use and was used, or was ended before its time. */
+  spent: { purpose: string; id: string; expires_at: number }
+
   signing_keys: {
     id: string
     purpose: string

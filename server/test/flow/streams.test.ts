@@ -12,7 +12,8 @@ const version = 'io.modelcontextprotocol/protocolVersion'
 const modernMeta = { [version]: '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} }
 
 function streamCall(agent: Agent, era: 'legacy' | 'modern', name: string) {
-  const meta = { progressToken: 'p-1', ...(era === 'modern' && modernMeta) }
+  const level = { 'io.modelcontextprotocol/logLevel': 'info' }
+  const meta = { progressToken: 'p-1', ...(era === 'modern' && { ...modernMeta, ...level }) }
   const params = { name, arguments: {}, _meta: meta }
   const mirrors = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name }
   return EventReader.open(agent, {

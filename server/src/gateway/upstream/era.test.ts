@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  clientInfoOf,
+  capabilitiesFor,
+  concerns,
   eraOf,
   learntFromDiscover,
   learntFromInitialize,
@@ -53,21 +54,53 @@ test('a legacy upstream keeps the progress token and the trace of a modern reque
   assert.deepEqual(requestToLegacy(request()), request())
 })
 
-test('a modern upstream gets the envelope, and is promised no capability that cannot be bridged', () => {
+test('a modern upstream gets the envelope, in the name of the client that calls and whatever it wrote itself', () => {
   const forged = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: {} }, progressToken: 3 }
-  const meta = requestToModern(request({ name: 't', _meta: forged }), { name: 'c', version: '2' }).params?.['_meta']
+  const meta = requestToModern(request({ name: 't', _meta: forged }), {
+    info: { name: 'c', version: '2' },
+    capabilities: { sampling: {} },
+  }).params?.['_meta']
   assert.deepEqual(meta, {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'c', version: '2' },
-    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientCapabilities': { sampling: {} },
     progressToken: 3,
   })
 })
 
-test('the client of a modern request is who its envelope says', () => {
-  assert.deepEqual(clientInfoOf(request({ _meta: envelope })), { name: 'a', version: '1' })
-  assert.equal(clientInfoOf(request({ _meta: { 'io.modelcontextprotocol/clientInfo': { name: 1 } } })), undefined)
-  assert.equal(clientInfoOf(request()), undefined)
+test('what a client can do crosses eras with it, and what the other era has no word for stays behind', () => {
+  const declared = {
+    elicitation: { form: {}, url: {} },
+    sampling: { tools: {} },
+    roots: { listChanged: true },
+    experimental: { x: { y: 1 } },
+    extensions: { 'io.modelcontextprotocol/tasks': {} },
+    tasks: { list: {} },
+    forged: 'no object',
+  }
+  const { elicitation, sampling, experimental, extensions } = declared
+  assert.deepEqual(capabilitiesFor('modern', declared), { elicitation, sampling, experimental, extensions, roots: {} })
+  assert.deepEqual(capabilitiesFor('legacy', declared), { elicitation, sampling, experimental, roots: declared.roots })
+  assert.deepEqual(capabilitiesFor('legacy', {}), {})
+})
+
+test('of notifications on its own stream a caller gets those of its call, and log messages if it asked for them', () => {
+  const told = (method: string, params: object, more: { from?: 'legacy' | 'modern'; meta?: object; to?: string }) =>
+    concerns(
+      { jsonrpc: '2.0', method, params: { ...params } },
+      { message: request({ _meta: more.meta ?? {} }), protocolVersion: more.to ?? '2026-07-28' },
+      more.from ?? 'legacy',
+    )
+  const progress = 'notifications/progress'
+  assert.equal(told(progress, { progressToken: 'p' }, { meta: { progressToken: 'p' } }), true)
+  assert.equal(told(progress, { progressToken: 'q' }, { meta: { progressToken: 'p' } }), false)
+  assert.equal(told(progress, {}, {}), false)
+  const meta = { 'io.modelcontextprotocol/logLevel': 'info' }
+  assert.equal(told('notifications/message', {}, {}), false)
+  assert.equal(told('notifications/message', {}, { meta }), true)
+  assert.equal(told('notifications/message', {}, { from: 'modern' }), true)
+  assert.equal(told('notifications/message', {}, { to: '2025-11-25' }), true)
+  assert.equal(told('notifications/of_an_extension', {}, {}), true)
 })
 
 test('equals exchange bytes: only an id of ours is restored', () => {

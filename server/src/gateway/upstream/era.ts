@@ -1,13 +1,14 @@
 import { isObject } from '../../base/json.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { editObject, textOfMember } from './members.ts'
-import type { RpcId, RpcRequest, RpcResponse } from './message.ts'
+import type { RpcId, RpcNotification, RpcRequest, RpcResponse } from './message.ts'
+import type { UpstreamClient } from './upstream-kind.ts'
 
 // Between client and upstream of different eras the gateway translates; between equals it changes nothing. Everything
 // here is a function of its arguments.
 //
-// What cannot be translated is not promised: requests of the server to the client (elicitation, sampling, roots) and
-// rounds of input have no bridge, so no client capability is declared across eras.
+// What the client declared it can do crosses with it, in the words of the other era. What an upstream asks in return is
+// no answer, and crosses elsewhere.
 
 export type Era = Learnt['era']
 
@@ -29,8 +30,20 @@ export function eraOf(protocolVersion: string): Era {
   return protocolVersion >= modernVersion ? 'modern' : 'legacy'
 }
 
-/** What the gateway calls itself when it speaks on its own account. */
-export const ourselves = { name: 'sallyport', version: '0.1.0' }
+/** What the gateway is when it speaks on its own account: nobody who could be asked anything. */
+export const ourselves: UpstreamClient = { info: { name: 'sallyport', version: '0.1.0' }, capabilities: {} }
+
+const bridgedCapabilities = ['elicitation', 'experimental', 'roots', 'sampling'] as const
+
+/** What a client can do, in the words of the other era: what has no word there is not said. */
+export function capabilitiesFor(era: Era, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const known: Record<string, unknown> = {}
+  for (const name of bridgedCapabilities) if (isObject(given[name])) known[name] = given[name]
+  // The news of other roots is a notification that the modern era has not.
+  if (era === 'modern' && known['roots'] !== undefined) known['roots'] = {}
+  if (era === 'modern' && isObject(given['extensions'])) known['extensions'] = given['extensions']
+  return known
+}
 
 /** A modern request as a legacy upstream expects it: without the envelope and the marks of a retry. */
 export function requestToLegacy(message: RpcRequest): RpcRequest {
@@ -42,24 +55,36 @@ export function requestToLegacy(message: RpcRequest): RpcRequest {
 }
 
 /** A legacy request as a modern upstream expects it: in the envelope that each request carries there. */
-export function requestToModern(message: RpcRequest, clientInfo: { name: string; version: string }): RpcRequest {
+export function requestToModern(message: RpcRequest, client: UpstreamClient): RpcRequest {
   const given = message.params?.['_meta']
   const meta = {
     ...(isObject(given) ? given : {}),
     [`${metaPrefix}protocolVersion`]: modernVersion,
-    [`${metaPrefix}clientInfo`]: clientInfo,
-    [`${metaPrefix}clientCapabilities`]: {},
+    [`${metaPrefix}clientInfo`]: client.info,
+    [`${metaPrefix}clientCapabilities`]: capabilitiesFor('modern', client.capabilities),
   }
   return { ...message, params: { ...message.params, _meta: meta } }
 }
 
-/** Who the client of a modern request says it is. */
-export function clientInfoOf(message: RpcRequest): { name: string; version: string } | undefined {
-  const meta = message.params?.['_meta']
-  const info = isObject(meta) ? meta[`${metaPrefix}clientInfo`] : undefined
-  if (!isObject(info) || typeof info['name'] !== 'string' || typeof info['version'] !== 'string') return undefined
-  return { name: info['name'], version: info['version'] }
+/**
+ * Whether a notification on a call's own stream is for its caller: progress only of this call, by the caller's token; log
+ * messages for a modern client only when it asked for them, which a legacy upstream cannot know. All others pass, known
+ * to us or not.
+ */
+export function concerns(
+  message: RpcNotification,
+  { message: { params }, protocolVersion }: Asked,
+  from: Era,
+): boolean {
+  const meta = isObject(params?.['_meta']) ? params['_meta'] : {}
+  if (message.method === 'notifications/progress')
+    return meta['progressToken'] !== undefined && message.params?.['progressToken'] === meta['progressToken']
+  if (message.method !== 'notifications/message' || from === 'modern' || eraOf(protocolVersion) === 'legacy')
+    return true
+  return meta[`${metaPrefix}logLevel`] !== undefined
 }
+
+type Asked = { message: RpcRequest; protocolVersion: string }
 
 export interface Translation {
   /** The method that was asked. */

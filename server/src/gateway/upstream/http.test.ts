@@ -295,12 +295,12 @@ test('events come one by one, as the upstream sends them', async (t) => {
     if (message?.method !== 'tools/call') return false
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write(
-      'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}\n\n',
+      'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}\n\n',
     )
     held.resolve(response)
     return true
   }
-  const reply = await connection.send(await receipts.next(), callOf('echo'), never)
+  const reply = await connection.send(await receipts.next(), callOf('echo', { progressToken: 'p' }), never)
   assert.ok(reply.kind === 'stream')
   const events = reply.events[Symbol.asyncIterator]()
   const first = await events.next()

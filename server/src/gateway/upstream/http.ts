@@ -2,23 +2,12 @@ import { Fault } from '../../base/fault.ts'
 import { canonicalJson } from '../../base/json.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
+import { badReply, cancelled, changed, errorOf, lost, readAnswer, wholeReply, type Answer } from './answer.ts'
+import { CarriedQuestions } from './carried-questions.ts'
 import {
-  badReply,
-  busy,
-  cancelled,
-  changed,
-  errorOf,
-  lost,
-  readAnswer,
-  refused,
-  wholeReply,
-  type Answer,
-} from './answer.ts'
-import {
-  clientInfoOf,
+  capabilitiesFor,
+  concerns,
   eraOf,
-  learntFromDiscover,
-  learntFromInitialize,
   legacyVersion,
   modernVersion,
   ourselves,
@@ -28,6 +17,7 @@ import {
 } from './era.ts'
 import { readEvents } from './event-stream.ts'
 import type { HttpAnswer } from './http-exchange.ts'
+import { answers, HttpGreeting, judgeStatus, sessionHeaders, strangeAnswer } from './http-greeting.ts'
 import { HttpWire } from './http-wire.ts'
 import { HttpSessions, type HttpSession } from './http-sessions.ts'
 import {
@@ -71,7 +61,6 @@ const ownKey = 'sallyport'
 const greetMsMax = 20_000
 
 type Known = Pick<Learnt, 'era' | 'protocolVersion'>
-type Client = { name: string; version: string }
 
 interface Passage {
   request: UpstreamRequest
@@ -87,6 +76,7 @@ class HttpConnection implements UpstreamConnection {
   readonly #wire: HttpWire
   readonly #sessions: HttpSessions
   readonly #receipts = new ReceiptBook()
+  readonly #greeting: HttpGreeting
   #known: Promise<Known> | undefined
   #lastId = 0
 
@@ -94,6 +84,7 @@ class HttpConnection implements UpstreamConnection {
     this.#spec = spec
     this.#wire = wire
     this.#needs = needs
+    this.#greeting = new HttpGreeting(spec.name, wire, () => this.#nextId())
     this.#known = spec.learnt && Promise.resolve(spec.learnt)
     this.#sessions = new HttpSessions(needs.clock, (session) => wire.end(session.id, sessionHeaders(session)))
   }
@@ -119,7 +110,7 @@ class HttpConnection implements UpstreamConnection {
         text: JSON.stringify(message),
         protocolVersion: known.era === 'modern' ? modernVersion : legacyVersion,
         callerKey: ownKey,
-        clientInfo: ourselves,
+        client: ourselves,
       },
       signal,
     )
@@ -155,7 +146,7 @@ class HttpConnection implements UpstreamConnection {
 
   async #forwardModern(request: UpstreamRequest, known: Known, signal: AbortSignal): Promise<UpstreamReply> {
     const same = eraOf(request.protocolVersion) === 'modern'
-    const message = same ? request.message : requestToModern(request.message, request.clientInfo ?? ourselves)
+    const message = same ? request.message : requestToModern(request.message, request.client)
     const routing = routingHeaders(message, request.inputSchema, request.parameterHeaders)
     const headers = { 'mcp-protocol-version': modernVersion, ...routing }
     const answer = await this.#wire.post(same ? request.text : canonicalJson(message), headers, signal)
@@ -179,14 +170,11 @@ class HttpConnection implements UpstreamConnection {
   }
 
   async #reply(passage: Passage, answer: HttpAnswer): Promise<UpstreamReply> {
-    this.#judgeStatus(answer)
+    judgeStatus(this.#spec.name, answer)
     if (answer.mediaType === 'text/event-stream' && answer.status === 200) {
       return { kind: 'stream', status: 200, events: this.#events(passage, answer) }
     }
-    if (answer.mediaType !== 'application/json') {
-      answer.finish()
-      throw badReply(this.#spec.name, `status ${answer.status} with content type \`${answer.mediaType.slice(0, 80)}\``)
-    }
+    if (answer.mediaType !== 'application/json') throw strangeAnswer(this.#spec.name, answer)
     const read = await this.#cancelling(passage, readAnswer(this.#spec.name, answer.chunks, passes(passage)))
     if ('next' in read) return { kind: 'flow', status: answer.status, parts: this.#flow(passage, read) }
     this.#requireAnswer(passage, read)
@@ -208,9 +196,11 @@ class HttpConnection implements UpstreamConnection {
 
   async *#events(passage: Passage, answer: HttpAnswer): AsyncGenerator<ReplyEvent> {
     let answered = false
+    const questions = this.#questionsOf(passage)
     try {
       for await (const { event, data } of readEvents(answer.chunks)) {
-        const message = data === '' || (event !== '' && event !== 'message') ? undefined : this.#read(passage, data)
+        const message =
+          data === '' || (event !== '' && event !== 'message') ? undefined : this.#read(passage, questions, data)
         if (message === undefined) continue
         answered = !('method' in message)
         if (answered) answer.finish()
@@ -221,19 +211,33 @@ class HttpConnection implements UpstreamConnection {
       }
       throw lost(this.#spec.name, 'the stream ended before the answer')
     } finally {
+      questions.end()
       if (!answered) this.#tellCancelled(passage)
     }
   }
 
+  // Only a legacy upstream can be answered: in the modern era there are no such questions.
+  #questionsOf({ request, known, headers }: Passage): CarriedQuestions {
+    if (known.era === 'modern') return new CarriedQuestions(undefined, () => undefined)
+    return new CarriedQuestions(request.ask, (answer) => this.#tell({ jsonrpc: '2.0', ...answer }, headers))
+  }
+
   /** @returns what concerns the caller: its answer, or a notification on the way to it. */
-  #read(passage: Passage, data: string): RpcMessage | undefined {
+  #read(passage: Passage, questions: CarriedQuestions, data: string): RpcMessage | undefined {
     const message = readMessage(data)
     if (message === undefined) throw badReply(this.#spec.name, 'an event is no JSON-RPC message')
-    if (isRequest(message)) return this.#refuse(message, passage.headers)
+    if (isRequest(message)) {
+      questions.put(message)
+      return undefined
+    }
     if (!isNotification(message)) return answers(message, passage.wireId) ? message : undefined
-    if (!isListChanged(message)) return message
-    this.#needs.onListChanged?.()
-    return undefined
+    if (isListChanged(message)) {
+      this.#needs.onListChanged?.()
+      return undefined
+    }
+    if (message.method === 'notifications/cancelled' && questions.withdraw(message.params?.['requestId']))
+      return undefined
+    return concerns(message, passage.request, passage.known.era) ? message : undefined
   }
 
   async #cancelling<Result>(passage: Passage, work: Promise<Result>): Promise<Result> {
@@ -265,24 +269,6 @@ class HttpConnection implements UpstreamConnection {
     return changed(answer, ({ text, message }) => translateResponse(text, message, { ...way, ...more }))
   }
 
-  #judgeStatus(answer: HttpAnswer): void {
-    const { status } = answer
-    const credential = status === 401 || status === 403 || status === 407
-    const redirect = status >= 300 && status < 400
-    if (!credential && !redirect && status !== 429) return
-    answer.finish()
-    if (credential) throw refused(this.#spec.name, `status ${status}`)
-    if (redirect) throw badReply(this.#spec.name, `status ${status}: redirects are not followed`)
-    throw busy(this.#spec.name, 'status 429')
-  }
-
-  // We declared that we answer nothing, so this is out of order; without an answer the upstream would wait.
-  #refuse({ id, method }: RpcRequest, headers: Record<string, string>): undefined {
-    const body = method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'method not found' } }
-    const { 'mcp-method': _method, 'mcp-name': _name, ...rest } = headers
-    this.#tell({ jsonrpc: '2.0', id, ...body }, rest)
-  }
-
   #knowing(): Promise<Known> {
     if (this.#known === undefined) {
       const known = this.#learn(AbortSignal.timeout(greetMsMax))
@@ -296,63 +282,23 @@ class HttpConnection implements UpstreamConnection {
 
   // The era is a property of the upstream: it is learnt with our own requests and never from what a client speaks.
   async #learn(signal: AbortSignal): Promise<Learnt> {
-    const discovered = await this.#discover(signal)
+    const discovered = await this.#greeting.discover(signal)
     if (discovered !== undefined) return discovered
-    const { learnt, session } = await this.#initialize(
-      { protocolVersion: legacyVersion, clientInfo: ourselves },
+    const { learnt, session } = await this.#greeting.initialize(
+      { protocolVersion: legacyVersion, client: ourselves },
       signal,
     )
     this.#sessions.put(`${ownKey} ${legacyVersion}`, Promise.resolve(session))
     return learnt
   }
 
-  async #discover(signal: AbortSignal): Promise<Learnt | undefined> {
-    const id = this.#nextId()
-    const message = requestToModern({ jsonrpc: '2.0', id, method: 'server/discover' }, ourselves)
-    const headers = { 'mcp-protocol-version': modernVersion, ...routingHeaders(message, undefined) }
-    const answer = await this.#wire.post(JSON.stringify(message), headers, signal)
-    try {
-      const response = await this.#answerTo(answer, id)
-      return 'error' in response ? undefined : learntFromDiscover(response.result)
-    } catch (error) {
-      // A legacy upstream may refuse what it does not know in any way but these.
-      if (error instanceof Fault && error.code !== 'gateway.upstream_bad_reply') throw error
-      return undefined
-    }
-  }
-
-  async #initialize(
-    { protocolVersion, clientInfo }: { protocolVersion: string; clientInfo: Client },
-    signal: AbortSignal,
-  ): Promise<{ learnt: Learnt; session: HttpSession }> {
-    const id = this.#nextId()
-    const params = { protocolVersion, capabilities: {}, clientInfo }
-    const answer = await this.#wire.post(
-      JSON.stringify({ jsonrpc: '2.0', id, method: 'initialize', params }),
-      {},
-      signal,
-    )
-    const learnt = learntFromInitialize(this.#resultOf(await this.#answerTo(answer, id)))
-    const session = { id: readSessionId(this.#spec.name, answer.sessionId), protocolVersion: learnt.protocolVersion }
-    const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })
-    const taken = await this.#wire.post(initialized, sessionHeaders(session), signal)
-    taken.finish()
-    return { learnt, session }
-  }
-
   async #openSession(request: UpstreamRequest): Promise<HttpSession> {
     const own = eraOf(request.protocolVersion) === 'legacy'
     const protocolVersion = own ? request.protocolVersion : legacyVersion
-    const clientInfo = request.clientInfo ?? clientInfoOf(request.message) ?? ourselves
+    const { info, capabilities } = request.client
+    const client = { info, capabilities: own ? capabilities : capabilitiesFor('legacy', capabilities) }
     // Others may wait for this session too, so no single caller's signal can end it.
-    return (await this.#initialize({ protocolVersion, clientInfo }, AbortSignal.timeout(greetMsMax))).session
-  }
-
-  async #answerTo(answer: HttpAnswer, id: RpcId): Promise<RpcResponse> {
-    const message: RpcRequest = { jsonrpc: '2.0', id, method: '' }
-    const request = { message, text: '', protocolVersion: legacyVersion, callerKey: ownKey }
-    const known: Known = { era: 'legacy', protocolVersion: legacyVersion }
-    return lastMessage(await this.#reply({ request, known, wireId: id, headers: {} }, answer))
+    return (await this.#greeting.initialize({ protocolVersion, client }, AbortSignal.timeout(greetMsMax))).session
   }
 
   #resultOf(message: RpcResponse): Record<string, unknown> {
@@ -365,10 +311,6 @@ class HttpConnection implements UpstreamConnection {
   }
 }
 
-function answers(message: RpcResponse, id: RpcId): boolean {
-  return message.id === id || ('error' in message && (message.id === null || message.id === undefined))
-}
-
 async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
   if (reply.kind === 'json') return reply.message
   // Our own questions are answered whole.
@@ -376,18 +318,6 @@ async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
   let last: RpcResponse | undefined
   for await (const { message } of reply.events) if (!('method' in message)) last = message
   return last!
-}
-
-function sessionHeaders(session: HttpSession): Record<string, string> {
-  const headers: Record<string, string> = { 'mcp-protocol-version': session.protocolVersion }
-  if (session.id !== undefined) headers['mcp-session-id'] = session.id
-  return headers
-}
-
-function readSessionId(upstream: string, id: string | undefined): string | undefined {
-  if (id !== undefined && !/^[\x21-\x7e]{1,1024}$/.test(id))
-    throw badReply(upstream, 'a session id that cannot be sent')
-  return id
 }
 
 /** Whether the answer passes to the byte: then it can pass before its end is known. */

@@ -25,6 +25,9 @@ export type RpcResponse =
   | { jsonrpc: '2.0'; id: RpcId | null; result: Record<string, unknown> }
   | { jsonrpc: '2.0'; id: RpcId | null; error: RpcError }
 
+/** What is answered, without the id. */
+export type RpcAnswer = { result: Record<string, unknown> } | { error: RpcError }
+
 export type RpcMessage = RpcRequest | RpcNotification | RpcResponse
 
 // What an upstream says is read leniently where it does not matter to us (numbers, duplicate names inside results) and

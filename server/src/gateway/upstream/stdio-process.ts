@@ -181,7 +181,7 @@ async function greet(session: StdioSession, signal: AbortSignal): Promise<Learnt
     jsonrpc: '2.0',
     id: 0,
     method: 'initialize',
-    params: { protocolVersion: legacyVersion, capabilities: {}, clientInfo: ourselves },
+    params: { protocolVersion: legacyVersion, capabilities: {}, clientInfo: ourselves.info },
   }
   const { message } = await session.call(initialize, signal).answer
   if (!('error' in message)) {

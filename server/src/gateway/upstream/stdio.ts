@@ -1,7 +1,7 @@
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
-import { clientInfoOf, eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
+import { eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
 import type { RpcRequest } from './message.ts'
 import { ReceiptBook } from './receipt-book.ts'
 import type { Life } from './stdio-process.ts'
@@ -86,9 +86,7 @@ function bridged(request: UpstreamRequest, learnt: Learnt): RpcRequest {
   const { message } = request
   const from = eraOf(request.protocolVersion)
   if (from === learnt.era) return message
-  return learnt.era === 'legacy'
-    ? requestToLegacy(message)
-    : requestToModern(message, request.clientInfo ?? clientInfoOf(message) ?? ourselves)
+  return learnt.era === 'legacy' ? requestToLegacy(message) : requestToModern(message, request.client)
 }
 
 async function* streamed(call: Call, translate: (answer: Answer) => Answer): AsyncGenerator<ReplyEvent> {

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
-import type { RpcMessage, RpcRequest, RpcResponse } from './message.ts'
+import type { RpcAnswer, RpcMessage, RpcRequest, RpcResponse } from './message.ts'
 
 /** How an upstream is reached, after the configuration had its say. */
 export type ResolvedLaunch = StdioLaunch | { kind: 'http'; url: string }
@@ -107,6 +107,12 @@ export interface ControlRequest {
   params?: Record<string, unknown> | undefined
 }
 
+/** A client as it describes itself: a ground for no decision, but an upstream may ask of it only what it declared. */
+export interface UpstreamClient {
+  info: { name: string; version: string }
+  capabilities: Readonly<Record<string, unknown>>
+}
+
 export interface UpstreamRequest {
   /** The request as it was judged. */
   message: RpcRequest
@@ -114,12 +120,17 @@ export interface UpstreamRequest {
   text: string
   /** The revision that the client speaks on this request. */
   protocolVersion: string
-  /** Whose sessions with the upstream these are (the grant's id): callers with different keys never share one. */
+  /** Whose sessions with the upstream these are: callers with different keys never share one. */
   callerKey: string
   /** Whose process it is, where each principal has one; `callerKey` when absent. */
   principalId?: string | undefined
-  /** Who a legacy client said it is; a modern one says so in `params._meta`. */
-  clientInfo?: { name: string; version: string } | undefined
+  /** What the client said of itself: what an upstream hears of it, whatever era either speaks. */
+  client: UpstreamClient
+  /**
+   * Puts a question of the upstream to the client of this call, as the upstream's words, and resolves with its answer;
+   * what cannot be asked is answered with an error. Absent where nobody can be asked: the upstream is told so.
+   */
+  ask?: ((question: RpcRequest, signal: AbortSignal) => Promise<RpcAnswer>) | undefined
   /** The client's `Mcp-Param-*` headers, names in lower case; nothing else of its headers is ever sent. */
   parameterHeaders?: Readonly<Record<string, string>> | undefined
   /** The accepted input schema, from which `Mcp-Param-*` headers are computed. */

@@ -1,0 +1,34 @@
+import { open } from './engine/handle.ts'
+import type { Handle } from './store.ts'
+
+/**
+ * Spends something that is good for one use, or until it is ended. Of any number that spend it at once, one does.
+ *
+ * @param of `until`: afterwards it is worth nothing by itself, and the row goes.
+ * @returns whether it was this call that spent it.
+ */
+export async function spend(
+  handle: Handle,
+  of: { purpose: string; id: string; until: number; now: number },
+): Promise<boolean> {
+  const { purpose, id, until, now } = of
+  await open(handle).deleteFrom('spent').where('expires_at', '<', now).execute()
+  const row = await open(handle)
+    .insertInto('spent')
+    .values({ purpose, id, expires_at: until })
+    .onConflict((conflict) => conflict.columns(['purpose', 'id']).doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Whether it was spent. */
+export async function isSpent(handle: Handle, purpose: string, id: string): Promise<boolean> {
+  const row = await open(handle)
+    .selectFrom('spent')
+    .select('id')
+    .where('purpose', '=', purpose)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row !== undefined
+}
