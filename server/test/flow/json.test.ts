@@ -221,7 +221,11 @@ async function behindStdio(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const journal = join(folder, 'journal')
   const script = new URL('../fake/stdio-server.ts', import.meta.url).pathname
-  const launch = { command: process.execPath, args: [script, JSON.stringify({ journal, tools: [readAny] })] }
+  const launch = {
+    command: process.execPath,
+    args: [script, JSON.stringify({ journal, tools: [readAny] })],
+    sandbox: 'off',
+  }
   const house = await openHouse(t, { yaml: `stdio: ${JSON.stringify({ fake: launch })}` })
   const { inventory, gateway } = house.rooms
   await inventory.preloadUpstream({ name: 'desk', launch: { kind: 'stdio', command: 'fake' }, purpose: 'to be tested' })
