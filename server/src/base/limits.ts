@@ -27,7 +27,7 @@ export const requestTimeoutMs = 120_000
 /** An idle client connection is kept this long: longer than the 60 s after which common proxies drop theirs. */
 export const keepAliveMs = 65_000
 
-/** Connections that one listener holds at once: ten thousand idle streams and as many calls; the limit of open files of most systems is above it. */
+/** Connections that one listener holds at once: ten thousand idle streams and as many calls. Open files may end before. */
 export const connectionsMax = 20_000
 
 /** How long a closing door waits for answers under way before it cuts them. */

@@ -25,7 +25,7 @@ export interface ControlRooms {
   clock: Clock
   log: Log
   store: Store
-  feed: Pick<Feed, 'isFresh'>
+  feed: Pick<Feed, 'isFresh' | 'revision'>
   ledger: Pick<Ledger, 'recordChange' | 'listEntries' | 'getEntry' | 'size' | 'checkpoint' | 'key' | 'origin'>
   identity: Omit<Identity, 'door'>
   inventory: Inventory

@@ -99,6 +99,17 @@ export class FactSource {
   }
 
   /**
+   * Sees to it that what is decided from now on is decided by `revision` or a later state.
+   *
+   * @throws {Fault} `base.busy` if there is no such state yet that this process can hear of.
+   */
+  async demand(revision: number): Promise<void> {
+    await this.hear(revision).catch(() => undefined)
+    if (this.#feed.revision >= revision) return
+    throw new Fault('base.busy', `cannot decide by revision ${revision}: this replica has not heard of it yet`)
+  }
+
+  /**
    * The view of a caller, read at one revision.
    *
    * @throws {Fault} `base.busy` when this process has not heard the revision feed within its lease: what it remembers may

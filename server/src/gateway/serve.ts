@@ -7,6 +7,7 @@ import { readBody, type Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { callTool, type CallRooms } from './call.ts'
+import type { FactSource } from './facts.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize, negotiate } from './lifecycle.ts'
 import { lists, type Lists } from './list.ts'
@@ -82,6 +83,7 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
     throw new Fault('gateway.foreign_origin', 'pages of other origins may not call')
 
   const caller = await rooms.oauth.verifyAccessToken(request.headers.authorization, rooms.oauth.resourceFor(upstream))
+  await demandRevision(rooms.facts, request.headers['sallyport-revision'])
   const gone = new AbortController()
   response.once('close', () => {
     if (!response.writableFinished) gone.abort(new Error('the client went away'))
@@ -96,6 +98,15 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   }
   const envelope = await readMessage(rooms, { request, caller, seen })
   await route(rooms, { caller, envelope, reply, signal: gone.signal, headers: request.headers })
+}
+
+// Who has just changed a right, at whichever replica, may demand that what is decided here knows of it.
+async function demandRevision(facts: FactSource, wanted: string | string[] | undefined): Promise<void> {
+  if (wanted === undefined) return
+  if (typeof wanted !== 'string' || !/^\d{1,15}$/.test(wanted)) {
+    throw new Fault('base.bad_request', 'the header `Sallyport-Revision` must be the number that a change answered')
+  }
+  await facts.demand(Number(wanted))
 }
 
 async function readMessage(

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { Fault } from '../base/fault.ts'
-import { insertEntries, listOutcomes, type StoredEntry, takePositions } from '../store/entries.ts'
+import type { NewEntry } from '../store/append.ts'
+import { insertEntries, takePositions } from '../store/entries.ts'
 import { getRevision } from '../store/revisions.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { type Entry, writeEntry } from './entry.ts'
@@ -13,8 +14,8 @@ const waitingMax = 4_096
 /** Where an entry came to stand. */
 export interface Appended {
   seq: number
-  /** Of intents: number of the policy state that all changes before this entry made, whichever replica made them. */
-  revision: number | undefined
+  /** Number of the policy state that all changes before this entry made, whichever replica made them. */
+  revision: number
 }
 
 /** How one append is waited for. */
@@ -26,11 +27,11 @@ interface Waiting {
 }
 
 interface Item {
-  entry: Omit<StoredEntry, 'seq'>
-  resolve(appended: Appended | undefined): void
-  reject(error: unknown): void
-  abandoned: boolean
-  again: boolean
+  readonly entry: NewEntry
+  readonly resolve: (appended: Appended | undefined) => void
+  readonly reject: (error: unknown) => void
+  timer: NodeJS.Timeout | undefined
+  givenUp: boolean
 }
 
 /** Writes entries at the end of the ledger: the only thing that does. */
@@ -68,10 +69,10 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
   let closed = false
 
   async function drain(): Promise<void> {
-    // Whoever arrives in this turn of the event loop shares the transaction.
+    // Whoever arrives in this turn of the event loop shares the transaction, and whoever comes while it is written the next.
     await setImmediate()
     while (queue.length > 0) {
-      const batch = queue.splice(0, batchMax).filter((item) => !item.abandoned)
+      const batch = queue.splice(0, batchMax).filter(({ givenUp }) => !givenUp)
       if (batch.length > 0) await writeBatch(store, batch, onAppended)
     }
     // At once, not when somebody hears of it: who comes in between must not wait for a drain that has ended.
@@ -84,20 +85,14 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
   }
 
   return {
-    async append(entry, waiting) {
+    async append(entry, { withinMs, again = false }) {
       admit()
-      const item: Item = {
-        entry: toStored(entry),
-        resolve: () => undefined,
-        reject: () => undefined,
-        abandoned: false,
-        again: waiting.again === true,
-      }
-      const written = new Promise<Appended | undefined>((resolve, reject) => Object.assign(item, { resolve, reject }))
-      queue.push(item)
-      draining ??= drain()
-      return inTime(written, waiting, () => {
-        item.abandoned = true
+      const stored = { ...toStored(entry), again }
+      return new Promise((resolve, reject) => {
+        const item: Item = { entry: stored, resolve, reject, timer: undefined, givenUp: false }
+        item.timer = setTimeout(giveUp, withinMs, item, withinMs)
+        queue.push(item)
+        draining ??= drain()
       })
     },
     async appendWith(entry, { work, after }, waiting) {
@@ -110,7 +105,8 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
         const result = await work(tx)
         await insertEntries(tx, [{ ...stored, seq }])
         await after?.(tx)
-        return { seq, revision: await revisionFor(tx, [stored]), result }
+        // Who holds the positions holds every change up: what is read here is the state that the entry follows.
+        return { seq, revision: await getRevision(tx), result }
       })
       const tracked = written.then(
         () => onAppended(1),
@@ -118,7 +114,7 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
       )
       running.add(tracked)
       void tracked.finally(() => running.delete(tracked))
-      return inTime(written, waiting)
+      return inTime(written, waiting.withinMs)
     },
     async close() {
       closed = true
@@ -127,55 +123,50 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
   }
 }
 
-function toStored(entry: Entry): Omit<StoredEntry, 'seq'> {
+function toStored(entry: Entry): Omit<NewEntry, 'again'> {
   const callId = 'callId' in entry ? entry.callId : undefined
   return { kind: entry.kind, at: entry.at, callId, leaf: writeEntry(entry) }
 }
 
 async function writeBatch(store: Store, batch: Item[], onAppended: (count: number) => void): Promise<void> {
+  let next: number
+  let left: ReadonlySet<number>
+  let revision: number
   try {
-    const { seqs, revision } = await store.transaction(async (tx) => {
-      const first = await takePositions(tx, batch.length)
-      const wanted = await withoutSecondOutcomes(tx, batch)
-      const superfluous = batch.length - wanted.size
-      if (superfluous > 0) await takePositions(tx, -superfluous)
-      let next = first
-      const seqs = batch.map((item) => (wanted.has(item) ? next++ : undefined))
-      const rows = batch.flatMap((item, i) => (seqs[i] === undefined ? [] : [{ ...item.entry, seq: seqs[i] }]))
-      await insertEntries(tx, rows)
-      return { seqs, revision: await revisionFor(tx, rows) }
-    })
-    onAppended(batch.length)
-    for (const [i, item] of batch.entries())
-      item.resolve(seqs[i] === undefined ? undefined : { seq: seqs[i], revision })
+    const appended = await store.append(batch.map(({ entry }) => entry))
+    next = appended.first
+    left = new Set(appended.leftOut)
+    revision = appended.revision
   } catch (error) {
-    for (const item of batch) item.reject(asUnavailable(error))
+    const refusal = asUnavailable(error)
+    for (const item of batch) settle(item).reject(refusal)
+    return
   }
+  onAppended(batch.length - left.size)
+  for (const [i, item] of batch.entries()) settle(item).resolve(left.has(i) ? undefined : { seq: next++, revision })
 }
 
-/** Who holds the positions holds every change up: what is read here is the state that the entries follow. */
-async function revisionFor(tx: Handle, rows: readonly { kind: string }[]): Promise<number | undefined> {
-  return rows.some(({ kind }) => kind === 'intent') ? getRevision(tx) : undefined
+// A promise hears the first word only: who was given up is told nothing more.
+function settle(item: Item): Item {
+  clearTimeout(item.timer)
+  return item
 }
 
-/** Another replica may have taken this one for dead and given the outcome: then that one stands. */
-async function withoutSecondOutcomes(tx: Handle, batch: Item[]): Promise<Set<Item>> {
-  const outcomes = batch.filter(({ entry, again }) => entry.kind === 'outcome' && (again || tx.kind === 'postgres'))
-  const known = await listOutcomes(
-    tx,
-    outcomes.map(({ entry }) => entry.callId!),
-  )
-  return new Set(batch.filter((item) => !(outcomes.includes(item) && known.has(item.entry.callId!))))
+// It may be written all the same, if it is on its way already.
+function giveUp(item: Item, withinMs: number): void {
+  item.givenUp = true
+  item.reject(late(withinMs))
 }
 
-async function inTime<T>(written: Promise<T>, { withinMs }: Waiting, onGivenUp?: () => void): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    onGivenUp?.()
-    late.reject(unavailable(`it was not durable within ${withinMs} ms`))
-  }, withinMs)
+function late(withinMs: number): Fault {
+  return unavailable(`it was not durable within ${withinMs} ms`)
+}
+
+async function inTime<T>(written: Promise<T>, withinMs: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(late(withinMs)), withinMs)
   try {
-    return await Promise.race([written, late.promise])
+    return await Promise.race([written, promise])
   } finally {
     clearTimeout(timer)
   }

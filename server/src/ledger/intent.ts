@@ -66,7 +66,7 @@ export async function recordIntent(
       alongside === undefined
         ? await appender.append(entry, { withinMs })
         : await appender.appendWith(entry, { work: alongside }, { withinMs })
-    return new Receipt(made, { callId, seq: appended!.seq, at, revision: appended!.revision! })
+    return new Receipt(made, { callId, seq: appended!.seq, at, revision: appended!.revision })
   } catch (error) {
     // Nothing was done, and nothing will be. Should the intent become durable all the same, recovery says so.
     underWay.delete(callId)

@@ -68,14 +68,18 @@ const kinds = async (store: Store) => (await listEntries(store, { after: -1, lim
 /** A store whose transactions wait until they are let go. */
 function hang(store: Store): { let(): void } {
   const gate = Promise.withResolvers<void>()
-  const transaction = store.transaction.bind(store)
+  const { transaction, append } = store
   store.transaction = async (work) => {
     await gate.promise
     return transaction(work)
   }
+  store.append = async (entries) => {
+    await gate.promise
+    return append(entries)
+  }
   return {
     let() {
-      store.transaction = transaction
+      Object.assign(store, { transaction, append })
       gate.resolve()
     },
   }
@@ -180,10 +184,10 @@ test('a store that hangs refuses the intent; if it lands later the ledger says t
 
 test('an intent that was durable although the store said no has the outcome that nothing was sent, once', async (t) => {
   const { ledger, store } = await openHouse(t, undefined, { beatMs: 20 })
-  const transaction = store.transaction.bind(store)
-  store.transaction = (work) => transaction(work).then(() => Promise.reject(new Error('the answer was lost')))
+  const append = store.append.bind(store)
+  store.append = (entries) => append(entries).then(() => Promise.reject(new Error('the answer was lost')))
   await assert.rejects(ledger.recordIntent(makeIntent()), { code: 'ledger.unavailable' })
-  store.transaction = transaction
+  store.append = append
   while ((await getSettled(store)) < 3) await new Promise((resolve) => setTimeout(resolve, 5))
   assert.deepEqual(await kinds(store), ['change', 'intent', 'outcome'])
   const [last] = await ledger.listEntries({ limit: 1 })
@@ -202,14 +206,15 @@ test('an outcome that could not be recorded in time is recorded later, once', as
 
 test('a store that fails refuses at once, and works again when it does', async (t) => {
   const { ledger, store } = await openHouse(t)
-  const transaction = store.transaction.bind(store)
+  const { transaction, append } = store
   store.transaction = () => Promise.reject(new Error('disk full'))
+  store.append = () => Promise.reject(new Error('disk full'))
   await assert.rejects(ledger.recordIntent(makeIntent()), { code: 'ledger.unavailable' })
   await assert.rejects(
     ledger.recordIntent(makeIntent(), async () => undefined),
     { code: 'ledger.unavailable' },
   )
-  store.transaction = transaction
+  Object.assign(store, { transaction, append })
   assert.ok((await ledger.recordIntent(makeIntent())).seq > 0)
 })
 

@@ -3,8 +3,9 @@ import { hash } from 'node:crypto'
 /** Bytes of a tree hash: SHA-256. */
 export const hashBytes = 32
 
-const leafPrefix = Uint8Array.of(0)
 const nodePrefix = 1
+// The first byte is that of a leaf; what is hashed here is never longer than an entry may be.
+const leaf = Buffer.alloc(1 + 65_535)
 
 /**
  * The hash of one leaf: SHA-256 over a zero byte and the entry.
@@ -12,7 +13,9 @@ const nodePrefix = 1
  * @see https://www.rfc-editor.org/rfc/rfc6962#section-2.1
  */
 export function leafHash(entry: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([leafPrefix, entry]), 'buffer')
+  if (entry.length >= leaf.length) throw new RangeError('a leaf that is longer than any entry')
+  leaf.set(entry, 1)
+  return hash('sha256', leaf.subarray(0, 1 + entry.length), 'buffer')
 }
 
 const pair = Buffer.alloc(1 + 2 * hashBytes, nodePrefix)

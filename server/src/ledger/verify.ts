@@ -96,6 +96,17 @@ interface Task {
   onProgress: ((done: number, all: number) => void) | undefined
 }
 
+/** A bundle of entries and the tile of their hashes, being read. */
+interface Files {
+  width: number
+  path: string
+  bundle: Promise<Buffer>
+  tile: Promise<Buffer>
+}
+
+const nothing = Promise.resolve(Buffer.alloc(0))
+const none: Files = { width: 0, path: '', bundle: nothing, tile: nothing }
+
 /** One walk over the entries. A difference is kept until the next checkpoint tells on which side it lies. */
 class Walk {
   readonly #task: Task
@@ -119,19 +130,39 @@ class Walk {
     }
     await this.#advance()
     await this.#checkHeads()
-    for (let index = 0; index * tileWidth < head.size; index++) await this.#walkBundle(index)
+    let reading = this.#begin(0)
+    for (let index = 0; index * tileWidth < head.size; index++) {
+      const files = reading
+      // The disk works while we do.
+      reading = this.#begin(index + 1)
+      await this.#walkBundle(index, files)
+    }
     await this.#compare(this.#cutter.partial())
     if (this.#suspect !== undefined) throw new Unsound(this.#suspect)
     found.remarks.push(...this.#story.remarks())
   }
 
-  async #walkBundle(index: number): Promise<void> {
-    const { folder, head, onProgress } = this.#task
+  /** Begins to read a bundle and its hashes; a failure is told to who waits for them. */
+  #begin(index: number): Files {
+    const { folder, head } = this.#task
     const width = Math.min(tileWidth, head.size - index * tileWidth)
+    if (width <= 0) return none
     const path = tilePath('entries', index, width)
-    const bytes = await this.#orSuspect(readBounded(folder, path, width * (2 + entryBytesMax)), index * tileWidth)
+    const files = {
+      width,
+      path,
+      bundle: readBounded(folder, path, width * (2 + entryBytesMax)),
+      tile: this.#readTile(0, index, width),
+    }
+    for (const reading of [files.bundle, files.tile]) reading.catch(() => undefined)
+    return files
+  }
+
+  async #walkBundle(index: number, { width, path, ...files }: Files): Promise<void> {
+    const { head, onProgress } = this.#task
+    const bytes = await this.#orSuspect(files.bundle, index * tileWidth)
     const { entries, whole } = readBundle(bytes, width)
-    const tile = await this.#orSuspect(this.#readTile(0, index, width), index * tileWidth)
+    const tile = await this.#orSuspect(files.tile, index * tileWidth)
     for (const [i, entry] of entries.entries()) {
       const position = index * tileWidth + i
       const leaf = leafHash(entry)

@@ -1,4 +1,4 @@
-import { CompiledQuery, sql } from 'kysely'
+import { sql } from 'kysely'
 import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
 
@@ -24,47 +24,15 @@ export async function takePositions(tx: Handle, count: number): Promise<number> 
   return rows[0]!.value - count
 }
 
-/**
- * Inserts entries at positions that were taken. The one statement whose text is ours and not the builder's: it runs twice
- * for each call, and building it cost more than running it.
- */
+/** Inserts entries at positions that were taken, beside other work of the same transaction. */
 export async function insertEntries(tx: Handle, entries: readonly StoredEntry[]): Promise<void> {
-  const db = open(tx)
-  // By powers of two: few statement texts, so that each is prepared once.
-  for (let from = 0; from < entries.length;) {
-    const count = 2 ** Math.floor(Math.log2(Math.min(entries.length - from, 64)))
-    const values: unknown[] = []
-    for (const entry of entries.slice(from, from + count)) {
-      values.push(entry.seq, entry.kind, entry.at, entry.callId ?? null, entry.leaf)
-    }
-    await db.executeQuery(CompiledQuery.raw(insertText(tx.kind, count), values))
-    from += count
-  }
-}
-
-function insertText(kind: Handle['kind'], count: number): string {
-  const rows = Array.from({ length: count }, (_, row) => {
-    const places = [1, 2, 3, 4, 5].map((column) => (kind === 'postgres' ? `$${row * 5 + column}` : '?'))
-    return `(${places.join(', ')})`
-  })
-  return `insert into entries (seq, kind, at, call_id, leaf) values ${rows.join(', ')}`
+  const rows = entries.map(({ callId, ...entry }) => ({ ...entry, call_id: callId ?? null }))
+  await open(tx).insertInto('entries').values(rows).execute()
 }
 
 /** Entries so far. */
 export async function countEntries(handle: Handle): Promise<number> {
   return getCounter(handle, 'entries')
-}
-
-/** Which of these calls have their outcome. */
-export async function listOutcomes(handle: Handle, callIds: readonly string[]): Promise<Set<string>> {
-  if (callIds.length === 0) return new Set()
-  const rows = await open(handle)
-    .selectFrom('entries')
-    .select('call_id')
-    .where('kind', '=', 'outcome')
-    .where('call_id', 'in', callIds)
-    .execute()
-  return new Set(rows.map((row) => row.call_id!))
 }
 
 /** The intents from a position on that have no outcome, in their order. */

@@ -4,8 +4,9 @@ import { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import type pg from 'pg'
 import { Fault } from '../base/fault.ts'
+import type { Append, Appended, NewEntry } from './append.ts'
 import { hide, open } from './engine/handle.ts'
-import { openPool, postgresDialect } from './engine/postgres.ts'
+import { openPool, postgresAppend, postgresDialect } from './engine/postgres.ts'
 import { openSqlite } from './engine/sqlite.ts'
 import { migrations } from './migration/list.ts'
 import type { Tables } from './tables.ts'
@@ -28,6 +29,17 @@ export interface Store extends Handle {
    * @throws {Fault} `store.unavailable` if the database cannot be reached.
    */
   transaction<T>(work: (tx: Handle) => Promise<T>): Promise<T>
+  /**
+   * Writes entries at the end of the ledger, in their order and in one transaction. Outcomes of calls that have theirs are
+   * left out: always where another replica may have given it, else where the entry says that it may be there.
+   *
+   * It is what runs twice for each call, so each engine has its own way: SQLite gets the batch as one message to its
+   * thread, PostgreSQL as one question.
+   *
+   * @returns when they are durable: where they stand, and the policy state that they follow.
+   * @throws what the engine throws; {Fault} `store.unavailable` if it does not answer. They may be written all the same.
+   */
+  append(entries: readonly NewEntry[]): Promise<Appended>
   /** The connection pool of PostgreSQL for the feed's `LISTEN`; undefined on SQLite. */
   readonly listenPool: pg.Pool | undefined
   close(): Promise<void>
@@ -43,14 +55,21 @@ export interface Store extends Handle {
 export async function openStore(place: { dataFolder: string; databaseUrl?: string | undefined }): Promise<Store> {
   if (place.databaseUrl !== undefined) {
     const pool = openPool(place.databaseUrl)
-    return migrated('postgres', new Kysely<Tables>({ dialect: postgresDialect(pool) }), pool)
+    const db = new Kysely<Tables>({ dialect: postgresDialect(pool) })
+    return migrated({ kind: 'postgres', db, pool, append: postgresAppend(pool) })
   }
   mkdirSync(place.dataFolder, { recursive: true, mode: 0o700 })
-  const dialect = openSqlite(join(place.dataFolder, 'sallyport.db'))
-  return migrated('sqlite', new Kysely<Tables>({ dialect }), undefined)
+  const { dialect, append } = await openSqlite(join(place.dataFolder, 'sallyport.db'))
+  return migrated({ kind: 'sqlite', db: new Kysely<Tables>({ dialect }), pool: undefined, append })
 }
 
-async function migrated(kind: Handle['kind'], db: Kysely<Tables>, pool: pg.Pool | undefined): Promise<Store> {
+async function migrated(engine: {
+  kind: Handle['kind']
+  db: Kysely<Tables>
+  pool: pg.Pool | undefined
+  append: Append
+}): Promise<Store> {
+  const { kind, db, pool, append } = engine
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) {
@@ -62,6 +81,7 @@ async function migrated(kind: Handle['kind'], db: Kysely<Tables>, pool: pg.Pool 
   }
   const store: Store = {
     kind,
+    append,
     listenPool: pool,
     transaction: (work) => db.transaction().execute((tx) => work(hide({ kind }, tx))),
     close: () => db.destroy(),

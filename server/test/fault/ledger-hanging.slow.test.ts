@@ -8,8 +8,7 @@ import { startPostgres, type TestPostgres } from '../postgres.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
 import { setUpRig } from './rig.ts'
 
-// PostgreSQL alone. Our SQLite is under its own exclusive lock, so no other process can make it wait. A disk that hangs
-// could: it would hold the whole process until it is back, so that nothing is sent, and nobody is answered either.
+// PostgreSQL. What a disk that hangs does to SQLite is in disk-hanging.slow.test.ts.
 
 const soak = process.env['SALLYPORT_SOAK'] === '1'
 

@@ -72,7 +72,9 @@ class Exchange implements DispatchHandler {
         if (this.#finishing === undefined) this.#onAbort()
       },
     })
-    this.#onAbort = () => this.#stop(cancelled(context.signal))
+    // Who closes the connection under a call has not been cancelled by its caller.
+    this.#onAbort = () =>
+      this.#stop(context.signal.aborted ? cancelled(context.signal) : lost(context.upstream, 'closed'))
     context.open.add(this.#onAbort)
     context.signal.addEventListener('abort', this.#onAbort, { once: true })
   }

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { PostgresDialect, type PostgresPoolClient } from 'kysely'
 import { Fault } from '../../base/fault.ts'
+import type { Append } from '../append.ts'
 
 const int8 = 20
 
@@ -30,6 +31,29 @@ export function postgresDialect(pool: pg.Pool): PostgresDialect {
   return new PostgresDialect({
     pool: { options: pool.options, connect: () => connect(pool), end: () => pool.end() },
   })
+}
+
+interface AppendedRow {
+  first_seq: number
+  left_out: number[]
+  revision_now: number
+}
+
+/** One question for a whole batch: see migration/0003-append.ts. */
+export function postgresAppend(pool: pg.Pool): Append {
+  return async (entries) => {
+    const values = [
+      entries.map(({ kind }) => kind),
+      entries.map(({ at }) => at),
+      entries.map(({ callId }) => callId),
+      entries.map(({ leaf }) => leaf),
+    ]
+    // Every outcome may be there already: another replica may have taken this one for dead.
+    const text = 'select first_seq, left_out, revision_now from append_entries($1, $2, $3, $4)'
+    const { rows } = await pool.query<AppendedRow>({ name: 'append_entries', text, values })
+    const [{ first_seq: first, left_out: leftOut, revision_now: revision }] = rows as [AppendedRow]
+    return { first, leftOut: leftOut.map((place) => place - 1), revision }
+  }
 }
 
 /**

@@ -1,64 +1,107 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
 import { Fault } from '../../base/fault.ts'
-
-// Statements are prepared once per text: preparing costs more than running. Query texts are few, the bound is against surprises.
-const statementsMax = 512
-
-class Statement implements SqliteStatement {
-  readonly reader: boolean
-  readonly #statement: StatementSync
-
-  constructor(statement: StatementSync) {
-    this.#statement = statement
-    this.reader = statement.columns().length > 0
-  }
-  all(parameters: ReadonlyArray<unknown>): unknown[] {
-    return this.#statement.all(...(parameters as SQLInputValue[]))
-  }
-  run(parameters: ReadonlyArray<unknown>): { changes: number | bigint; lastInsertRowid: number | bigint } {
-    return this.#statement.run(...(parameters as SQLInputValue[]))
-  }
-  iterate(parameters: ReadonlyArray<unknown>): IterableIterator<unknown> {
-    return this.#statement.iterate(...(parameters as SQLInputValue[]))
-  }
-}
+import type { Append } from '../append.ts'
+import type { Rows } from './sqlite-program.ts'
+import { SqliteThread } from './sqlite-thread.ts'
+import { Turns } from './turns.ts'
 
 /**
- * `locking_mode=EXCLUSIVE` keeps the operating system's lock from the first write to the end of the process, so that a second
- * instance is refused and a killed one leaves nothing behind. It also spares the shared-memory index of the WAL.
+ * Opens SQLite in a thread of its own.
+ *
+ * @throws {Fault} `store.locked` if another process uses the file; `store.unavailable` if it is no database.
  */
-export function openSqlite(file: string): SqliteDialect {
-  const database = new DatabaseSync(file, { timeout: 0 })
-  try {
-    database.exec('pragma locking_mode = exclusive')
-    database.exec('pragma journal_mode = wal')
-    database.exec('pragma synchronous = full')
-    database.exec('pragma foreign_keys = on')
-    database.exec('pragma busy_timeout = 0')
-    database.exec('begin immediate; commit')
-  } catch (cause) {
-    database.close()
-    throw isBusy(cause) ? locked(file, cause) : broken(file, cause)
+export async function openSqlite(file: string): Promise<{ dialect: Dialect; append: Append }> {
+  const thread = await SqliteThread.open(file).catch((cause: unknown) => {
+    throw (cause as { errcode?: number }).errcode === 5 ? locked(file, cause) : broken(file, cause)
+  })
+  const connection = new Connection(thread)
+  const dialect: Dialect = {
+    createDriver: () => connection,
+    createAdapter: () => new Adapter(),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
   }
-  const statements = new Map<string, Statement>()
-  const shim: SqliteDatabase = {
-    prepare(sql) {
-      let statement = statements.get(sql)
-      if (statement === undefined) {
-        if (statements.size >= statementsMax) statements.clear()
-        statement = new Statement(database.prepare(sql))
-        statements.set(sql, statement)
-      }
-      return statement
-    },
-    close: () => database.close(),
-  }
-  return new SqliteDialect({ database: shim })
+  return { dialect, append: (entries) => connection.append(entries) }
 }
 
-function isBusy(cause: unknown): boolean {
-  return (cause as { errcode?: number }).errcode === 5
+/** Who comes next is settled by our own turns, which do not wait for ever. */
+class Adapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true
+  }
+}
+
+/** The driver and its one connection. */
+class Connection implements Driver, DatabaseConnection {
+  readonly #thread: SqliteThread
+  readonly #turns = new Turns()
+
+  constructor(thread: SqliteThread) {
+    this.#thread = thread
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    await this.#turns.take()
+    return this
+  }
+
+  // Whoever was refused an answer goes on at once; the next one comes when the thread has done what it was asked.
+  async releaseConnection(): Promise<void> {
+    void this.#thread.idle().then(() => this.#turns.pass())
+  }
+
+  async beginTransaction(): Promise<void> {
+    await this.executeQuery(CompiledQuery.raw('begin'))
+  }
+
+  async commitTransaction(): Promise<void> {
+    await this.executeQuery(CompiledQuery.raw('commit'))
+  }
+
+  // What threw before comes out, and not that there was nothing left to roll back.
+  async rollbackTransaction(): Promise<void> {
+    const done = this.executeQuery(CompiledQuery.raw('rollback')).catch(() => undefined)
+    if (!this.#thread.stuck) await done
+  }
+
+  async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+    const { rows, changes } = (await this.#thread.ask({ ask: 'query', sql, parameters })) as Rows
+    return { rows: rows as Row[], numAffectedRows: BigInt(changes) }
+  }
+
+  streamQuery(): never {
+    throw new TypeError('nothing is streamed here: it would keep everybody else from the connection')
+  }
+
+  append: Append = async (entries) => {
+    await this.#turns.take()
+    try {
+      const values = entries.flatMap(({ kind, at, callId, leaf, again }) => [kind, at, callId ?? null, leaf, again])
+      return (await this.#thread.ask({ ask: 'append', values })) as Awaited<ReturnType<Append>>
+    } finally {
+      void this.releaseConnection()
+    }
+  }
+
+  async destroy(): Promise<void> {
+    try {
+      await this.#turns.take()
+      await this.#thread.ask({ ask: 'close' })
+    } finally {
+      await this.#thread.terminate()
+    }
+  }
 }
 
 function locked(file: string, cause: unknown): Fault {

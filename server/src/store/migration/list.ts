@@ -1,11 +1,13 @@
 import type { Migration } from 'kysely/migration'
 import * as first from './0001-first.ts'
 import * as spentBy from './0002-spent-by.ts'
-import * as spent from './0003-spent.ts'
+import * as append from './0003-append.ts'
+import * as spent from './0004-spent.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
   '0001-first': first,
   '0002-spent-by': spentBy,
-  '0003-spent': spent,
+  '0003-append': append,
+  '0004-spent': spent,
 }

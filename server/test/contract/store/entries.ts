@@ -7,10 +7,10 @@ import {
   listEntries,
   listLeaves,
   listOpenIntents,
-  listOutcomes,
   type StoredEntry,
   takePositions,
 } from '../../../src/store/entries.ts'
+import { advanceRevision } from '../../../src/store/revisions.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 function made(seq: number, kind: string, callId?: string): StoredEntry {
@@ -25,6 +25,10 @@ async function append(store: Store, kinds: [kind: string, callId?: string][]): P
       kinds.map(([kind, callId], i) => made(first + i, kind, callId)),
     )
   })
+}
+
+function fresh(kind: string, callId?: string, again = false) {
+  return { kind, at: 5, callId, leaf: `{"of":"${kind} ${callId ?? ''} 'ü' \\\\"}`, again }
 }
 
 export const cases: [string, (store: Store) => Promise<void>][] = [
@@ -65,6 +69,68 @@ export const cases: [string, (store: Store) => Promise<void>][] = [
     },
   ],
   [
+    'a batch stands together, in its order, after what was there, and at the present revision',
+    async (store) => {
+      await append(store, [['login']])
+      await store.transaction((tx) => advanceRevision(tx, 1, { kind: 'setting' }))
+      const batch = [fresh('intent', 'c1'), fresh('denial'), ...Array.from({ length: 100 }, () => fresh('login'))]
+      assert.deepEqual(await store.append(batch), { first: 1, leftOut: [], revision: 1 })
+      const listed = await listEntries(store, { after: 0, limit: 200 })
+      assert.deepEqual(
+        listed,
+        batch.map(({ again: _again, ...entry }, i) => ({ ...entry, seq: i + 1 })),
+      )
+      assert.equal(await countEntries(store), 103)
+    },
+  ],
+  [
+    'batches that come at once share the positions between them, and so do other transactions',
+    async (store) => {
+      const batches = Array.from({ length: 20 }, (_, i) =>
+        i % 3 === 0 ? append(store, [['login']]) : store.append([fresh('intent', `c${i}`), fresh('denial')]),
+      )
+      await Promise.all(batches)
+      const seqs = (await listEntries(store, { after: -1, limit: 100 })).map(({ seq }) => seq)
+      assert.deepEqual(
+        seqs,
+        Array.from({ length: 33 }, (_, i) => i),
+      )
+      assert.equal(await countEntries(store), 33)
+    },
+  ],
+  [
+    'an outcome that is there already is left out, and leaves no gap',
+    async (store) => {
+      await store.append([fresh('intent', 'c1'), fresh('intent', 'c2'), fresh('outcome', 'c1')])
+      const batch = [fresh('denial', 'c1'), fresh('outcome', 'c1', true), fresh('outcome', 'c2', true), fresh('login')]
+      assert.deepEqual(await store.append(batch), { first: 3, leftOut: [1], revision: 0 })
+      assert.equal(await countEntries(store), 6)
+      const listed = await listEntries(store, { after: 2, limit: 9 })
+      assert.deepEqual(
+        listed.map(({ seq, kind, callId }) => [seq, kind, callId]),
+        [
+          [3, 'denial', 'c1'],
+          [4, 'outcome', 'c2'],
+          [5, 'login', undefined],
+        ],
+      )
+      assert.deepEqual(await store.append([fresh('outcome', 'c2', true)]), {
+        first: 6,
+        leftOut: [0],
+        revision: 0,
+      })
+    },
+  ],
+  [
+    'a batch of which one entry cannot be written is not written at all',
+    async (store) => {
+      const broken = { ...fresh('denial'), leaf: null as unknown as string }
+      await assert.rejects(store.append([fresh('login'), broken]))
+      assert.equal(await countEntries(store), 0)
+      assert.deepEqual(await store.append([fresh('login')]), { first: 0, leftOut: [], revision: 0 })
+    },
+  ],
+  [
     'leaves are read up to the first position that is missing',
     async (store) => {
       await append(store, [['login'], ['login']])
@@ -99,8 +165,6 @@ export const cases: [string, (store: Store) => Promise<void>][] = [
       const open = async (from: number) => (await listOpenIntents(store, from)).map(({ callId }) => callId)
       assert.deepEqual(await open(0), ['c2', 'c3'])
       assert.deepEqual(await open(2), ['c3'])
-      assert.deepEqual(await listOutcomes(store, ['c1', 'c2']), new Set(['c1']))
-      assert.deepEqual(await listOutcomes(store, []), new Set())
     },
   ],
   [
