@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 export interface Program {
   /** Asks it something; it answers one question at a time. */
   ask<Answer>(question: unknown): Promise<Answer>
+  /** Tells it something that has no answer. */
+  tell(what: unknown): void
   /** Lets it end by itself, so that a profile is written. */
   stop(): Promise<void>
 }
@@ -16,7 +18,7 @@ export interface Program {
  * @returns it, and the first thing that it said: where it is reached.
  */
 export async function startProgram(
-  name: 'upstream' | 'bare-proxy' | 'gateway' | 'load' | 'idle',
+  name: 'upstream' | 'bare-proxy' | 'gateway' | 'load' | 'idle' | 'lanes',
   args: string[] = [],
   execArgv: string[] = [],
 ): Promise<Program & { first: string }> {
@@ -28,6 +30,9 @@ export async function startProgram(
     ask: (question) => {
       child.send(question as object)
       return answer(child) as Promise<never>
+    },
+    tell: (what) => {
+      child.send(what as object)
     },
     async stop() {
       const ended = once(child, 'exit')

@@ -118,21 +118,26 @@ export async function openStage(options: {
  * Makes people, rights and tokens in a house of this process, which is closed before the gateway starts on its data.
  *
  * @param count of people; each has one client with all tools of the upstream `mux`.
- * @returns their clients, and the configuration to start the gateway with.
+ * @returns their clients, the configuration to start the gateway with, and the key of an operator.
  */
 export async function setUp(
   folder: string,
   url: string,
   count: number = people,
-): Promise<{ agents: Agent[]; configPath: string }> {
+): Promise<{ agents: Agent[]; configPath: string; key: string }> {
   const [port, dataDir] = [await freePort(), join(folder, 'data')]
   const agents: Agent[] = []
   let client: OAuthClient | undefined
+  let key = ''
   while (agents.length < count) {
     // A house takes so many consents from one address in a minute; a house that opens again has forgotten them.
     const house = await openHouse(undefined, { dataDir, port, reach: [url] })
     try {
-      if (client === undefined) await house.httpUpstream('mux', url)
+      if (client === undefined) {
+        await house.httpUpstream('mux', url)
+        const { principal } = await house.person('operator', ['administer'])
+        key = (await house.rooms.identity.makeOperatorKey({ principal, label: 'bench' })).key
+      }
       client ??= await house.register({ client_name: 'a client' })
       for (const until = Math.min(count, agents.length + consentsAtOnce); agents.length < until;) {
         const person = await house.person(`person ${agents.length}`, ['mux/*'])
@@ -149,5 +154,5 @@ export async function setUp(
     egress: { upstreams: { mux: [new URL(url).host] } },
   }
   writeFileSync(configPath, JSON.stringify({ ...settings, log: { level: 'warn' } }))
-  return { agents, configPath }
+  return { agents, configPath, key }
 }

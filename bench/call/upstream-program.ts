@@ -5,7 +5,9 @@ import { readText } from './read-text.ts'
 import { serveUsage } from './serve-usage.ts'
 
 // An MCP server of the modern era with the tools of a genuine one, that does as little as a server can: a page of assets.
-const [toolsPath] = process.argv.slice(2) as [string]
+const [toolsPath, journals] = process.argv.slice(2) as [string, string | undefined]
+/** When the last call that names this page arrived, in microseconds that every process of the machine counts alike. */
+const journal = journals === 'journal' ? new Map<number, number>() : undefined
 const caching = { resultType: 'complete', ttlMs: 60_000, cacheScope: 'public' }
 const serverInfo = { name: 'bench', version: '1' }
 const assets = Array.from({ length: 5 }, (_, i) => ({
@@ -28,11 +30,18 @@ const results: Record<string, string> = {
   }),
 }
 
+interface Heard {
+  id: number
+  method: string
+  params: { arguments: { page: number } }
+}
+
 // Large: kept as the bytes that are sent.
 const list = Buffer.from(JSON.stringify({ ...caching, tools: JSON.parse(readFileSync(toolsPath, 'utf8')) as unknown }))
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { id, method } = JSON.parse(await readText(request)) as { id: number; method: string }
+  const { id, method, params } = JSON.parse(await readText(request)) as Heard
+  if (method === 'tools/call') journal?.set(params.arguments.page, Number(process.hrtime.bigint() / 1_000n))
   if (method === 'tools/list') return answerList(id, response)
   const text = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${results[method]!}}`
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text)
@@ -51,4 +60,7 @@ const server = createServer((request, response) => {
   answer(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
 })
 server.keepAliveTimeout = 60_000
-server.listen(0, '127.0.0.1', () => serveUsage(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`))
+server.listen(0, '127.0.0.1', () => {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
+  serveUsage(url, undefined, () => (journal ? { journal: [...journal] } : {}))
+})

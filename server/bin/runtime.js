@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** The oldest major release of Node that the source runs on. */
 export const nodeMajorMin = 24
@@ -73,6 +74,10 @@ export function runUnder(file, args, env = process.env) {
   })
 }
 
+// What the engine made of the source, kept beside it: half of the time until a process is ready. It is as trusted as the
+// source is, and so is who may write there; where that is nobody, nothing is kept.
+const compileCache = fileURLToPath(new URL('../../.cache/node', import.meta.url))
+
 /**
  * Runs a script of the source under the Node that suits it, and exits with its code.
  *
@@ -82,7 +87,8 @@ export function runUnder(file, args, env = process.env) {
  */
 export async function runScript(script, args, env) {
   try {
-    process.exitCode = await runUnder(findRuntime(dirname(script)), [script, ...args], env)
+    const cached = { NODE_COMPILE_CACHE: compileCache, ...(env ?? process.env) }
+    process.exitCode = await runUnder(findRuntime(dirname(script)), [script, ...args], cached)
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 1

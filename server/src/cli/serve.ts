@@ -56,6 +56,8 @@ function guardAgainstTheUnforeseen(sallyport: Sallyport, log: Log): void {
     }
     process.exit(1)
   }
+  // That nobody reads any more what we say is no reason to stop.
+  process.stdout.on('error', () => undefined)
   process.on('uncaughtException', (reason) => void end(reason))
   process.on('unhandledRejection', (reason) => void end(reason))
 }
