@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { encodeHeaderValue } from '../src/gateway/upstream/header-value.ts'
 import { tokenRequest, type Tokens } from './oauth-client.ts'
 
 /** What an MCP request was answered. */
@@ -52,7 +53,10 @@ export class Agent {
       'io.modelcontextprotocol/clientInfo': { name: 'a script', version: '1' },
     }
     const headers: Record<string, string> = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
-    if (typeof params['name'] === 'string') headers['mcp-name'] = params['name']
+    const name = { 'tools/call': params['name'], 'prompts/get': params['name'], 'resources/read': params['uri'] }[
+      method
+    ]
+    if (typeof name === 'string') headers['mcp-name'] = encodeHeaderValue(name)
     return this.rpc(method, { ...params, _meta: meta }, { headers })
   }
 

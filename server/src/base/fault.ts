@@ -35,6 +35,7 @@ export const faultStatus = {
   'gateway.foreign_origin': 403,
   'gateway.grant_ended': 401,
   'gateway.header_mismatch': 400,
+  'gateway.item_unknown': 404,
   'gateway.launch_unknown': 500,
   'gateway.method_not_allowed': 405,
   'gateway.method_unknown': 404,

@@ -1,3 +1,4 @@
+import { Fault } from '../base/fault.ts'
 import type { Approval } from '../model/rights.ts'
 import type { Earlier } from './earlier.ts'
 import type { Envelope } from './envelope.ts'
@@ -19,7 +20,7 @@ export const approvalKey = 'sallyport-approval'
 
 /**
  * Tells the client that the call is held: modern clients that declared URL elicitation get `input_required`, all others a
- * tool result with `isError` and the link. A client that comes back from the elicitation while nobody has decided yet gets
+ * tool result with `isError` and the link, or of what is no tool an error that says the same. A client that comes back from the elicitation while nobody has decided yet gets
  * the plain result, so that it does not go round in circles.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr
@@ -40,19 +41,19 @@ export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
     })
     return
   }
-  reply.result(envelope, {
-    isError: true,
-    content: [{ type: 'text', text: `${message}\n\n${url}\n\n${next(approval)}` }],
-    _meta: {
-      'sallyport/approval': {
-        id: approval.id,
-        state: approval.state,
-        url,
-        expiresAt: new Date(approval.expiresAt).toISOString(),
-        ...(earlier && { earlier: { call: earlier.callId, outcome: earlier.fate, url: earlier.url } }),
-      },
+  const text = `${message}\n\n${url}\n\n${next(approval)}`
+  const told = {
+    'sallyport/approval': {
+      id: approval.id,
+      state: approval.state,
+      url,
+      expiresAt: new Date(approval.expiresAt).toISOString(),
+      ...(earlier && { earlier: { call: earlier.callId, outcome: earlier.fate, url: earlier.url } }),
     },
-  })
+  }
+  // Only the result of a tool can say that it is an error.
+  if (envelope.method !== 'tools/call') return reply.fault(envelope, new Fault('gateway.denied', text, { data: told }))
+  reply.result(envelope, { isError: true, content: [{ type: 'text', text }], _meta: told })
 }
 
 function elicitsUrls(envelope: Envelope): boolean {

@@ -34,12 +34,13 @@ const looks: Record<StringKind, string> = {
  * schema is open, and strings that could leave their place in a URL never leave the house.
  *
  * @param rules of the accepted definition.
+ * @param bound what is written and recorded, where that is more than what was judged by its names.
  * @throws {Fault} `gateway.argument_refused`, naming the argument and what would be accepted.
  */
-export function readArguments(rules: Rule, value: unknown): ReadArguments {
+export function readArguments(rules: Rule, value: unknown, bound = value): ReadArguments {
   if (value !== undefined && !isObject(value)) throw new Fault('gateway.bad_params', '`arguments` must be an object')
   if (value !== undefined) check(rules, value, '')
-  const given = value ?? {}
+  const given = isObject(bound) ? bound : {}
   const text = canonicalJson(given)
   return { value: given, text, digest: digestOf(text) }
 }

@@ -1,5 +1,6 @@
 import type { CatalogueTool } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
+import type { Asked } from './asked.ts'
 import type { ReadArguments } from './arguments.ts'
 import type { Envelope } from './envelope.ts'
 import type { View } from './facts.ts'
@@ -20,9 +21,10 @@ export interface Call {
   signal: AbortSignal
 }
 
-/** What is known of a call once its tool is. */
+/** What is known of a call once its item is. */
 export interface Judged {
   view: View
   tool: CatalogueTool
+  asked: Asked
   args: ReadArguments
 }

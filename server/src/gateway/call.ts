@@ -12,6 +12,7 @@ import { needsApproval } from '../policy/needs-approval.ts'
 import type { Handle } from '../store/store.ts'
 import { replyHeld } from './approval-reply.ts'
 import { readArguments, type ReadArguments } from './arguments.ts'
+import { readAsked, type Asked } from './asked.ts'
 import type { Call, Judged } from './call-state.ts'
 import { findEarlier } from './earlier.ts'
 import type { Exchange, Exchanges } from './exchanges.ts'
@@ -19,8 +20,8 @@ import { nextEnd, type FactSource, type View } from './facts.ts'
 import type { Pool } from './pool.ts'
 import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
-import { readCallParams, requestOf, requireBound } from './request.ts'
-import { faultOf } from './standing.ts'
+import { requestOf, requireBound } from './request.ts'
+import { faultOfItem } from './standing.ts'
 import { findLiar } from './upstream/routing-headers.ts'
 
 /** The rooms that one call passes through. */
@@ -39,35 +40,37 @@ export interface CallRooms {
 }
 
 /**
- * One tool call, from the judged body to the recorded outcome: this is the whole path.
+ * One call of a tool, or of whatever else an upstream offers, from the judged body to the recorded outcome: this is the
+ * whole path. What the item is and what of the request is judged, `readAsked` says.
  *
  * The upstream is contacted only with the receipt of a durable intent. If the policy state moved while the intent was
  * being recorded, the call is decided once more before it is sent: a right that was withdrawn before then carries nothing.
  *
  * @throws {Fault} what the door turns into an answer. Nothing was sent then, unless the outcome in the ledger says so.
  */
-export async function callTool(rooms: CallRooms, call: Call): Promise<void> {
-  const params = readCallParams(call.envelope)
+export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
   const view = await rooms.facts.view(call.caller)
-  const tool = view.catalogue?.tools.get(params.name)
+  const asked = readAsked(call.envelope, view.catalogue)
+  const name = asked.item
+  const tool = view.catalogue?.tools.get(name)
 
-  // May this caller see the tool at all? Only then is there anything to say about its arguments.
-  const seen = decide(rooms.facts.gather(view, { tool: params.name }))
-  if (!seen.allow || tool === undefined) return refuse(rooms, call, { view, name: params.name, decision: seen as Deny })
+  // May this caller see the item at all? Only then is there anything to say about its arguments.
+  const seen = decide(rooms.facts.gather(view, { tool: name }))
+  if (!seen.allow || tool === undefined) return refuse(rooms, call, { view, name, decision: seen as Deny })
 
-  const args = await judgeArguments(rooms, call, { view, tool, value: params.arguments })
+  const args = await judgeArguments(rooms, call, { view, tool, asked })
   if (args === undefined) return
   requireMirrors(call, tool, args)
-  const judged = { view, tool, args }
+  const judged = { view, tool, asked, args }
   const bound = needsApproval(tool.tool.effect)
   if (bound) requireBound(call.envelope)
   const approval = bound ? await findApproval(rooms, call, judged) : undefined
-  const question = { tool: params.name, argumentsDigest: args.digest, approval }
+  const question = { tool: name, argumentsDigest: args.digest, approval }
   const decision = decide(rooms.facts.gather(view, question))
   if (!decision.allow)
     return decision.requestable || decision.approvalId
       ? hold(rooms, call, { ...judged, decision })
-      : refuse(rooms, call, { view, name: params.name, decision })
+      : refuse(rooms, call, { view, name, decision })
 
   // Once sent, the approval has done its work: that its time runs out then does not break the call off.
   const held = { ...question, approval: approval && { ...approval, expiresAt: Infinity } }
@@ -111,18 +114,19 @@ function requireMirrors(call: Call, tool: CatalogueTool, args: ReadArguments): v
     throw new Fault('gateway.header_mismatch', `the header \`${liar}\` is missing or disagrees with the body`)
 }
 
-// Arguments that do not fit are told as a result, so that the model can correct itself (SEP-1303).
+// Arguments of a tool that do not fit are told as a result, so that the model can correct itself (SEP-1303).
 async function judgeArguments(
   rooms: CallRooms,
   call: Call,
-  at: { view: View; tool: CatalogueTool; value: unknown },
+  at: { view: View; tool: CatalogueTool; asked: Asked },
 ): Promise<ReadArguments | undefined> {
   try {
-    return readArguments(at.view.rulesOf(at.tool), at.value)
+    return readArguments(at.view.rulesOf(at.tool), at.asked.judged, at.asked.bound)
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'gateway.argument_refused') throw error
     const { name } = at.tool.tool
     await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name, reason: error.code, requestable: false }))
+    if (call.envelope.method !== 'tools/call') throw error
     const content = [{ type: 'text', text: `\`${name}\` was not called: ${error.message}.` }]
     call.reply.result(call.envelope, { isError: true, content })
     return undefined
@@ -206,5 +210,5 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
 async function refuse(rooms: CallRooms, call: Call, at: { view: View; name: string; decision: Deny }): Promise<void> {
   const { reason, requestable } = at.decision
   await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
-  throw faultOf(at.decision)
+  throw faultOfItem(at.decision, call.envelope)
 }

@@ -7,7 +7,8 @@ import type { Caller } from '../oauth/access-token.ts'
 import type { ApprovalFact, Facts } from '../policy/facts.ts'
 import type { Feed } from '../store/feed.ts'
 import type { About } from '../store/revisions.ts'
-import { compileRules, type Rule } from './arguments/rules.ts'
+import { rulesOfItem } from './arguments/item-rules.ts'
+import type { Rule } from './arguments/rules.ts'
 
 /** Where the facts come from: one question each, asked of the rooms that know. */
 export interface Sources {
@@ -224,7 +225,7 @@ interface Shared {
 function remember(rules: Map<CatalogueTool, Rule>, tool: CatalogueTool): Rule {
   let rule = rules.get(tool)
   if (rule === undefined) {
-    rule = compileRules(tool.definition?.['inputSchema'], tool.tool.allowedArguments)
+    rule = rulesOfItem(tool)
     rules.set(tool, rule)
   }
   return rule

@@ -1,8 +1,13 @@
-import type { PinnedCatalogue } from '../inventory/catalogue.ts'
+import { instructionsKey, itemOf, nameOfItem } from '../model/item.ts'
 import { revisions, type Envelope } from './envelope.ts'
+import type { View } from './facts.ts'
+import type { Lists } from './list.ts'
 
-// Tools are what is governed so far; what is not governed is not offered.
-const capabilities = { tools: { listChanged: true } }
+/** Who asks what is served: what an upstream declares is shown as far as this caller may use it. */
+export interface Greeted {
+  lists: Lists
+  view: View
+}
 
 /** The revision that a legacy client gets: the one that it asks for, or the newest. */
 export function negotiate({ params }: Envelope): string {
@@ -15,8 +20,13 @@ export function negotiate({ params }: Envelope): string {
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle
  */
-export function answerInitialize(envelope: Envelope, catalogue: PinnedCatalogue): Record<string, unknown> {
-  return { protocolVersion: negotiate(envelope), capabilities, serverInfo: serverInfo(catalogue) }
+export function answerInitialize(envelope: Envelope, to: Greeted): Record<string, unknown> {
+  return {
+    protocolVersion: negotiate(envelope),
+    capabilities: capabilitiesFor(to),
+    serverInfo: serverInfo(to),
+    ...instructionsFor(to),
+  }
 }
 
 /**
@@ -24,16 +34,46 @@ export function answerInitialize(envelope: Envelope, catalogue: PinnedCatalogue)
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/server/discover
  */
-export function answerDiscover(catalogue: PinnedCatalogue): Record<string, unknown> {
+export function answerDiscover(to: Greeted): Record<string, unknown> {
   return {
     supportedVersions: [...revisions.modern, ...revisions.legacy],
-    capabilities,
+    capabilities: capabilitiesFor(to),
+    ...instructionsFor(to),
     ttlMs: 0,
     cacheScope: 'private',
-    _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo(catalogue) },
+    _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo(to) },
   }
 }
 
-function serverInfo({ upstream }: PinnedCatalogue): { name: string; version: string } {
-  return { name: upstream.name, version: upstream.learnt?.serverVersion ?? 'unknown' }
+// Of what the upstream declared, what we serve and no more.
+const served: Readonly<Record<string, Record<string, unknown>>> = {
+  prompts: {},
+  resources: {},
+  completions: {},
+}
+
+function capabilitiesFor(to: Greeted): Record<string, unknown> {
+  const declared = to.view.catalogue?.upstream.learnt?.capabilities ?? {}
+  const extensions = Object.fromEntries(
+    to.lists
+      .shown(to.view, 'extension')
+      .items.map(({ tool, definition }) => [itemOf(tool.name).key, definition?.['settings']]),
+  )
+  return {
+    tools: { listChanged: true },
+    ...Object.fromEntries(Object.entries(served).filter(([name]) => declared[name] !== undefined)),
+    ...(Object.keys(extensions).length > 0 && { extensions }),
+  }
+}
+
+// Words for the model: shown like any other item, as they were accepted and to whom they were given.
+function instructionsFor({ lists, view }: Greeted): { instructions?: unknown } {
+  const name = nameOfItem({ kind: 'text', key: instructionsKey })
+  const found = lists.shown(view, 'text').items.find(({ tool }) => tool.name === name)
+  return found === undefined ? {} : { instructions: found.definition?.['text'] }
+}
+
+function serverInfo({ view }: Greeted): { name: string; version: string } {
+  const upstream = view.catalogue?.upstream
+  return { name: upstream?.name ?? '', version: upstream?.learnt?.serverVersion ?? 'unknown' }
 }

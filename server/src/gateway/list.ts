@@ -4,12 +4,15 @@ import { itemOf, type ItemKind } from '../model/item.ts'
 import { decide } from '../policy/decide.ts'
 import { nextEnd, type FactSource, type View } from './facts.ts'
 
-/** The methods that list, each with the kind of item that it lists and the member of its result. */
-export const lists: Readonly<Record<string, { kind: ItemKind; member: string }>> = {
+/**
+ * The methods that list, each with the kind of item that it lists, the member of its result, and what the upstream must
+ * have declared for it to be served.
+ */
+export const lists: Readonly<Record<string, { kind: ItemKind; member: string; capability?: string }>> = {
   'tools/list': { kind: 'tool', member: 'tools' },
-  'prompts/list': { kind: 'prompt', member: 'prompts' },
-  'resources/list': { kind: 'resource', member: 'resources' },
-  'resources/templates/list': { kind: 'template', member: 'resourceTemplates' },
+  'prompts/list': { kind: 'prompt', member: 'prompts', capability: 'prompts' },
+  'resources/list': { kind: 'resource', member: 'resources', capability: 'resources' },
+  'resources/templates/list': { kind: 'template', member: 'resourceTemplates', capability: 'resources' },
 }
 
 /** What one view shows of one kind. */

@@ -10,11 +10,22 @@ const codes: Partial<Record<FaultCode, number>> = {
   'gateway.bad_envelope': -32600,
   'gateway.bad_params': -32602,
   'gateway.header_mismatch': -32020,
+  'gateway.argument_refused': -32602,
+  'gateway.item_unknown': -32602,
   'gateway.method_unknown': -32601,
   'gateway.session_unknown': -32001,
   'gateway.unsupported_version': -32022,
 }
 const ownCode = 1_000
+
+// What the protocol knows as an answer to the request, and no failure of the transport.
+const quietAlways: ReadonlySet<FaultCode> = new Set(['gateway.argument_refused', 'gateway.item_unknown'])
+
+// Before the modern era a resource that is not there had a code of its own.
+function codeOf({ code, data }: Fault, envelope: Pick<Envelope, 'era'> | undefined): number {
+  const gone = code === 'gateway.item_unknown' && data?.['uri'] !== undefined && envelope?.era === 'legacy'
+  return gone ? -32002 : (codes[code] ?? ownCode)
+}
 
 /** The answer to one MCP request, in the words of the era that asked. */
 export class Reply {
@@ -103,12 +114,12 @@ export class Reply {
       error instanceof Fault
         ? error
         : new Fault('gateway.upstream_failed', 'cannot answer: something failed inside', { status: 500, cause: error })
-    const quiet = fault.code === 'gateway.method_unknown' && envelope?.era !== 'modern'
+    const quiet = quietAlways.has(fault.code) || (fault.code === 'gateway.method_unknown' && envelope?.era !== 'modern')
     const body = {
       jsonrpc: '2.0',
       id: envelope?.id ?? null,
       error: {
-        code: codes[fault.code] ?? ownCode,
+        code: codeOf(fault, envelope),
         message: fault.message,
         data: { ...fault.data, fault: fault.code },
       },

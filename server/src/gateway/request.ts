@@ -7,26 +7,6 @@ import type { Call, Judged } from './call-state.ts'
 import type { Envelope } from './envelope.ts'
 import type { UpstreamRequest } from './upstream/upstream-kind.ts'
 
-// A member that was not judged is not sent, and one that is not sent cannot be promised: it is refused.
-const known = new Set(['name', 'arguments', '_meta', 'inputResponses', 'requestState'])
-
-/**
- * Reads the parameters of `tools/call`.
- *
- * @throws {Fault} `gateway.bad_params` naming the member that does not fit.
- */
-export function readCallParams(envelope: Envelope): { name: string; arguments: unknown } {
-  for (const key of Object.keys(envelope.params)) {
-    if (!known.has(key))
-      throw new Fault('gateway.bad_params', `cannot call: \`${key.slice(0, 64)}\` is not served here; leave it out`)
-  }
-  const { name } = envelope.params
-  if (typeof name !== 'string' || name === '' || name.length > 256) {
-    throw new Fault('gateway.bad_params', 'cannot call: `name` must be the name of a tool')
-  }
-  return { name, arguments: envelope.params['arguments'] }
-}
-
 /**
  * Demands that a call which needs an approval carries nothing that the approval does not bind: no state and no answers of
  * another round.
@@ -48,14 +28,14 @@ export function requireBound({ params }: Envelope): void {
 }
 
 /** The request that goes to the upstream: the judged message, written anew, and nothing that the client sent beside it. */
-export function requestOf(call: Call, { tool, args }: Judged): UpstreamRequest {
+export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRequest {
   const { envelope } = call
   const bound = needsApproval(tool.tool.effect)
   const message = {
     jsonrpc: '2.0' as const,
     id: envelope.id!,
     method: envelope.method,
-    params: { ...paramsOf(envelope.params, bound), arguments: args.value },
+    params: { ...besides(envelope.params, bound), ...asked.written(args.value) },
   }
   return {
     message,
@@ -79,12 +59,12 @@ function callerKeyOf({ caller, envelope }: Call): string {
 }
 
 // What the client answers to our own elicitation is for us; what an approval does not bind stays behind.
-function paramsOf(params: Record<string, unknown>, bound: boolean): Record<string, unknown> {
-  const { inputResponses: responses, _meta: meta, ...rest } = params
+function besides(params: Record<string, unknown>, bound: boolean): Record<string, unknown> {
+  const { inputResponses: responses, requestState, _meta: meta } = params
   const theirs = isObject(responses) ? Object.entries(responses).filter(([key]) => key !== approvalKey) : []
   const told = isObject(meta) ? Object.entries(meta).filter(([key]) => !bound || ofProtocol(key)) : []
   return {
-    ...rest,
+    ...(requestState !== undefined && { requestState }),
     ...(theirs.length > 0 && { inputResponses: Object.fromEntries(theirs) }),
     ...(told.length > 0 && { _meta: Object.fromEntries(told) }),
   }

@@ -5,17 +5,19 @@ import { makeId } from '../base/ids.ts'
 import { bodyBytesMax } from '../base/limits.ts'
 import { readBody, type Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
+import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
-import { callTool, type CallRooms } from './call.ts'
+import { capabilityFor, isForwarded } from './asked.ts'
+import { callItem, type CallRooms } from './call.ts'
 import type { FactSource } from './facts.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
-import { answerDiscover, answerInitialize, negotiate } from './lifecycle.ts'
+import { answerDiscover, answerInitialize, negotiate, type Greeted } from './lifecycle.ts'
 import { lists, type Lists } from './list.ts'
 import type { KeepAlive } from './keep-alive.ts'
 import { openListening } from './listening.ts'
 import { Reply } from './reply.ts'
 import type { Session, Sessions } from './session.ts'
-import { requireStanding } from './standing.ts'
+import { requireStanding, unknownMethod } from './standing.ts'
 
 /** What the MCP door needs of the authorization server. */
 export interface TokenJudge {
@@ -161,42 +163,58 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
   }
   const key = `${envelope.era} ${envelope.method}`
   switch (key) {
-    case 'legacy tools/call':
-    case 'modern tools/call':
-      return callTool(rooms, {
-        id: makeId(rooms.clock),
-        kind: 'call',
-        caller,
-        envelope,
-        reply,
-        requestId: envelope.id,
-        signal: routed.signal,
-        parameterHeaders: parameterHeaders(routed.headers),
-      })
-    case 'legacy tools/list':
-    case 'modern tools/list':
-      return list(rooms, routed)
     case 'legacy initialize': {
-      const catalogue = await requireStanding(rooms.facts, caller)
+      const to = await greet(rooms, caller)
       reply.carry('mcp-session-id', rooms.sessions.begin(caller, envelope.params, negotiate(envelope)))
-      return reply.result(envelope, answerInitialize(envelope, catalogue))
+      return reply.result(envelope, answerInitialize(envelope, to))
     }
     case 'modern server/discover':
-      return reply.result(envelope, answerDiscover(await requireStanding(rooms.facts, caller)))
+      return reply.result(envelope, answerDiscover(await greet(rooms, caller)))
     case 'legacy ping':
       await requireStanding(rooms.facts, caller)
       return reply.result(envelope, {})
     case 'modern subscriptions/listen':
       return openListening(rooms, { caller, reply, signal: routed.signal, envelope })
     default:
-      throw new Fault('gateway.method_unknown', `the method \`${envelope.method.slice(0, 64)}\` is not served here`)
+      return Object.hasOwn(lists, envelope.method) ? list(rooms, routed) : forward(rooms, routed)
   }
 }
 
+async function greet({ facts, lists: shown }: ServeRooms, caller: Caller): Promise<Greeted> {
+  await requireStanding(facts, caller)
+  return { lists: shown, view: await facts.view(caller) }
+}
+
+async function forward(rooms: ServeRooms, { caller, envelope, reply, signal, headers }: Routed): Promise<void> {
+  const { catalogue } = await rooms.facts.view(caller)
+  if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
+  requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
+  return callItem(rooms, {
+    id: makeId(rooms.clock),
+    kind: 'call',
+    caller,
+    envelope,
+    reply,
+    requestId: envelope.id,
+    signal,
+    parameterHeaders: parameterHeaders(headers),
+  })
+}
+
+// What the upstream does not have is not served, so that a client is told the same as without us.
+function requireCapability(
+  catalogue: PinnedCatalogue | undefined,
+  { method, capability }: { method: string; capability: string | undefined },
+): void {
+  if (capability === undefined || catalogue?.upstream.learnt?.capabilities[capability] !== undefined) return
+  throw unknownMethod(method)
+}
+
 async function list(rooms: ServeRooms, { caller, envelope, reply }: Routed): Promise<void> {
-  const { upstream } = await requireStanding(rooms.facts, caller)
-  await rooms.pool.freshen(upstream)
-  const { kind, member } = lists[envelope.method]!
+  const { kind, member, capability } = lists[envelope.method]!
+  const catalogue = await requireStanding(rooms.facts, caller)
+  requireCapability(catalogue, { method: envelope.method, capability })
+  await rooms.pool.freshen(catalogue.upstream)
   const text = rooms.lists.text(await rooms.facts.view(caller), kind)
   // Filtered by the caller's rights, so it is nobody else's to keep.
   const hints = envelope.era === 'modern' ? { ttlMs: 0, cacheScope: 'private' } : {}

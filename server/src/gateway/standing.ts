@@ -3,6 +3,7 @@ import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { decide } from '../policy/decide.ts'
 import { standingReasons, type DenialReason, type Deny } from '../policy/decision.ts'
+import type { Envelope } from './envelope.ts'
 import type { FactSource, View } from './facts.ts'
 
 // A name that no tool can have: what is decided is then everything but the tool.
@@ -29,6 +30,28 @@ export async function requireStanding(facts: FactSource, caller: Caller): Promis
 }
 
 const onlyLoginHelps: ReadonlySet<DenialReason> = new Set(standingReasons)
+
+/**
+ * A denial of an item as the door tells it. Of what is hidden is said what the protocol says of what is not there: that
+ * there is no such prompt or resource, or no such method.
+ *
+ * @see https://modelcontextprotocol.io/specification/2026-07-28/server/resources#error-handling
+ */
+export function faultOfItem(decision: Deny, { method, params }: Envelope): Fault {
+  if (!decision.hidden || method === 'tools/call') return faultOf(decision)
+  const kind = { 'prompts/get': 'prompt', 'resources/read': 'resource', 'completion/complete': 'reference' }[method]
+  if (kind === undefined) return unknownMethod(method)
+  const { uri } = params
+  return new Fault('gateway.item_unknown', `there is no such ${kind}, or it is not yours to read`, {
+    data: { reason: 'tool.unknown', requestable: false, ...(typeof uri === 'string' && { uri }) },
+    detail: decision.findings.map((finding) => finding.reason).join(', '),
+  })
+}
+
+/** What is said of a method that is not served, whether there is one of that name or not. */
+export function unknownMethod(method: string): Fault {
+  return new Fault('gateway.method_unknown', `the method \`${method.slice(0, 64)}\` is not served here`)
+}
 
 /** A denial as the door tells it: 401 where only a new login could help, 403 everywhere else. */
 export function faultOf(decision: Deny): Fault {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isItem, type ItemKind } from './item.ts'
 import { toolDefinitionSchema } from './tool-definition.ts'
+import { readUriTemplate } from './uri-template.ts'
 
 /** An item as its upstream, or the administrator who declared it, describes it: words to be judged and never believed. */
 export type ItemDefinition = Record<string, unknown>
@@ -45,7 +46,13 @@ export const itemDefinitionSchemas: Readonly<Record<ItemKind, z.ZodType>> = {
       .optional(),
   }),
   resource: z.looseObject({ uri: key('resource', uriMust), ...described }),
-  template: z.looseObject({ uriTemplate: key('template', `${uriMust} with expressions in braces`), ...described }),
+  template: z.looseObject({
+    uriTemplate: key('template', `${uriMust} with expressions in braces`).refine(
+      (text) => readUriTemplate(text) !== undefined,
+      'must be a URI template that can be read in one way only',
+    ),
+    ...described,
+  }),
   method: z.looseObject({
     name: key('method', 'must be a method of at most 128 letters, digits, `_`, `-`, `.`, `$` and single `/`'),
     ...words,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { answerOffer, capabilitiesOf, listOf, type Offers } from './fake-offers.ts'
 import { behaviourNames, runTool, toolNamed, type ToolDefinition, type ToolIo } from './fake-tools.ts'
 
 /** One request as it arrived, byte for byte. */
@@ -34,6 +35,10 @@ export interface FakeOptions {
   pageSize: number | undefined
   /** Demands this `Authorization` value. */
   authorization: string | undefined
+  /** What it offers beside tools; only tools when absent. */
+  offers: Offers | undefined
+  /** What it tells every model that connects. */
+  instructions: string
   /** Takes a request away from the fake: return true when it was answered. */
   intercept: ((heard: Heard, response: ServerResponse) => boolean) | undefined
 }
@@ -80,6 +85,8 @@ class Fake implements FakeMcpServer {
       streams: false,
       pageSize: undefined,
       authorization: undefined,
+      offers: undefined,
+      instructions: 'Be brief.',
       intercept: undefined,
       ...options,
     }
@@ -145,7 +152,8 @@ class Fake implements FakeMcpServer {
     if (headers['mcp-protocol-version'] !== version || headers['mcp-method'] !== message.method) {
       return refuse(-32020, 'Header mismatch')
     }
-    if (message.method === 'tools/call' && headers['mcp-name'] !== message.params?.['name']) {
+    const named = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri' }[message.method ?? '']
+    if (named !== undefined && headers['mcp-name'] !== message.params?.[named]) {
       return refuse(-32020, 'Header mismatch')
     }
     if (message.params?._meta?.['io.modelcontextprotocol/clientCapabilities'] === undefined) {
@@ -155,8 +163,8 @@ class Fake implements FakeMcpServer {
       const serverInfo = { name: 'fake-http', version: '4.5.6' }
       return this.#answer(response, message, {
         supportedVersions: ['2026-07-28'],
-        capabilities: { tools: {} },
-        instructions: 'Be brief.',
+        capabilities: { tools: {}, ...capabilitiesOf(this.options.offers) },
+        instructions: this.options.instructions,
         ttlMs: 60_000,
         cacheScope: 'public',
         _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
@@ -193,28 +201,33 @@ class Fake implements FakeMcpServer {
     }
     this.#answer(response, message, {
       protocolVersion: message.params?.['protocolVersion'],
-      capabilities: { tools: { listChanged: true } },
+      capabilities: { tools: { listChanged: true }, ...capabilitiesOf(this.options.offers) },
       serverInfo: { name: 'fake-http', version: '4.5.6' },
-      instructions: 'Be brief.',
+      instructions: this.options.instructions,
     })
   }
 
   #serveMethod(message: Message, response: ServerResponse): void {
-    if (message.method === 'tools/list') return this.#list(message, response)
-    if (message.method === 'ping') return this.#answer(response, message, {})
-    if (message.method !== 'tools/call')
+    const { method = '', params = {} } = message
+    const { offers } = this.options
+    const list = method === 'tools/list' ? { member: 'tools', entries: this.tools } : offers && listOf(offers, method)
+    if (list !== undefined) return this.#list(message, response, list)
+    if (method === 'ping') return this.#answer(response, message, {})
+    const offer = offers && answerOffer(method, params)
+    if (offer !== undefined) return this.#answer(response, message, offer)
+    if (method !== 'tools/call')
       return error(response, message, { status: 404, text: 'Method not found', code: -32601 })
     if (this.options.streams) beginStream(response)
     const args = (message.params?.['arguments'] ?? {}) as Record<string, unknown>
     void runTool(String(message.params?.['name']), args, this.#ioFor(message, response))
   }
 
-  #list(message: Message, response: ServerResponse): void {
+  #list(message: Message, response: ServerResponse, list: { member: string; entries: object[] }): void {
     const start = Number(message.params?.['cursor'] ?? 0)
-    const end = start + (this.options.pageSize ?? Math.max(this.tools.length, 1))
-    const more = end < this.tools.length ? { nextCursor: String(end) } : {}
+    const end = start + (this.options.pageSize ?? Math.max(list.entries.length, 1))
+    const more = end < list.entries.length ? { nextCursor: String(end) } : {}
     const caching = this.options.era === 'modern' ? { ttlMs: 60_000, cacheScope: 'public' } : {}
-    this.#answer(response, message, { tools: this.tools.slice(start, end), ...more, ...caching })
+    this.#answer(response, message, { [list.member]: list.entries.slice(start, end), ...more, ...caching })
   }
 
   #ioFor(message: Message, response: ServerResponse): ToolIo {
