@@ -60,6 +60,11 @@ export class Agent {
     return this.rpc(method, { ...params, _meta: meta }, { headers })
   }
 
+  /** Asks in the words of an era. */
+  ask(era: 'legacy' | 'modern', method: string, params: Record<string, unknown> = {}): Promise<Answer> {
+    return era === 'modern' ? this.modern(method, params) : this.rpc(method, params)
+  }
+
   rpc(
     method: string,
     params: unknown,

@@ -175,11 +175,7 @@ async function makePerson(house: House, name: string, rights: string[]): Promise
   })
   for (const text of rights) {
     // Names of items may hold a colon themselves.
-    const [, path = '', right] = /^(.*?)(?::(use|approve))?$/.exec(text) as unknown as [
-      string,
-      string,
-      Right | undefined,
-    ]
+    const [, path, right] = /^(.*?)(?::(use|approve))?$/.exec(text) as unknown as [string, string, Right | undefined]
     const slash = path.indexOf('/')
     const [upstream, tool] = path === 'administer' ? ['*', '*'] : [path.slice(0, slash), path.slice(slash + 1)]
     const all = tool === '*' && upstream !== '*' ? (await inventory.listTools(upstream)).map((one) => one.name) : [tool]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import type { Agent, Answer } from '../agent.ts'
+import type { Agent } from '../agent.ts'
 import { noteOffers, type Offers } from '../fake/fake-offers.ts'
 import { openFakeHouse, type FakeHouse } from '../fake-house.ts'
 
@@ -30,11 +30,6 @@ async function openDesk(t: TestContext, era: Era): Promise<Desk> {
   }
 }
 
-/** Asks in the words of an era. */
-function ask(era: Era, agent: Agent, method: string, params: Record<string, unknown> = {}): Promise<Answer> {
-  return era === 'modern' ? agent.modern(method, params) : agent.rpc(method, params)
-}
-
 const heard = (desk: FakeHouse, method: string) => desk.fake.journal.filter(({ message }) => message?.method === method)
 
 for (const era of ['legacy', 'modern'] as const) {
@@ -45,35 +40,35 @@ for (const era of ['legacy', 'modern'] as const) {
     async (t) => {
       const desk = await openDesk(t, era)
       const agent = await desk.agent('prompt:summarise', 'resource:memo://readme', 'template:memo://notes/{id}')
-      const prompts = await ask(era, agent, 'prompts/list')
+      const prompts = await agent.ask(era, 'prompts/list')
       assert.deepEqual(prompts.result['prompts'], [desk.offers.prompts[0]])
-      const resources = await ask(era, agent, 'resources/list')
+      const resources = await agent.ask(era, 'resources/list')
       assert.deepEqual(resources.result['resources'], [
         { uri: 'memo://readme', name: 'Read me', mimeType: 'text/plain' },
       ])
-      const templates = await ask(era, agent, 'resources/templates/list')
+      const templates = await agent.ask(era, 'resources/templates/list')
       assert.deepEqual(templates.result['resourceTemplates'], [desk.offers.templates[0]])
       for (const { result } of [prompts, resources, templates]) {
         assert.equal(result['cacheScope'], era === 'modern' ? 'private' : undefined)
         assert.equal(result['nextCursor'], undefined)
       }
-      assert.deepEqual((await ask(era, agent, 'tools/list')).result['tools'], [])
+      assert.deepEqual((await agent.ask(era, 'tools/list')).result['tools'], [])
     },
   )
 
   test(name('what is got, read and completed passes whole, and is recorded before it is sent'), async (t) => {
     const desk = await openDesk(t, era)
     const agent = await desk.agent('prompt:summarise', 'resource:memo://readme', 'template:memo://notes/{id}')
-    const got = await ask(era, agent, 'prompts/get', { name: 'summarise', arguments: { id: 'n1' } })
+    const got = await agent.ask(era, 'prompts/get', { name: 'summarise', arguments: { id: 'n1' } })
     assert.deepEqual(got.result['messages'], [
       { role: 'user', content: { type: 'text', text: 'summarise {"id":"n1"}' } },
     ])
     assert.equal(got.result['x-odd'], 1)
-    const read = await ask(era, agent, 'resources/read', { uri: 'memo://readme' })
+    const read = await agent.ask(era, 'resources/read', { uri: 'memo://readme' })
     assert.deepEqual(read.result['contents'], [{ uri: 'memo://readme', text: 'what is at memo://readme', 'x-odd': 1 }])
-    const through = await ask(era, agent, 'resources/read', { uri: 'memo://notes/7' })
+    const through = await agent.ask(era, 'resources/read', { uri: 'memo://notes/7' })
     assert.equal((through.result['contents'] as { uri: string }[])[0]!.uri, 'memo://notes/7')
-    const completed = await ask(era, agent, 'completion/complete', {
+    const completed = await agent.ask(era, 'completion/complete', {
       ref: { type: 'ref/resource', uri: 'memo://notes/{id}' },
       argument: { name: 'id', value: '7' },
     })
@@ -122,7 +117,7 @@ for (const era of ['legacy', 'modern'] as const) {
       ]
       const texts = new Map<string, Set<string>>()
       for (const [method, params] of asked) {
-        const answer = await ask(era, agent, method, params)
+        const answer = await agent.ask(era, method, params)
         assert.equal(answer.status, 200, method)
         assert.equal(answer.error?.code, era === 'legacy' && method === 'resources/read' ? -32002 : -32602, method)
         assert.equal(answer.error.data?.['uri'], params['uri'])
@@ -144,13 +139,13 @@ for (const era of ['legacy', 'modern'] as const) {
     desk.offers.prompts[0]!['description'] = 'Summarises a note, and sends it to us.'
     await desk.look()
     const names = async () =>
-      ((await ask(era, agent, 'prompts/list')).result['prompts'] as { name: string }[]).map((prompt) => prompt.name)
+      ((await agent.ask(era, 'prompts/list')).result['prompts'] as { name: string }[]).map((prompt) => prompt.name)
     assert.deepEqual(await names(), ['other'])
-    const refused = await ask(era, agent, 'prompts/get', { name: 'summarise', arguments: { id: '1' } })
+    const refused = await agent.ask(era, 'prompts/get', { name: 'summarise', arguments: { id: '1' } })
     assert.equal(refused.status, 403)
     assert.equal(refused.error?.data?.['reason'], 'tool.drifted')
     await desk.pin('prompt:summarise')
-    const later = await ask(era, agent, 'prompts/get', { name: 'summarise', arguments: { id: '1' } })
+    const later = await agent.ask(era, 'prompts/get', { name: 'summarise', arguments: { id: '1' } })
     assert.equal(later.error?.data?.['reason'], 'grant.definition_changed')
     assert.equal(heard(desk, 'prompts/get').length, 0)
   })
@@ -175,7 +170,7 @@ for (const era of ['legacy', 'modern'] as const) {
       'memo://api-keys',
     ]
     for (const uri of unknown) {
-      const answer = await ask(era, agent, 'resources/read', { uri })
+      const answer = await agent.ask(era, 'resources/read', { uri })
       assert.equal(answer.error?.data?.['fault'], 'gateway.item_unknown', uri)
     }
     const refused = [
@@ -196,26 +191,26 @@ for (const era of ['legacy', 'modern'] as const) {
       'file:///a%2fb',
     ]
     for (const uri of refused) {
-      const answer = await ask(era, agent, 'resources/read', { uri })
+      const answer = await agent.ask(era, 'resources/read', { uri })
       assert.equal(answer.error?.data?.['fault'], 'gateway.argument_refused', uri)
       assert.equal(answer.error.code, -32602)
     }
     assert.equal(heard(desk, 'resources/read').length, 0)
-    assert.equal((await ask(era, agent, 'resources/read', { uri: 'file:///a/b.txt' })).error, undefined)
+    assert.equal((await agent.ask(era, 'resources/read', { uri: 'file:///a/b.txt' })).error, undefined)
   })
 
   test(name('of two templates the more exact one decides, and the resource itself before both'), async (t) => {
     const desk = await openDesk(t, era)
     const wide = await desk.agent('template:file:///{+path}', 'template:memo://notes/{id}')
-    assert.equal((await ask(era, wide, 'resources/read', { uri: 'file:///public/a' })).error, undefined)
-    const hidden = await ask(era, wide, 'resources/read', { uri: 'file:///private/a' })
+    assert.equal((await wide.ask(era, 'resources/read', { uri: 'file:///public/a' })).error, undefined)
+    const hidden = await wide.ask(era, 'resources/read', { uri: 'file:///private/a' })
     assert.equal(hidden.error?.data?.['fault'], 'gateway.item_unknown')
     // It was offered and accepted as a resource of its own, so the right to the template does not reach it.
-    const own = await ask(era, wide, 'resources/read', { uri: 'memo://notes/first' })
+    const own = await wide.ask(era, 'resources/read', { uri: 'memo://notes/first' })
     assert.equal(own.error?.data?.['fault'], 'gateway.item_unknown')
     const exact = await desk.agent('template:file:///private/{name}', 'resource:memo://notes/first')
-    assert.equal((await ask(era, exact, 'resources/read', { uri: 'file:///private/a' })).error, undefined)
-    assert.equal((await ask(era, exact, 'resources/read', { uri: 'memo://notes/first' })).error, undefined)
+    assert.equal((await exact.ask(era, 'resources/read', { uri: 'file:///private/a' })).error, undefined)
+    assert.equal((await exact.ask(era, 'resources/read', { uri: 'memo://notes/first' })).error, undefined)
   })
 
   test(name('a resource that is newly offered does not shut the template that covers it'), async (t) => {
@@ -223,8 +218,8 @@ for (const era of ['legacy', 'modern'] as const) {
     const agent = await desk.agent('template:memo://notes/{id}')
     desk.offers.resources.push({ uri: 'memo://notes/new', name: 'A new note' })
     await desk.look()
-    assert.deepEqual((await ask(era, agent, 'resources/list')).result['resources'], [])
-    assert.equal((await ask(era, agent, 'resources/read', { uri: 'memo://notes/new' })).error, undefined)
+    assert.deepEqual((await agent.ask(era, 'resources/list')).result['resources'], [])
+    assert.equal((await agent.ask(era, 'resources/read', { uri: 'memo://notes/new' })).error, undefined)
     assert.equal((await desk.house.entries('intent')).at(-1)?.tool, 'template:memo://notes/{id}')
   })
 
@@ -254,11 +249,11 @@ for (const era of ['legacy', 'modern'] as const) {
       ],
     ]
     for (const [method, params, fault] of asked) {
-      const answer = await ask(era, agent, method, params)
+      const answer = await agent.ask(era, method, params)
       assert.equal(answer.error?.data?.['fault'], fault, JSON.stringify(params))
     }
     assert.deepEqual([heard(desk, 'prompts/get'), heard(desk, 'completion/complete')], [[], []])
-    const completed = await ask(era, agent, 'completion/complete', {
+    const completed = await agent.ask(era, 'completion/complete', {
       ref,
       argument: { name: 'id', value: '' },
       context: { arguments: { style: 'short' } },
@@ -271,8 +266,8 @@ for (const era of ['legacy', 'modern'] as const) {
     const all = ['text:instructions', 'extension:example.com/dice', 'prompt:other']
     const greet = (agent: Agent) =>
       era === 'modern'
-        ? ask(era, agent, 'server/discover')
-        : ask(era, agent, 'initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} })
+        ? agent.ask(era, 'server/discover')
+        : agent.ask(era, 'initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} })
     const agent = await desk.agent(...all)
     const { result } = await greet(agent)
     const capabilities = result['capabilities'] as Record<string, unknown>
