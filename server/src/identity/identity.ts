@@ -52,7 +52,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const browsers = openBrowsers(openCookies(origin), await vault.cookieKeys('identity'))
   const { signIns, desk } = openSignIns({ store, clock, origin })
   const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })
-  const throttle = openThrottle()
+  const throttle = openThrottle({ store, clock })
   const logins = openLogins({
     store,
     ledger,

@@ -7,10 +7,12 @@ import { pageHeaders } from '../base/page.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Grant } from '../model/rights.ts'
 import type { StoredClient } from '../store/clients.ts'
+import type { Store } from '../store/store.ts'
 import type { Clients } from './clients.ts'
 import { readConsentForm } from './consent/form.ts'
 import { digestOfOffer, offerTools, type OfferedTool } from './consent/offer.ts'
 import { consentPage } from './consent/view.ts'
+import { openThrottle } from './endpoint/throttle.ts'
 import type { Grants } from './grants.ts'
 import { upstreamOf } from './metadata.ts'
 import type { Catalogue, People, SignedIn } from './ports.ts'
@@ -23,6 +25,7 @@ export interface ConsentParts {
   engine: Engine
   clients: Clients
   grants: Grants
+  store: Store
   people: People
   catalogue: Catalogue
 }
@@ -38,6 +41,8 @@ interface Sight {
   shown: string
 }
 
+// Each writes a grant; a person gives a few in a day.
+const answers = { name: 'answers', points: 120, seconds: 60 }
 const address = /^\/consent\/([\w-]{10,64})$/
 
 /**
@@ -49,6 +54,7 @@ const address = /^\/consent\/([\w-]{10,64})$/
  * @see docs/decisions/0003-oidc-provider.md
  */
 export function consentDoor(parts: ConsentParts): Door {
+  const throttle = openThrottle(parts, answers)
   return {
     name: 'consent',
     match: (path) => address.test(path),
@@ -63,8 +69,9 @@ export function consentDoor(parts: ConsentParts): Door {
       if (waiting.answered) return redirect(response, waiting.returnTo)
       if (signedIn === undefined) return redirect(response, parts.people.signInUrl(`/consent/${uid}`))
       const sight = await look(parts, waiting, signedIn)
-      if (request.method === 'POST') await answer(parts, sight, { request, response })
-      else show(sight, response)
+      if (request.method === 'GET') return show(sight, response)
+      await throttle(request)
+      await answer(parts, sight, { request, response })
     },
   }
 }

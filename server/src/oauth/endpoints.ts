@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../base/clock.ts'
 import type { Door } from '../base/listen.ts'
+import type { Store } from '../store/store.ts'
 import type { AccessTokens } from './access-token.ts'
 import { admitMethod, sendJson } from './endpoint/answers.ts'
 import { introspectionEndpoint, type IntrospectionParts } from './endpoint/introspection.ts'
 import { registrationEndpoint } from './endpoint/registration.ts'
 import { revocationEndpoint } from './endpoint/revocation.ts'
 import { onOurTerms } from './endpoint/terms.ts'
-import { openThrottle } from './endpoint/throttle.ts'
+import { limited, openThrottle } from './endpoint/throttle.ts'
 import type { Grants } from './grants.ts'
 import { endpoints, resourceMetadata, serverMetadata } from './metadata.ts'
 import type { Catalogue } from './ports.ts'
@@ -18,7 +20,9 @@ type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<
 const serverDocument = /^\/\.well-known\/(?:oauth-authorization-server|openid-configuration)(?:\/mcp\/[a-z0-9-]+)?$/
 const resourceDocument = /^\/\.well-known\/oauth-protected-resource\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
 // Each leaves a record for half an hour. People need one; an office behind one address needs some.
-const authorizationsPerMinute = 120
+const authorizations = { name: 'authorizations', points: 120, seconds: 60 }
+// A client renews every five minutes; a whole company may be behind one address, and guesses at secrets are not as many.
+const tokenRequests = { name: 'token requests', points: 1_200, seconds: 60 }
 const continuation = /^\/oauth\/authorize\/[\w-]{10,64}$/
 
 /**
@@ -59,6 +63,8 @@ export function protocolDoor(parts: {
   accessTokens: AccessTokens
   grants: Grants
   registrationsPerHour: number | undefined
+  store: Store
+  clock: Clock
   tokenKeys: Pick<TokenKeys, 'settle'>
   introspects: IntrospectionParts['introspects']
   stands: IntrospectionParts['stands']
@@ -70,15 +76,16 @@ export function protocolDoor(parts: {
       if (admitMethod(request, response, methods)) await endpoint(request, response)
     }
   }
-  const throttle = openThrottle({ what: 'authorizations', points: authorizationsPerMinute, seconds: 60 })
+  const throttle = openThrottle(parts, authorizations)
+  const admitToken = openThrottle(parts, tokenRequests)
   const table = new Map<string, Endpoint>([
-    [endpoints.token, shared(['POST'], engineServes)],
+    [endpoints.token, shared(['POST'], limited(admitToken, engineServes))],
     [endpoints.jwks, shared(['GET'], engineServes)],
     [endpoints.revocation, shared(['POST'], revocationEndpoint(parts))],
     [endpoints.introspection, shared(['POST'], introspectionEndpoint(parts))],
     ...(registrationsPerHour === undefined
       ? []
-      : [[endpoints.registration, shared(['POST'], registrationEndpoint(engine, registrationsPerHour))] as const]),
+      : [[endpoints.registration, shared(['POST'], registrationEndpoint(parts, registrationsPerHour))] as const]),
   ])
   return {
     name: 'oauth',

@@ -114,6 +114,8 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
         grants,
         tokenKeys,
         registrationsPerHour,
+        store,
+        clock,
         introspects: (clientId) => preregistered.find(({ id }) => id === clientId)?.introspects ?? [],
         stands: (grantId) => stands({ ...rooms, clients }, grantId),
       }),

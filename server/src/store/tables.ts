@@ -169,6 +169,7 @@ export interface Tables {
   }
 
   /** What is good for one use and was used, or was ended before its time. */
+  rates: { name: string; key: string; taken: number; resets_at: number }
   spent: { purpose: string; id: string; expires_at: number }
 
   signing_keys: {

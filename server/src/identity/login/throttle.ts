@@ -1,14 +1,24 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
+import { digestOf } from '../../base/ids.ts'
+import { deleteEndedRates, givePoint, givePoints, type RateLimit, takePoint } from '../../store/rates.ts'
+import type { Store } from '../../store/store.ts'
 
-const windowSeconds = 15 * 60
+const seconds = 15 * 60
 
 /**
  * Failed logins that are tolerated in a quarter of an hour: by one address for one login, by one address, for one login
  * from everywhere. The last is generous, so that nobody can lock somebody else out for little.
  */
-const limits = { pair: 5, address: 20, login: 50, begun: 60, vouched: 20 }
+const limits = {
+  pair: { name: 'login.pair', points: 5, seconds },
+  address: { name: 'login.address', points: 20, seconds },
+  login: { name: 'login.login', points: 50, seconds },
+  begun: { name: 'login.begun', points: 60, seconds },
+  vouching: { name: 'login.vouching', points: 20, seconds },
+} as const satisfies Record<string, RateLimit>
 
+/** Limits of the ways in. They are counted in the store, so that they hold across replicas and restarts. */
 export interface Throttle {
   /** Counts a try before it is judged, so that many at once do not slip through. Throws `identity.too_many`. */
   admit(login: string, address: string): Promise<void>
@@ -22,42 +32,30 @@ export interface Throttle {
   vouched(address: string): Promise<void>
 }
 
-export function openThrottle(): Throttle {
-  const limiter = (points: number) => new RateLimiterMemory({ points, duration: windowSeconds })
-  const [pairs, addresses, logins, begun, vouching] = [
-    limiter(limits.pair),
-    limiter(limits.address),
-    limiter(limits.login),
-    limiter(limits.begun),
-    limiter(limits.vouched),
-  ] as const
-  const pairOf = (login: string, address: string) => JSON.stringify([login, address])
-  return {
-    async admit(login, address) {
-      await consume(addresses, address)
-      await consume(pairs, pairOf(login, address))
-      await consume(logins, login)
-    },
-    async succeeded(login, address) {
-      await pairs.delete(pairOf(login, address))
-      await addresses.reward(address)
-      await logins.reward(login)
-    },
-    admitBeginning: (address) => consume(begun, address),
-    admitVouching: (address) => consume(vouching, address),
-    async vouched(address) {
-      await vouching.reward(address)
-    },
-  }
-}
+export function openThrottle({ store, clock }: { store: Store; clock: Clock }): Throttle {
+  const keyOf = (...parts: string[]) => digestOf(JSON.stringify(parts))
 
-async function consume(limiter: RateLimiterMemory, key: string): Promise<void> {
-  try {
-    await limiter.consume(key)
-  } catch (reason) {
-    if (reason instanceof Error) throw reason
-    const waitMs = (reason as { msBeforeNext: number }).msBeforeNext
+  async function consume(limit: RateLimit, key: string): Promise<void> {
+    const waitMs = await takePoint(store, limit, { key, now: clock.now() })
+    if (waitMs === undefined) return
+    await deleteEndedRates(store, clock.now())
     const minutes = Math.max(1, Math.ceil(waitMs / 60_000))
     throw new Fault('identity.too_many', `cannot sign in now: too many tries; try again in ${minutes} min`)
+  }
+
+  return {
+    async admit(login, address) {
+      await consume(limits.address, keyOf(address))
+      await consume(limits.pair, keyOf(login, address))
+      await consume(limits.login, keyOf(login))
+    },
+    async succeeded(login, address) {
+      await givePoints(store, limits.pair, keyOf(login, address))
+      await givePoint(store, limits.address, keyOf(address))
+      await givePoint(store, limits.login, keyOf(login))
+    },
+    admitBeginning: (address) => consume(limits.begun, keyOf(address)),
+    admitVouching: (address) => consume(limits.vouching, keyOf(address)),
+    vouched: (address) => givePoint(store, limits.vouching, keyOf(address)),
   }
 }

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { readJson } from '../../base/json.ts'
 import { formBytesMax } from '../../base/limits.ts'
 import { readBody } from '../../base/listen.ts'
+import type { Store } from '../../store/store.ts'
 import { readClientMetadata } from '../client/metadata.ts'
 import type { Engine } from '../provider.ts'
 import { sendJson } from './answers.ts'
@@ -17,10 +19,11 @@ import { openThrottle } from './throttle.ts'
  * @see https://www.rfc-editor.org/rfc/rfc7591#section-3
  */
 export function registrationEndpoint(
-  engine: Engine,
+  parts: { engine: Engine; store: Store; clock: Clock },
   perHourMax: number,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const throttle = openThrottle({ what: 'registrations', points: perHourMax, seconds: 3_600 })
+  const { engine } = parts
+  const throttle = openThrottle(parts, { name: 'registrations', points: perHourMax, seconds: 3_600 })
   return async (request, response) => {
     try {
       await throttle(request)

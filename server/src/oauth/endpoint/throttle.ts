@@ -1,30 +1,55 @@
-import type { IncomingMessage } from 'node:http'
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
+import { digestOf } from '../../base/ids.ts'
 import { clientAddressOf } from '../../base/listen.ts'
+import { deleteEndedRates, type RateLimit, takePoint } from '../../store/rates.ts'
+import type { Store } from '../../store/store.ts'
+import { sendJson } from './answers.ts'
+
+/** Counts a request. Throws `oauth.too_many` when the limit of its network is spent, at whichever replica. */
+export type Throttle = (request: IncomingMessage) => Promise<void>
 
 /**
  * Limits how often one network may ask for something that costs us memory or work before anybody is known.
  *
- * @returns a check that throws `oauth.too_many` when the limit is spent.
+ * @param limit `name` is what the refusal calls it.
  */
-export function openThrottle(limit: {
-  what: string
-  points: number
-  seconds: number
-}): (request: IncomingMessage) => Promise<void> {
-  const limiter = new RateLimiterMemory({ keyPrefix: limit.what, points: limit.points, duration: limit.seconds })
+export function openThrottle({ store, clock }: { store: Store; clock: Clock }, limit: RateLimit): Throttle {
   return async (request) => {
-    try {
-      await limiter.consume(networkOf(clientAddressOf(request)))
-    } catch (spent) {
-      if (!(spent instanceof RateLimiterRes)) throw spent
-      const seconds = Math.ceil(spent.msBeforeNext / 1_000)
-      throw new Fault('oauth.too_many', `too many ${limit.what} from this address: try again in ${seconds} seconds`, {
-        data: { retryAfterSeconds: seconds },
-      })
-    }
+    const now = clock.now()
+    const waitMs = await takePoint(store, limit, { key: digestOf(networkOf(clientAddressOf(request))), now })
+    if (waitMs === undefined) return
+    await deleteEndedRates(store, now)
+    const seconds = Math.ceil(waitMs / 1_000)
+    throw new Fault('oauth.too_many', `too many ${limit.name} from this address: try again in ${seconds} seconds`, {
+      data: { retryAfterSeconds: seconds },
+    })
   }
+}
+
+type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+/** An endpoint of the protocol behind a limit, which refuses in the protocol's words. */
+export function limited(throttle: Throttle, endpoint: Endpoint): Endpoint {
+  return async (request, response) => {
+    try {
+      await throttle(request)
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'oauth.too_many') throw error
+      refuse(response, error)
+      return
+    }
+    await endpoint(request, response)
+  }
+}
+
+function refuse(response: ServerResponse, fault: Fault): void {
+  sendJson(response, {
+    status: fault.status,
+    body: { error: 'temporarily_unavailable', error_description: fault.message },
+    headers: { 'retry-after': String(fault.data?.['retryAfterSeconds']) },
+  })
 }
 
 // Who has one IPv6 address has 2^64 of them.

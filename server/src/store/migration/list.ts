@@ -3,6 +3,7 @@ import * as first from './0001-first.ts'
 import * as spentBy from './0002-spent-by.ts'
 import * as append from './0003-append.ts'
 import * as spent from './0004-spent.ts'
+import * as rates from './0005-rates.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '0002-spent-by': spentBy,
   '0003-append': append,
   '0004-spent': spent,
+  '0005-rates': rates,
 }
