@@ -34,6 +34,8 @@ interface Item {
   givenUp: boolean
 }
 
+type OnAppended = (first: number, leaves: readonly string[]) => void
+
 /** Writes entries at the end of the ledger: the only thing that does. */
 export interface Appender {
   /**
@@ -60,9 +62,9 @@ export interface Appender {
 /**
  * Opens the one writer of this process.
  *
- * @param onAppended Told how many entries were written, after each transaction.
+ * @param onAppended Told what was written and where, after each transaction.
  */
-export function openAppender({ store, onAppended }: { store: Store; onAppended(count: number): void }): Appender {
+export function openAppender({ store, onAppended }: { store: Store; onAppended: OnAppended }): Appender {
   const queue: Item[] = []
   const running = new Set<Promise<unknown>>()
   let draining: Promise<void> | undefined
@@ -109,7 +111,7 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended(c
         return { seq, revision: await getRevision(tx), result }
       })
       const tracked = written.then(
-        () => onAppended(1),
+        ({ seq }) => onAppended(seq, [stored.leaf]),
         () => undefined,
       )
       running.add(tracked)
@@ -128,22 +130,20 @@ function toStored(entry: Entry): Omit<NewEntry, 'again'> {
   return { kind: entry.kind, at: entry.at, callId, leaf: writeEntry(entry) }
 }
 
-async function writeBatch(store: Store, batch: Item[], onAppended: (count: number) => void): Promise<void> {
-  let next: number
-  let left: ReadonlySet<number>
-  let revision: number
-  try {
-    const appended = await store.append(batch.map(({ entry }) => entry))
-    next = appended.first
-    left = new Set(appended.leftOut)
-    revision = appended.revision
-  } catch (error) {
+async function writeBatch(store: Store, batch: Item[], onAppended: OnAppended): Promise<void> {
+  const appended = await store.append(batch.map(({ entry }) => entry)).catch((error: unknown) => {
     const refusal = asUnavailable(error)
     for (const item of batch) settle(item).reject(refusal)
-    return
+  })
+  if (appended === undefined) return
+  const { first, revision } = appended
+  const left = new Set(appended.leftOut)
+  const leaves: string[] = []
+  for (const [i, item] of batch.entries()) {
+    if (left.has(i)) settle(item).resolve(undefined)
+    else settle(item).resolve({ seq: first + leaves.push(item.entry.leaf) - 1, revision })
   }
-  onAppended(batch.length - left.size)
-  for (const [i, item] of batch.entries()) settle(item).resolve(left.has(i) ? undefined : { seq: next++, revision })
+  onAppended(first, leaves)
 }
 
 // A promise hears the first word only: who was given up is told nothing more.

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Fault } from '../base/fault.ts'
 import { canonicalJson } from '../base/json.ts'
+import { writePlain } from './entry/plain.ts'
 import { redactedBytesMax, type RedactedText } from './redact.ts'
 
 /** Largest entry: the length of an entry in a bundle has sixteen bits. */
@@ -226,6 +227,10 @@ export type ChangeKind = (typeof changeKinds)[number]
  * @see https://www.rfc-editor.org/rfc/rfc8785
  */
 export function writeEntry(entry: Entry): string {
+  return writePlain(entry) ?? writeJudged(entry)
+}
+
+function writeJudged(entry: Entry): string {
   const fitted = fit(entry)
   const checked = entrySchema.safeParse(fitted)
   if (!checked.success) throw invalid(explain(checked.error))

@@ -14,9 +14,12 @@ import {
 import { Frontier, leafHash } from './merkle.ts'
 
 const pageMax = 1_000
+const heardMax = 4_096
 
 /** The signed head of the ledger. */
 export interface Head {
+  /** Told what this process wrote and where, so that it need not be read again. */
+  hear(first: number, leaves: readonly string[]): void
   /** Signs the entries up to now, unless the last checkpoint covers them. */
   sign(): Promise<SignedCheckpoint>
 }
@@ -33,6 +36,8 @@ export async function openHead(rooms: { store: Store; clock: Clock; origin: stri
   const key = noteKey(signer.name, signer.publicKey)
   const last = await findLastCheckpoint(store)
   let frontier = new Frontier()
+  /** By the position of the first leaf of each, in their order. */
+  const heard = new Map<number, readonly string[]>()
   let current: SignedCheckpoint | undefined
   let signing: Promise<SignedCheckpoint> | undefined
   if (last !== undefined) ({ frontier, checkpoint: current } = goOn(last))
@@ -48,13 +53,29 @@ export async function openHead(rooms: { store: Store; clock: Clock; origin: stri
     return { frontier: edge, checkpoint }
   }
 
-  async function sign(): Promise<SignedCheckpoint> {
+  // What was not heard of, such as the entries of other replicas, is read.
+  async function grow(): Promise<void> {
     const end = await countEntries(store)
     while (frontier.size < end) {
+      if (takeHeard()) continue
       const leaves = await listLeaves(store, frontier.size, Math.min(pageMax, end - frontier.size))
       if (leaves.length === 0) throw invalid(`entry ${frontier.size} is missing`)
-      for (const leaf of leaves) frontier.append(leafHash(Buffer.from(leaf)))
+      for (const leaf of leaves) frontier.append(leafHash(leaf))
     }
+  }
+
+  function takeHeard(): boolean {
+    const batch = heard.get(frontier.size)
+    for (const first of heard.keys()) {
+      if (first > frontier.size) break
+      heard.delete(first)
+    }
+    for (const leaf of batch ?? []) frontier.append(leafHash(leaf))
+    return batch !== undefined
+  }
+
+  async function sign(): Promise<SignedCheckpoint> {
+    await grow()
     if (current?.size === frontier.size) return current
     const { size } = frontier
     const root = frontier.root()
@@ -68,6 +89,11 @@ export async function openHead(rooms: { store: Store; clock: Clock; origin: stri
   }
 
   return {
+    hear(first, leaves) {
+      // Of what cannot be signed for so long nothing is kept: it stands in the store.
+      if (heard.size >= heardMax) heard.clear()
+      heard.set(first, leaves)
+    },
     async sign() {
       // Whoever asks while one is being made may have entries that it does not cover.
       await signing?.catch(() => undefined)

@@ -134,8 +134,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   }
   const appender = openAppender({
     store,
-    onAppended(count) {
-      unsigned += count
+    onAppended(first, leaves) {
+      head.hear(first, leaves)
+      unsigned += leaves.length
       if (unsigned >= checkpointEntries) signNow()
     },
   })

@@ -8,11 +8,12 @@ const nodePrefix = 1
 const leaf = Buffer.alloc(1 + 65_535)
 
 /**
- * The hash of one leaf: SHA-256 over a zero byte and the entry.
+ * The hash of one leaf: SHA-256 over a zero byte and the entry, of a text its UTF-8.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6962#section-2.1
  */
-export function leafHash(entry: Uint8Array): Buffer {
+export function leafHash(entry: Uint8Array | string): Buffer {
+  if (typeof entry === 'string') return hash('sha256', `\0${entry}`, 'buffer')
   if (entry.length >= leaf.length) throw new RangeError('a leaf that is longer than any entry')
   leaf.set(entry, 1)
   return hash('sha256', leaf.subarray(0, 1 + entry.length), 'buffer')

@@ -42,12 +42,13 @@ interface AppendedRow {
 /** One question for a whole batch: see migration/0003-append.ts. */
 export function postgresAppend(pool: pg.Pool): Append {
   return async (entries) => {
-    const values = [
+    const columns = [
       entries.map(({ kind }) => kind),
       entries.map(({ at }) => at),
-      entries.map(({ callId }) => callId),
+      entries.map(({ callId }) => callId ?? ''),
       entries.map(({ leaf }) => leaf),
     ]
+    const values = columns.map((column) => column.join('\n'))
     // Every outcome may be there already: another replica may have taken this one for dead.
     const text = 'select first_seq, left_out, revision_now from append_entries($1, $2, $3, $4)'
     const { rows } = await pool.query<AppendedRow>({ name: 'append_entries', text, values })

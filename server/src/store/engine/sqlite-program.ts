@@ -1,15 +1,14 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { parentPort } from 'node:worker_threads'
+import { type Appended, type NewEntry, readLines } from '../append.ts'
 
 // What runs in the thread of SQLite: it owns the one connection, and answers questions in their order.
-
-/** Values of one entry in the question `append`: kind, at, call id, leaf, and whether it may be there already. */
-export const entryWidth = 5
 
 export type Question =
   | { ask: 'open'; file: string }
   | { ask: 'query'; sql: string; parameters: readonly unknown[] }
-  | { ask: 'append'; values: readonly (string | number | boolean | null)[] }
+  /** A text of `writeLines`: one string crosses between threads for a fraction of what a list of them costs. */
+  | { ask: 'append'; lines: string }
   | { ask: 'close' }
 
 /** A failure keeps SQLite's own number, which an `Error` would lose on its way between threads. */
@@ -69,7 +68,7 @@ function act(question: Question): unknown {
     case 'query':
       return query(question.sql, question.parameters as SQLInputValue[])
     case 'append':
-      return append(question.values as SQLInputValue[])
+      return append(readLines(question.lines))
     case 'close':
       return database.close()
     default:
@@ -98,24 +97,12 @@ function get(sql: string, ...parameters: SQLInputValue[]): Record<string, unknow
   return prepare(sql).statement.get(...parameters)
 }
 
-/** A whole batch of the ledger in one transaction: see `appendEntries` in store/entries.ts. */
-function append(values: SQLInputValue[]): { first: number; revision: number; leftOut: number[] } {
+/** A whole batch of the ledger in one transaction: see `Store.append`. */
+function append(entries: NewEntry[]): Appended {
   query('begin immediate', [])
   try {
-    const leftOut: number[] = []
-    const wanted: SQLInputValue[][] = []
-    for (let at = 0; at < values.length; at += entryWidth) {
-      const [kind, instant, callId, leaf, again] = values.slice(at, at + entryWidth) as [
-        string,
-        number,
-        string,
-        string,
-        boolean,
-      ]
-      if (again && get(`select 1 from entries where call_id = ? and kind = 'outcome'`, callId))
-        leftOut.push(at / entryWidth)
-      else wanted.push([kind, instant, callId, leaf])
-    }
+    const leftOut = entries.flatMap((entry, i) => (entry.again && hasOutcome(entry.callId!) ? [i] : []))
+    const wanted = leftOut.length === 0 ? entries : entries.filter((_, i) => !leftOut.includes(i))
     const counter = get(`update counters set value = value + ? where name = 'entries' returning value`, wanted.length)
     const first = (counter!['value'] as number) - wanted.length
     insert(wanted, first)
@@ -128,13 +115,24 @@ function append(values: SQLInputValue[]): { first: number; revision: number; lef
   }
 }
 
+function hasOutcome(callId: string): boolean {
+  return get(`select 1 from entries where call_id = ? and kind = 'outcome'`, callId) !== undefined
+}
+
 /** By powers of two: few statement texts, so that each is prepared once. */
-function insert(entries: SQLInputValue[][], first: number): void {
+function insert(entries: NewEntry[], first: number): void {
   for (let from = 0; from < entries.length;) {
     const count = 2 ** Math.floor(Math.log2(Math.min(entries.length - from, 64)))
-    const rows = Array.from({ length: count }, (_, i) => [first + from + i, ...entries[from + i]!])
-    const places = Array.from({ length: count }, () => '(?, ?, ?, ?, ?)').join(', ')
-    query(`insert into entries (seq, kind, at, call_id, leaf) values ${places}`, rows.flat())
+    const values: SQLInputValue[] = []
+    for (let at = from; at < from + count; at++) {
+      const { kind, at: instant, callId, leaf } = entries[at]!
+      values.push(first + at, kind, instant, callId ?? null, leaf)
+    }
+    query(insertText(count), values)
     from += count
   }
+}
+
+function insertText(count: number): string {
+  return `insert into entries (seq, kind, at, call_id, leaf) values ${Array(count).fill('(?, ?, ?, ?, ?)').join(', ')}`
 }

@@ -9,7 +9,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { Fault } from '../../base/fault.ts'
-import type { Append } from '../append.ts'
+import { type Append, type Appended, writeLines } from '../append.ts'
 import type { Rows } from './sqlite-program.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import { Turns } from './turns.ts'
@@ -87,8 +87,7 @@ class Connection implements Driver, DatabaseConnection {
   append: Append = async (entries) => {
     await this.#turns.take()
     try {
-      const values = entries.flatMap(({ kind, at, callId, leaf, again }) => [kind, at, callId ?? null, leaf, again])
-      return (await this.#thread.ask({ ask: 'append', values })) as Awaited<ReturnType<Append>>
+      return (await this.#thread.ask({ ask: 'append', lines: writeLines(entries) })) as Appended
     } finally {
       void this.releaseConnection()
     }

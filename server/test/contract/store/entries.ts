@@ -124,9 +124,11 @@ export const cases: [string, (store: Store) => Promise<void>][] = [
   [
     'a batch of which one entry cannot be written is not written at all',
     async (store) => {
-      const broken = { ...fresh('denial'), leaf: null as unknown as string }
+      const broken = { ...fresh('denial'), at: Number.NaN }
       await assert.rejects(store.append([fresh('login'), broken]))
       assert.equal(await countEntries(store), 0)
+      const twoLines = { ...fresh('denial'), leaf: '{\n}' }
+      await assert.rejects(store.append([fresh('login'), twoLines]))
       assert.deepEqual(await store.append([fresh('login')]), { first: 0, leftOut: [], revision: 0 })
     },
   ],
