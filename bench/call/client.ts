@@ -38,8 +38,11 @@ export class Client {
     const end = this.#got.indexOf('\r\n\r\n')
     if (end < 0) return
     const length = /\r\ncontent-length: (\d+)/i.exec(this.#got)?.[1]
-    if (length === undefined) return this.#waiting.reject(new Error(`an answer without a length: ${this.#got}`))
-    if (this.#got.length < end + 4 + Number(length)) return
+    const chunked = length === undefined && /\r\ntransfer-encoding: chunked\r\n/i.test(this.#got)
+    if (length === undefined && !chunked) {
+      return this.#waiting.reject(new Error(`an answer without a length: ${this.#got}`))
+    }
+    if (chunked ? !this.#got.endsWith('\r\n0\r\n\r\n') : this.#got.length < end + 4 + Number(length)) return
     const answer = this.#got
     this.#got = ''
     this.#waiting.resolve(answer)

@@ -2,6 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+/** The programs of this folder. */
+export type ProgramName = 'bare-proxy' | 'gateway' | 'idle' | 'lanes' | 'load' | 'mcp-proxy' | 'sdk-relay' | 'upstream'
+
 /** A process of a bench. */
 export interface Program {
   /** Asks it something; it answers one question at a time. */
@@ -18,7 +21,7 @@ export interface Program {
  * @returns it, and the first thing that it said: where it is reached.
  */
 export async function startProgram(
-  name: 'upstream' | 'bare-proxy' | 'gateway' | 'load' | 'idle' | 'lanes',
+  name: ProgramName,
   args: string[] = [],
   execArgv: string[] = [],
 ): Promise<Program & { first: string }> {

@@ -9,9 +9,12 @@ import type { Load, Loaded } from './load.ts'
 import { type Program, startProgram } from './programs.ts'
 import type { Usage } from './serve-usage.ts'
 
+/** What people use today, to be compared with. */
+type Other = 'sdk-relay' | 'mcp-proxy'
+
 /** One way to the upstream, and the process in the middle of it. */
 export interface Way {
-  name: 'direct' | 'bare proxy' | 'gateway'
+  name: 'direct' | 'bare proxy' | 'gateway' | Other
   url: string
   /** Headers of the clients; they may change when tokens are renewed. */
   headers(): Record<string, string>[]
@@ -72,12 +75,17 @@ export async function openStage(options: {
   method: 'tools/call' | 'tools/list'
   data?: string | undefined
   profile?: string | undefined
+  /** More ways, beside direct, bare proxy and gateway. */
+  others?: readonly Other[]
 }): Promise<Stage> {
   const folder = mkdtempSync(join(options.data ?? tmpdir(), 'sallyport-bench-'))
   const toolsPath = join(folder, 'tools.json')
   writeFileSync(toolsPath, JSON.stringify(await listTools('@mux/mcp/index.js', ['--tools=all'])))
   const upstream = await startProgram('upstream', [toolsPath])
   const proxy = await startProgram('bare-proxy', [upstream.first])
+  const others = await Promise.all(
+    (options.others ?? []).map(async (name) => ({ name, program: await startProgram(name, [upstream.first]) })),
+  )
   const { agents, configPath } = await setUp(folder, upstream.first)
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true })
   const profiling = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
@@ -91,6 +99,12 @@ export async function openStage(options: {
       { name: 'direct', url: upstream.first, headers: () => [headers], process: upstream },
       { name: 'bare proxy', url: proxy.first, headers: () => [headers], process: proxy },
       { name: 'gateway', url: `${gateway.first}/mcp/mux`, headers: bearers, process: gateway },
+      ...others.map(({ name, program }) => ({
+        name,
+        url: program.first,
+        headers: () => [headers],
+        process: program,
+      })),
     ],
     async measure(way, of) {
       const before = await way.process.ask<Usage>('usage')
@@ -108,7 +122,7 @@ export async function openStage(options: {
       for (const agent of agents) await agent.refresh()
     },
     async close() {
-      for (const program of [load, gateway, proxy, upstream]) await program.stop()
+      for (const program of [load, gateway, proxy, ...others.map((one) => one.program), upstream]) await program.stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }

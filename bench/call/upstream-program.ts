@@ -17,6 +17,7 @@ const assets = Array.from({ length: 5 }, (_, i) => ({
   created_at: '1690000000',
   max_stored_resolution: 'HD',
 }))
+const unknownMethod = JSON.stringify({ code: -32601, message: 'no such method' })
 const results: Record<string, string> = {
   'server/discover': JSON.stringify({
     ...caching,
@@ -43,8 +44,19 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const { id, method, params } = JSON.parse(await readText(request)) as Heard
   if (method === 'tools/call') journal?.set(params.arguments.page, Number(process.hrtime.bigint() / 1_000n))
   if (method === 'tools/list') return answerList(id, response)
-  const text = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${results[method]!}}`
+  if (method === 'subscriptions/listen') return listen(id, response)
+  const known = results[method]
+  const said = known === undefined ? `"error":${unknownMethod}` : `"result":${known}`
+  const text = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},${said}}`
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text)
+}
+
+/** Some proxies open this stream, and open it again for as long as they get none. Nothing ever changes here. */
+function listen(id: number, response: ServerResponse): void {
+  const params = { notifications: {}, _meta: { 'io.modelcontextprotocol/subscriptionId': id } }
+  const message = { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
 }
 
 function answerList(id: number, response: ServerResponse): void {
