@@ -5,7 +5,15 @@ import { layering, locks, sealed } from './floors/rules.ts'
 import { plot } from './plot.ts'
 
 const manifest = JSON.stringify({
-  dependencies: { kysely: '1', pg: '1', undici: '1', jose: '1', 'oidc-provider': '1', 'openid-client': '1' },
+  dependencies: {
+    kysely: '1',
+    pg: '1',
+    undici: '1',
+    jose: '1',
+    'oidc-provider': '1',
+    'openid-client': '1',
+    '@modelcontextprotocol/client': '1',
+  },
 })
 
 /** What the checker says of a tree below `server/src`, as `path:line text`. */
@@ -114,6 +122,7 @@ const lockCases: [path: string, text: string][] = [
   ['identity/login.ts', `export const dial = (f = fetch) => f('x')`],
   ['identity/login.ts', `import { createRemoteJWKSet } from 'jose'`],
   ['oauth/grant.ts', `import { discovery } from 'openid-client'`],
+  ['gateway/probe.ts', `import { auth } from '@modelcontextprotocol/client'`],
   ['oauth/grant.ts', `import { createRequire } from 'node:module'`],
   ['oauth/grant.ts', `export const net = process.getBuiltinModule('node:net')`],
   ['inventory/probe.ts', `import { spawn } from 'node:child_process'`],

@@ -80,10 +80,10 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     origin: config.origin,
     dataDir: config.dataDir,
     stdio: config.stdio,
+    fetchFor: (upstream) => dialer.fetchFor(upstream),
     dispatcherFor: (upstream) => dialer.upstream(upstream),
     hidden: secretPlaces(config),
     findPrincipal: (id) => middle.identity.findPrincipal(id),
-    openCredential: (upstream) => proof.vault.openCredential(upstream),
   })
   closing.push(() => gateway.close())
   const rooms: Rooms = { ...proof, ...middle, gateway }
@@ -96,7 +96,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     tls: config.tls,
     secure: config.origin.startsWith('https:'),
     trustedProxies: config.trustedProxies,
-    doors: [assetDoor, gateway.door, ...middle.oauth.doors, middle.identity.door, control.door],
+    doors: [assetDoor, gateway.door, gateway.documentDoor, ...middle.oauth.doors, middle.identity.door, control.door],
     log,
   })
   closing.push(() => {

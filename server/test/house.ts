@@ -52,6 +52,8 @@ export interface House {
   browser(): Browser
   /** Makes a person who is signed in, with the right to use (or `…:approve`) the tools named `upstream/tool`. */
   person(name: string, rights?: string[]): Promise<Person>
+  /** The same principal in another browser, signed in there too. */
+  signIn(person: Person): Promise<Person>
   /** A client that registered itself. */
   register(metadata?: Record<string, unknown>): Promise<OAuthClient>
   /** Enters an upstream that nobody will reach, approved, its tools accepted and classified by their names. */
@@ -84,6 +86,7 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
     log: lines,
     browser: () => new Browser(url),
     person: (name, rights = []) => makePerson(house, name, rights),
+    signIn: ({ principal }) => signIn(house, principal),
     register: (metadata) => registerClient(house, metadata),
     upstream: (name, tools) => enterUnreached(rooms, name, tools),
     httpUpstream: (name, at, more) => enterUpstream(house, { name, url: at, effects: more?.effects ?? {} }),
@@ -165,14 +168,6 @@ async function makePerson(house: House, name: string, rights: string[]): Promise
     createdAt: clock.now(),
   }
   await insertPrincipal(store, principal)
-  const secret = makeSecret()
-  await insertSignIn(store, {
-    id: digestOf(secret),
-    principalId: principal.id,
-    provider: 'test',
-    createdAt: clock.now(),
-    expiresAt: clock.now() + 8 * 3_600_000,
-  })
   for (const text of rights) {
     // Names of items may hold a colon themselves.
     const [, path, right] = /^(.*?)(?::(use|approve))?$/.exec(text) as unknown as [string, string, Right | undefined]
@@ -189,6 +184,19 @@ async function makePerson(house: House, name: string, rights: string[]): Promise
       reason: 'for a test',
     })
   }
+  return signIn(house, principal)
+}
+
+async function signIn(house: House, principal: Principal): Promise<Person> {
+  const { clock } = house
+  const secret = makeSecret()
+  await insertSignIn(house.rooms.store, {
+    id: digestOf(secret),
+    principalId: principal.id,
+    provider: 'test',
+    createdAt: clock.now(),
+    expiresAt: clock.now() + 8 * 3_600_000,
+  })
   const browser = house.browser()
   const prefix = house.origin.startsWith('https:') ? '__Host-' : ''
   browser.plant({ name: `${prefix}sallyport`, value: secret })

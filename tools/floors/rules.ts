@@ -76,6 +76,12 @@ export const locks: readonly Lock[] = [
     reason: 'sockets go out only through base/dial.ts: the one guard against requests to inner addresses',
   },
   {
+    imports: ['@modelcontextprotocol/client'],
+    types: true,
+    key: /^gateway\/(upstream\/oauth\/|connections\.ts$)/,
+    reason: 'it fetches by itself unless it is given the fetch of base/dial.ts, as gateway/upstream/oauth does',
+  },
+  {
     imports: ['openid-client'],
     types: true,
     key: /^identity\/idp\//,

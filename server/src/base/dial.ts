@@ -41,6 +41,8 @@ export interface Dialer {
    *   `base.unreachable` for every other failure.
    */
   fetch(url: string | URL, init?: RequestInit, caps?: FetchCaps): Promise<Response>
+  /** The same `fetch` within the bounds of one upstream: for documents and tokens that its own addresses give. */
+  fetchFor(name: string): (url: string | URL, init?: RequestInit) => Promise<Response>
   /** Ends every connection at once. */
   close(): Promise<void>
 }
@@ -69,15 +71,17 @@ export function openDialer({ allowPrivate = [], upstreams, lookup = resolveAll }
   })
   // One for each name: a kept connection was judged by the list of its own upstream, and serves no other.
   const agents = new Map<string, Agent>()
+  const upstream = (name: string): Agent => {
+    let agent = agents.get(name)
+    if (agent === undefined) {
+      agent = upstreamAgent(connector(`egress.upstreams.${name}`, upstreams?.get(name) ?? []))
+      agents.set(name, agent)
+    }
+    return agent
+  }
   return {
-    upstream(name) {
-      let agent = agents.get(name)
-      if (agent === undefined) {
-        agent = upstreamAgent(connector(`egress.upstreams.${name}`, upstreams?.get(name) ?? []))
-        agents.set(name, agent)
-      }
-      return agent
-    },
+    upstream,
+    fetchFor: (name) => (url, init) => fetchWith(upstream(name), { url, init: init ?? {}, caps: {} }),
     fetch: (url, init, caps) => fetchWith(documents, { url, init: init ?? {}, caps: caps ?? {} }),
     close: async () => {
       await Promise.all([documents, ...agents.values()].map((agent) => agent.destroy()))

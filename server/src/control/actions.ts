@@ -1,6 +1,7 @@
 import type { Action } from './action.ts'
 import { approvalActions } from './action/approvals.ts'
 import { clientActions } from './action/clients.ts'
+import { connectionActions } from './action/connections.ts'
 import { entitlementActions } from './action/entitlements.ts'
 import { grantActions } from './action/grants.ts'
 import { keyActions } from './action/keys.ts'
@@ -13,6 +14,7 @@ import { upstreamActions } from './action/upstreams.ts'
 export const actions: readonly Action[] = [
   ...approvalActions,
   ...clientActions,
+  ...connectionActions,
   ...entitlementActions,
   ...grantActions,
   ...keyActions,

@@ -33,7 +33,7 @@ export async function whoLooks(rooms: ControlRooms, c: Context<Env>): Promise<Vi
   const { principal, csrf } = signedIn
   const administrator = await rooms.inventory.isAdministrator(principal.id)
   const { searchParams: query } = new URL(c.req.url)
-  return { viewer: { principal, administrator }, csrf, params: c.req.param(), query }
+  return { viewer: { principal, administrator, browser: csrf }, csrf, params: c.req.param(), query }
 }
 
 /** Sends a page with the navigation of its visitor. */

@@ -16,7 +16,8 @@ export interface Control {
   readonly door: Door
 }
 
-const ours = /^\/(?:$|(?:api|approvals|calls|clients|grants|health|keys|ledger|people|ready|upstreams|you)(?:\/|$))/
+const ours =
+  /^\/(?:$|(?:api|approvals|calls|clients|connect|grants|health|keys|ledger|people|ready|upstreams|you)(?:\/|$))/
 
 /**
  * Opens the operators' door: one set of actions with two faces, pages for people and an API for programs.

@@ -3,6 +3,7 @@ import { approvalPage } from './page/approval.ts'
 import { approvalsPage } from './page/approvals.ts'
 import { callPage } from './page/call.ts'
 import { clientsPage } from './page/clients.ts'
+import { connectPage } from './page/connect.ts'
 import { entryPage } from './page/entry.ts'
 import { grantsPage } from './page/grants.ts'
 import { ledgerPage } from './page/ledger.ts'
@@ -27,6 +28,7 @@ export const pages: readonly PageRoute[] = [
   toolPage,
   grantsPage,
   clientsPage,
+  connectPage,
   peoplePage,
   personPage,
   ledgerPage,

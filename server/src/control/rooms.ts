@@ -37,12 +37,64 @@ export interface ControlRooms {
   /** Credentials go in and are revoked here; nothing here can read one. */
   vault: Pick<Vault, 'putConnection' | 'listConnections' | 'revokeConnection'>
   /** Looks at an upstream now. What it finds, or that it failed, is in the inventory when it resolves. */
-  gateway: { look(upstream: Upstream): Promise<void> }
+  gateway: { look(upstream: Upstream): Promise<void>; connections: UpstreamConnections }
   launches: readonly LaunchChoice[]
+}
+
+/** The connections of upstreams to their authorization servers, as far as operators make them. */
+export interface UpstreamConnections {
+  /** Begins an authorization; nothing is connected before the same asker comes back and finishes it. */
+  begin(
+    upstream: Upstream,
+    asker: Asker,
+    given: { client?: GivenClient | undefined; scope?: string | undefined; reason: string },
+  ): Promise<WaitingConnection & { destination: URL }>
+  /** What waits for who has come back; nothing is done yet. */
+  find(comeback: Comeback, asker: Asker): Promise<WaitingConnection>
+  /** Puts the connection in force. Resolves with the name of the upstream. */
+  finish(comeback: Comeback, asker: Asker): Promise<string>
+  /** Connects without anybody. */
+  connectUnattended(
+    upstream: Upstream,
+    by: string,
+    given: {
+      client: GivenClient
+      key?: { privateKey: string; algorithm: string } | undefined
+      scope?: string | undefined
+      reason: string
+    },
+  ): Promise<void>
+}
+
+interface Asker {
+  principalId: string
+  browser: string | undefined
+}
+
+interface GivenClient {
+  id: string
+  secret?: string | undefined
+}
+
+interface Comeback {
+  state: string
+  code?: string | undefined
+  iss?: string | undefined
+  error?: string | undefined
+}
+
+interface WaitingConnection {
+  upstream: string
+  issuer: string
+  formerIssuer: string | undefined
+  clientId: string
+  scope: string | undefined
 }
 
 /** Who looks and acts: signed in, or the holder of an operator key. */
 export interface Viewer {
   principal: Principal
   administrator: boolean
+  /** What only this browser knows; absent where a program acts. */
+  browser: string | undefined
 }

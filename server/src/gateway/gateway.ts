@@ -21,6 +21,8 @@ import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
 import { Sessions } from './session.ts'
 import { builtinLaunches } from './builtin.ts'
+import { clientDocumentDoor } from './client-document.ts'
+import { openConnections, type ConnectionRooms, type Connections } from './connections.ts'
 import { findSandbox } from './upstream/sandbox.ts'
 import type {
   MessageDispatcher,
@@ -28,7 +30,6 @@ import type {
   Sandbox,
   StdioLaunch,
   UpstreamConnection,
-  UpstreamNeeds,
 } from './upstream/upstream-kind.ts'
 import { kindsOfUpstream } from './upstreams.ts'
 
@@ -37,8 +38,8 @@ export interface GatewayRooms {
   clock: Clock
   log: Log
   store: Store
-  /** Seals what a client carries for us. */
-  vault: Sealer
+  /** Seals what a client carries for us, and the credentials of upstreams. */
+  vault: Sealer & ConnectionRooms['vault']
   feed: Feed
   ledger: Ledger
   inventory: Inventory
@@ -48,7 +49,7 @@ export interface GatewayRooms {
     findClient(id: string): Promise<Client | undefined>
   }
   findPrincipal(id: string): Promise<Principal | undefined>
-  openCredential: (upstream: string) => ReturnType<UpstreamNeeds['credential']>
+  fetchFor: ConnectionRooms['fetchFor']
   /** The guarded way out of one upstream. */
   dispatcherFor(upstream: string): MessageDispatcher
   origin: string
@@ -62,6 +63,10 @@ export interface GatewayRooms {
 /** The MCP door, open. */
 export interface Gateway {
   door: Door
+  /** Where the authorization servers of upstreams read who this gateway is. */
+  documentDoor: Door
+  /** The connections of upstreams to their authorization servers. */
+  connections: Connections
   /** Looks at an upstream now: what it is and which tools it offers. The findings are in the inventory afterwards. */
   look(upstream: Upstream): Promise<void>
   /** Ends the streams of clients; calls under way may finish. */
@@ -86,8 +91,9 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     log,
     feed,
     inventory,
-    open: (upstream, onListChanged) => openConnection({ ...rooms, sandbox }, upstream, onListChanged),
+    open: (upstream, onListChanged) => openConnection({ ...rooms, sandbox, connections }, upstream, onListChanged),
   })
+  const connections: Connections = openConnections({ ...rooms, look: (upstream) => pool.look(upstream) })
   const facts = new FactSource({ feed, sources, clock })
   const exchanges = new Exchanges(feed, clock)
   const keepAlive = new KeepAlive()
@@ -108,6 +114,8 @@ export function openGateway(rooms: GatewayRooms): Gateway {
   })
   return {
     door,
+    documentDoor: clientDocumentDoor(origin),
+    connections,
     look: (upstream) => pool.look(upstream),
     endStreams: () => exchanges.endStreams(),
     async close() {
@@ -126,24 +134,24 @@ async function lookForSandbox(log: Log): Promise<Sandbox> {
   return found
 }
 
-type Opening = GatewayRooms & { sandbox: () => Promise<Sandbox> }
+type Opening = GatewayRooms & { sandbox: () => Promise<Sandbox>; connections: Connections }
 
 function openConnection(rooms: Opening, upstream: Upstream, onListChanged: () => void): UpstreamConnection {
   const { clock, log, sandbox } = rooms
   const spec = { name: upstream.name, launch: resolveLaunch(rooms, upstream), learnt: upstream.learnt }
   const dispatcher = rooms.dispatcherFor(upstream.name)
-  const credential = remembered(() => rooms.openCredential(upstream.name))
+  const { credential, onRefused } = rooms.connections.hold(upstream.name)
   return kindsOfUpstream[upstream.launch.kind].open(spec, {
     clock,
     log,
     dispatcher,
     sandbox,
     credential,
+    onRefused,
     onListChanged,
   })
 }
 
-// The pool drops a connection with every change of its credential, so within its life one answer holds.
 function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined
   return () => {

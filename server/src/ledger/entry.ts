@@ -174,6 +174,7 @@ export const changeKinds = [
   'client.changed',
   'client.registered',
   'client.revoked',
+  'connection.lapsed',
   'connection.put',
   'connection.revoked',
   'entitlement.given',

@@ -3,16 +3,34 @@ import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
 import type { Tables } from './tables.ts'
 
+/** What may be shown of a connection that was made with an authorization server. */
+export interface ConnectionDetails {
+  /** The authorization server that the credential belongs to, and no other is ever asked with it. */
+  issuer: string
+  resource?: string | undefined
+  clientId: string
+  grant: 'authorization_code' | 'client_credentials'
+  /** What was asked for. */
+  scope?: string | undefined
+  /** What the upstream asked for later: an administrator must connect it again to give it. */
+  wanted?: string | undefined
+  /** Why it serves no more, until an administrator connects it again. */
+  lapsed?: string | undefined
+}
+
 /** A sealed upstream credential as it is stored. Only the vault can open `sealed`. */
 export interface StoredConnection {
   id: string
   upstream: string
   /** Whose it is; absent when it is the organisation's. */
   principalId: string | undefined
-  placement: 'env' | 'headers'
+  /** Where it goes; `oauth`: the header `Authorization`, with a token that is renewed. */
+  placement: 'env' | 'headers' | 'oauth'
   /** The names of the environment variables or headers; their values are sealed. */
   names: string[]
   sealed: string
+  /** Only of `oauth`. */
+  details?: ConnectionDetails | undefined
   createdBy: string
   createdAt: number
   revokedAt: number | undefined
@@ -26,6 +44,7 @@ function toConnection(row: Selectable<Tables['connections']>): StoredConnection 
     placement: row.placement as StoredConnection['placement'],
     names: JSON.parse(row.names) as string[],
     sealed: row.sealed,
+    ...(row.details !== null && { details: JSON.parse(row.details) as ConnectionDetails }),
     createdBy: row.created_by,
     createdAt: row.created_at,
     revokedAt: row.revoked_at ?? undefined,
@@ -43,6 +62,8 @@ export async function insertConnection(handle: Handle, connection: StoredConnect
       placement: connection.placement,
       names: JSON.stringify(connection.names),
       sealed: connection.sealed,
+      details: connection.details === undefined ? null : JSON.stringify(connection.details),
+      renewing_until: null,
       created_by: connection.createdBy,
       created_at: connection.createdAt,
       revoked_at: connection.revokedAt ?? null,
@@ -107,6 +128,57 @@ export async function revokeActiveConnections(
     .set({ revoked_at: at, sealed: '' })
     .where('upstream', '=', upstream)
     .where('principal_id', principalId === undefined ? 'is' : '=', principalId ?? null)
+    .where('revoked_at', 'is', null)
+    .execute()
+}
+
+/**
+ * Claims the renewal of a connection until an instant: of all replicas exactly one gets it, and only while `sealed` is
+ * still what is stored.
+ */
+export async function claimRenewal(
+  handle: Handle,
+  { id, sealed, now, until }: { id: string; sealed: string; now: number; until: number },
+): Promise<boolean> {
+  const row = await open(handle)
+    .updateTable('connections')
+    .set({ renewing_until: until })
+    .where('id', '=', id)
+    .where('sealed', '=', sealed)
+    .where('revoked_at', 'is', null)
+    .where((eb) => eb.or([eb('renewing_until', 'is', null), eb('renewing_until', '<=', now)]))
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Puts what was renewed in the place of what it was renewed from, and ends the claim. False if it was replaced or revoked. */
+export async function updateSealed(
+  handle: Handle,
+  { id, from, to }: { id: string; from: string; to: string },
+): Promise<boolean> {
+  const row = await open(handle)
+    .updateTable('connections')
+    .set({ sealed: to, renewing_until: null })
+    .where('id', '=', id)
+    .where('sealed', '=', from)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Ends a claim without a renewal. */
+export async function dropRenewal(handle: Handle, id: string): Promise<void> {
+  await open(handle).updateTable('connections').set({ renewing_until: null }).where('id', '=', id).execute()
+}
+
+/** Changes what may be shown of a connection that is in use. */
+export async function updateConnectionDetails(handle: Handle, id: string, details: ConnectionDetails): Promise<void> {
+  await open(handle)
+    .updateTable('connections')
+    .set({ details: JSON.stringify(details) })
+    .where('id', '=', id)
     .where('revoked_at', 'is', null)
     .execute()
 }

@@ -95,9 +95,19 @@ export interface Tables {
     placement: string
     names: string
     sealed: string
+    details: string | null
+    renewing_until: number | null
     created_by: string
     created_at: number
     revoked_at: number | null
+  }
+  connection_attempts: {
+    id: string
+    upstream: string
+    principal_id: string
+    browser: string | null
+    payload: string
+    expires_at: number
   }
   entitlements: {
     id: string

@@ -2,11 +2,15 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { makeId } from '../base/ids.ts'
 import {
+  claimRenewal,
+  dropRenewal,
   findActiveConnection,
   insertConnection,
   listActiveConnections,
   revokeActiveConnections,
   revokeStoredConnection,
+  updateSealed,
+  type ConnectionDetails,
   type StoredConnection,
 } from '../store/connections.ts'
 import type { Handle, Store } from '../store/store.ts'
@@ -17,11 +21,25 @@ import type { Sealer } from './sealer.ts'
 export type Connection = Omit<StoredConnection, 'sealed'>
 
 /** An upstream credential in clear. Only the upstream kinds of the gateway may hold one, and only while they need it. */
-export interface Credential {
+export type Credential = PlainCredential | RenewableCredential
+
+/** One that is sent as it was given. */
+export interface PlainCredential {
   /** The connection's id, for the ledger. */
   id: string
   placement: 'env' | 'headers'
   values: Record<string, string>
+}
+
+/** One that was got from an authorization server, and is renewed there. */
+export interface RenewableCredential {
+  id: string
+  placement: 'oauth'
+  details: ConnectionDetails
+  /** What the gateway sealed: tokens, and the client that they were issued to. */
+  secret: unknown
+  /** Tells this state of it from every other. */
+  mark: string
 }
 
 /** What is needed to make a connection. */
@@ -56,10 +74,45 @@ export interface Credentials {
   listConnections(upstream: string): Promise<Connection[]>
   /** Revokes a connection within a transaction and forgets its secrets. False if it was not in use. */
   revokeConnection(tx: Handle, id: string): Promise<boolean>
+  /** Those that are renewed. */
+  renewable: RenewableCredentials
+}
+
+/** The credentials that were got from an authorization server. */
+export interface RenewableCredentials {
+  /** Seals one within a transaction and revokes the one that it replaces. */
+  put(tx: Handle, given: NewRenewable): Promise<Connection>
+  /** Claims its renewal for 20 seconds: of all replicas exactly one gets it, and only if `mark` is still its state. */
+  claim(credential: Pick<RenewableCredential, 'id' | 'mark'>): Promise<boolean>
+  /** Ends a claim without a renewal. */
+  drop(id: string): Promise<void>
+  /**
+   * Seals the renewed secret in place of the one with `mark`.
+   *
+   * @returns its new state; undefined if it was replaced or revoked meanwhile.
+   */
+  renew(upstream: string, credential: RenewableCredential, secret: unknown): Promise<RenewableCredential | undefined>
+}
+
+/** What is needed to make a connection that is renewed. */
+export interface NewRenewable {
+  upstream: string
+  principalId?: string | undefined
+  details: ConnectionDetails
+  secret: unknown
+  createdBy: string
+}
+
+const claimMs = 20_000
+
+interface Parts {
+  store: Store
+  sealer: Sealer
+  clock: Clock
 }
 
 /** Opens the credentials on the connections that the store keeps sealed. */
-export function openCredentials(parts: { store: Store; sealer: Sealer; clock: Clock }): Credentials {
+export function openCredentials(parts: Parts): Credentials {
   return {
     async putConnection(tx, given) {
       const values = readCredentialValues(given.placement, given.values)
@@ -83,24 +136,59 @@ export function openCredentials(parts: { store: Store; sealer: Sealer; clock: Cl
       const found = await findActiveConnection(parts.store, upstream, principalId)
       if (found === undefined) return undefined
       const clear = Buffer.from(parts.sealer.open('connection', bindingOf(found), found.sealed)).toString()
-      return { id: found.id, placement: found.placement, values: parseValues(clear) }
+      const { id, placement, details } = found
+      if (placement !== 'oauth') return { id, placement, values: parseSecret(clear) as Record<string, string> }
+      return { id, placement, details: details!, secret: parseSecret(clear), mark: found.sealed }
     },
     async listConnections(upstream) {
       const found = await listActiveConnections(parts.store, upstream)
       return found.map(({ sealed: _hidden, ...connection }) => connection)
     },
     revokeConnection: (tx, id) => revokeStoredConnection(tx, id, parts.clock.now()),
+    renewable: openRenewable(parts),
+  }
+}
+
+function openRenewable({ store, sealer, clock }: Parts): RenewableCredentials {
+  const seal = (connection: Binding, secret: unknown) =>
+    sealer.seal('connection', bindingOf(connection), JSON.stringify(secret))
+  return {
+    async put(tx, { secret, ...given }) {
+      const now = clock.now()
+      const connection: Connection = {
+        ...given,
+        principalId: given.principalId,
+        id: makeId(clock),
+        placement: 'oauth',
+        names: ['authorization'],
+        createdAt: now,
+        revokedAt: undefined,
+      }
+      await revokeActiveConnections(tx, { upstream: given.upstream, principalId: given.principalId, at: now })
+      await insertConnection(tx, { ...connection, sealed: seal(connection, secret) })
+      return connection
+    },
+    claim: ({ id, mark }) => claimRenewal(store, { id, sealed: mark, now: clock.now(), until: clock.now() + claimMs }),
+    drop: (id) => dropRenewal(store, id),
+    async renew(upstream, credential, secret) {
+      const { id, mark: from } = credential
+      // Only the organisation has such connections so far: a person's would be bound to that person here.
+      const to = seal({ id, upstream, principalId: undefined, placement: 'oauth' }, secret)
+      return (await updateSealed(store, { id, from, to })) ? { ...credential, secret, mark: to } : undefined
+    },
   }
 }
 
 // Everything that says where the secret goes is bound to it: who can write the store cannot send it elsewhere.
-function bindingOf(connection: Connection): string {
+type Binding = Pick<Connection, 'id' | 'upstream' | 'principalId' | 'placement'>
+
+function bindingOf(connection: Binding): string {
   return JSON.stringify([connection.id, connection.upstream, connection.principalId ?? null, connection.placement])
 }
 
-function parseValues(clear: string): Record<string, string> {
+function parseSecret(clear: string): unknown {
   try {
-    return JSON.parse(clear) as Record<string, string>
+    return JSON.parse(clear)
   } catch {
     // The text is a secret: neither it nor the parser's message, which quotes it, may go on.
     throw new Fault('vault.cannot_open', 'cannot read a sealed credential')

@@ -167,8 +167,12 @@ test('a new credential takes the place of the old one, and a person’s leaves t
   await put(undefined, 'one')
   await put('ana', 'hers')
   await put(undefined, 'two')
-  assert.deepEqual((await vault.openCredential('mux'))?.values, { 'x-key': 'two' })
-  assert.deepEqual((await vault.openCredential('mux', 'ana'))?.values, { 'x-key': 'hers' })
+  const valuesOf = async (principalId?: string) => {
+    const found = await vault.openCredential('mux', principalId)
+    return found?.placement === 'headers' ? found.values : undefined
+  }
+  assert.deepEqual(await valuesOf(), { 'x-key': 'two' })
+  assert.deepEqual(await valuesOf('ana'), { 'x-key': 'hers' })
   assert.equal((await vault.listConnections('mux')).length, 2)
 })
 

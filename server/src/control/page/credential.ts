@@ -24,6 +24,7 @@ export async function credentialSection(
         None.${expected.length > 0 && html` It expects ${expected.map((one) => html`<code>${one}</code> `)}`}
       </p>`
     }
+    ${launch.kind === 'http' && connectFolds(name, connections[0], csrf)}
     ${fold(
       connections.length === 0 ? 'Store a credential' : 'Replace the credential',
       form({
@@ -45,7 +46,9 @@ function sealed(one: Connection, csrf: string): Html {
       <dd>${one.names.map((known) => html`<code>${visible(known)}</code> `)}</dd>
       <dt>Since</dt>
       <dd>${instant(one.createdAt)}</dd>
+      ${one.details !== undefined && authorization(one.details)}
     </dl>
+    ${one.details !== undefined && standing(one.details)}
     ${fold(
       'Revoke it',
       form({
@@ -55,6 +58,88 @@ function sealed(one: Connection, csrf: string): Html {
           <div class="actions"><button class="danger">Revoke the credential</button></div>`,
       }),
     )}
+  </div>`
+}
+
+type Details = NonNullable<Connection['details']>
+
+function authorization({ issuer, clientId, grant, scope }: Details): Html {
+  return html`<dt>Authorization server</dt>
+    <dd><code>${visible(issuer)}</code></dd>
+    <dt>As the client</dt>
+    <dd>
+      <code>${visible(clientId)}</code> ${grant === 'client_credentials' && html`<span class="muted">by itself</span>`}
+    </dd>
+    ${
+      scope !== undefined &&
+      html`<dt>Asked for</dt>
+        <dd><code>${visible(scope)}</code></dd>`
+    }`
+}
+
+function standing({ lapsed, wanted }: Details): Html {
+  return html`${
+    lapsed !== undefined &&
+    html`<p class="notice bad">Its authorization has ended (<code>${visible(lapsed)}</code>). Connect it again.</p>`
+  }
+  ${
+    wanted !== undefined &&
+    html`<p class="notice warn">It asked for more: <code>${visible(wanted)}</code>. Connect it again to give it.</p>`
+  }`
+}
+
+function connectFolds(name: string, current: Connection | undefined, csrf: string): Html {
+  const again = current?.details !== undefined
+  return html`${fold(
+    again ? 'Connect it again' : 'Connect by its authorization server',
+    form({
+      action: `/upstreams/${name}/connect`,
+      csrf,
+      content: html`<p class="muted">
+          You sign in and consent there; the gateway keeps the tokens sealed and renews them.
+        </p>
+        ${clientFields(name, { required: false })} ${scopeField(name)} ${reasonField(`why-connect-${name}`)}
+        <div class="actions"><button class="primary">Find it</button></div>`,
+    }),
+  )}
+  ${fold(
+    'Connect without anybody',
+    form({
+      action: `/upstreams/${name}/connect-unattended`,
+      csrf,
+      content: html`<p class="muted">For a client that was registered for itself: a secret, or a private key.</p>
+        ${clientFields(`${name}-alone`, { required: true })}
+        <div class="field">
+          <label for="private-key">Private key (PKCS #8, PEM), in place of a secret</label>
+          <textarea
+            id="private-key"
+            name="privateKey"
+            maxlength="16384"
+            autocomplete="off"
+            spellcheck="false"
+          ></textarea>
+        </div>
+        ${scopeField(`${name}-alone`)} ${reasonField(`why-alone-${name}`)}
+        <div class="actions"><button class="primary">Connect it</button></div>`,
+    }),
+  )}`
+}
+
+function clientFields(id: string, { required }: { required: boolean }): Html {
+  return html`<div class="field">
+      <label for="client-${id}">Client id${!required && ', if one was registered beforehand'}</label>
+      <input id="client-${id}" name="clientId" maxlength="2048" autocomplete="off" ${required && html`required`} />
+    </div>
+    <div class="field">
+      <label for="secret-${id}">Its secret</label>
+      <input id="secret-${id}" name="clientSecret" type="password" maxlength="8192" autocomplete="off" />
+    </div>`
+}
+
+function scopeField(id: string): Html {
+  return html`<div class="field">
+    <label for="scope-${id}">Scopes beside those that the upstream asks for</label>
+    <input id="scope-${id}" name="scope" maxlength="2000" autocomplete="off" spellcheck="false" />
   </div>`
 }
 

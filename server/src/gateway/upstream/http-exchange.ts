@@ -9,6 +9,8 @@ export interface HttpAnswer {
   status: number
   mediaType: string
   sessionId: string | undefined
+  /** What it would take to be let in (`WWW-Authenticate`). */
+  challenge: string | undefined
   /** The body; leaving it early aborts the request, which is how a call is cancelled over HTTP. */
   chunks: AsyncIterable<Buffer>
   /** What was wanted has come: the rest may end by itself within a second, so that the connection can be used again. */
@@ -95,6 +97,7 @@ class Exchange implements DispatchHandler {
       status,
       mediaType: (single(headers['content-type']) ?? '').split(';')[0]!.trim().toLowerCase(),
       sessionId: single(headers['mcp-session-id']),
+      challenge: single(headers['www-authenticate']),
       chunks: this.#chunks,
       finish: () => this.#finish(),
     })

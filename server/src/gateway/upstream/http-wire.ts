@@ -1,6 +1,6 @@
 import { unreachable } from './answer.ts'
 import { exchange, type HttpAnswer, type HttpRequest } from './http-exchange.ts'
-import type { MessageDispatcher, UpstreamNeeds } from './upstream-kind.ts'
+import type { MessageDispatcher, SentCredential, UpstreamNeeds } from './upstream-kind.ts'
 
 // The one place that makes a request to an upstream: every header is made here or computed from the judged body, and
 // nothing of the client's own request is among them but what `routingHeaders` let through.
@@ -10,6 +10,7 @@ export interface WireParts {
   url: URL
   dispatcher: MessageDispatcher
   credential: UpstreamNeeds['credential']
+  onRefused?: UpstreamNeeds['onRefused']
 }
 
 const partingMsMax = 1_000
@@ -23,8 +24,17 @@ export class HttpWire {
     this.#parts = parts
   }
 
-  async post(body: string, headers: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer> {
-    return this.#exchange({ url: this.#parts.url, method: 'POST', headers: await this.#headers(headers), body }, signal)
+  async post(body: string, more: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer> {
+    const { url, credential, onRefused } = this.#parts
+    const ask = (sent: SentCredential | undefined) =>
+      this.#exchange({ url, method: 'POST', headers: headersOf(sent, more), body }, signal)
+    const sent = await credential()
+    const answer = await ask(sent)
+    const { status, challenge } = answer
+    if ((status !== 401 && status !== 403) || onRefused === undefined) return answer
+    if (!(await onRefused({ status, challenge, sent }))) return answer
+    answer.finish()
+    return ask(await credential())
   }
 
   /** Ends a session, if the upstream keeps one. */
@@ -33,7 +43,7 @@ export class HttpWire {
     const request = {
       url: this.#parts.url,
       method: 'DELETE' as const,
-      headers: await this.#headers(headers),
+      headers: headersOf(await this.#parts.credential(), headers),
       body: null,
     }
     const answer = await this.#exchange(request, AbortSignal.timeout(partingMsMax))
@@ -50,21 +60,20 @@ export class HttpWire {
     if (this.#closed) throw unreachable(upstream, 'it is being closed')
     return exchange(dispatcher, request, { upstream, signal, open: this.#open })
   }
+}
 
-  async #headers(more: Record<string, string>): Promise<Record<string, string>> {
-    const credential = await this.#parts.credential()
-    const headers: Record<string, string> = {}
-    if (credential?.placement === 'headers') {
-      for (const [name, value] of Object.entries(credential.values)) headers[name.toLowerCase()] = value
-    }
-    return {
-      ...headers,
-      accept: 'application/json, text/event-stream',
-      // Nothing to unpack: what is counted is what came.
-      'accept-encoding': 'identity',
-      'content-type': 'application/json',
-      'user-agent': 'sallyport',
-      ...more,
-    }
+function headersOf(credential: SentCredential | undefined, more: Record<string, string>): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (credential?.placement === 'headers') {
+    for (const [name, value] of Object.entries(credential.values)) headers[name.toLowerCase()] = value
+  }
+  return {
+    ...headers,
+    accept: 'application/json, text/event-stream',
+    // Nothing to unpack: what is counted is what came.
+    'accept-encoding': 'identity',
+    'content-type': 'application/json',
+    'user-agent': 'sallyport',
+    ...more,
   }
 }

@@ -51,7 +51,8 @@ export const httpKind: UpstreamKind = {
     if (needs.dispatcher === undefined) throw new TypeError('http upstreams need a dispatcher')
     const { dispatcher } = needs
     const credential = () => needs.credential()
-    const wire = new HttpWire({ upstream: spec.name, url: new URL(spec.launch.url), dispatcher, credential })
+    const { onRefused } = needs
+    const wire = new HttpWire({ upstream: spec.name, url: new URL(spec.launch.url), dispatcher, credential, onRefused })
     return new HttpConnection(spec, wire, needs)
   },
 }

@@ -49,13 +49,32 @@ export interface UpstreamNeeds {
   clock: Clock
   log: UpstreamLog
   /** Opens the sealed credential. `stdio` asks at each start of the process, `http` at each request. */
-  credential(): Promise<{ placement: 'env' | 'headers'; values: Readonly<Record<string, string>> } | undefined>
+  credential(): Promise<SentCredential | undefined>
+  /**
+   * Told when an upstream answers 401 or 403, with its `WWW-Authenticate` and what was sent.
+   *
+   * @returns whether there is another credential now: then the same request is sent once more, for a request that was
+   *   refused in this way was not carried out.
+   */
+  onRefused?(refusal: Refusal): Promise<boolean>
   /** Whether programs can be confined here; absent: they cannot. */
   sandbox?: (() => Promise<Sandbox>) | undefined
   /** The guarded way out, for `http`. */
   dispatcher?: MessageDispatcher | undefined
   /** Told when the upstream says that its tools changed. */
   onListChanged?(): void
+}
+
+/** A credential as it is sent. */
+export interface SentCredential {
+  placement: 'env' | 'headers'
+  values: Readonly<Record<string, string>>
+}
+
+export interface Refusal {
+  status: number
+  challenge: string | undefined
+  sent: SentCredential | undefined
 }
 
 export interface UpstreamLog {

@@ -4,6 +4,7 @@ import * as spentBy from './0002-spent-by.ts'
 import * as append from './0003-append.ts'
 import * as spent from './0004-spent.ts'
 import * as rates from './0005-rates.ts'
+import * as upstreamOAuth from './0006-upstream-oauth.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '0003-append': append,
   '0004-spent': spent,
   '0005-rates': rates,
+  '0006-upstream-oauth': upstreamOAuth,
 }

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import {
+  claimRenewal,
+  dropRenewal,
   findActiveConnection,
   insertConnection,
   listActiveConnections,
   revokeActiveConnections,
   revokeStoredConnection,
+  updateConnectionDetails,
+  updateSealed,
   type StoredConnection,
 } from '../../../src/store/connections.ts'
 import type { Store } from '../../../src/store/store.ts'
@@ -42,6 +46,28 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       assert.equal(await revokeStoredConnection(store, 'org', 6), false)
       assert.equal(await findActiveConnection(store, 'mux', undefined), undefined)
       assert.deepEqual(await listActiveConnections(store, 'mux'), [])
+    },
+  ],
+  [
+    'a renewal is claimed by one, for a time, and only of what is stored',
+    async (store) => {
+      const details = { issuer: 'https://as.example', clientId: 'us', grant: 'authorization_code' } as const
+      await insertConnection(store, { ...connection('org'), placement: 'oauth', details })
+      const claim = (at: number, sealed = 'sealed org') =>
+        claimRenewal(store, { id: 'org', sealed, now: at, until: at + 20 })
+      const claimed = await Promise.all([claim(100), claim(100), claim(100)])
+      assert.equal(claimed.filter(Boolean).length, 1)
+      assert.equal(await claim(119), false)
+      assert.equal(await claim(120), true, 'who claimed it is gone')
+      assert.equal(await updateSealed(store, { id: 'org', from: 'sealed org', to: 'renewed' }), true)
+      assert.equal(await updateSealed(store, { id: 'org', from: 'sealed org', to: 'late' }), false)
+      assert.equal(await claim(121), false, 'it is not what is stored any more')
+      assert.equal(await claim(121, 'renewed'), true, 'a renewal ends the claim')
+      await dropRenewal(store, 'org')
+      assert.equal(await claim(122, 'renewed'), true)
+      await updateConnectionDetails(store, 'org', { ...details, wanted: 'more' })
+      const found = await findActiveConnection(store, 'mux', undefined)
+      assert.deepEqual([found?.sealed, found?.details], ['renewed', { ...details, wanted: 'more' }])
     },
   ],
   [

@@ -1,0 +1,49 @@
+import { html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import { comebackShape } from '../action/connections.ts'
+import { readInput } from '../action.ts'
+import type { PageRoute } from '../page.ts'
+import { form, hidden } from './elements.ts'
+import { scopeList } from './scopes.ts'
+
+/** Where an administrator comes back to from an authorization server. Looking at it does nothing. */
+export const connectPage: PageRoute = {
+  path: '/connect',
+  guard: 'administrator',
+  async show({ gateway }, { viewer, csrf, query }) {
+    const comeback = readInput(comebackShape, readQuery(query))
+    const asker = { principalId: viewer.principal.id, browser: viewer.browser }
+    const { upstream, issuer, scope } = await gateway.connections.find(comeback, asker)
+    return {
+      title: `Connect ${upstream}`,
+      width: 'narrow',
+      body: html`<h1>Connect ${upstream}</h1>
+        <div class="card">
+          <p><code>${visible(issuer)}</code> sent you back with its consent.</p>
+          ${scopeList(scope)}
+          <p class="muted">
+            Everybody who may call <code>${upstream}</code> calls it with this authorization from then on.
+          </p>
+          ${form({
+            action: '/connect',
+            csrf,
+            content: html`${hidden(definedOf(comeback))}
+              <div class="actions">
+                <button class="primary">Connect it</button>
+                <a class="button" href="/upstreams/${upstream}">Cancel</a>
+              </div>`,
+          })}
+        </div>`,
+    }
+  },
+}
+
+// A parameter that stands twice is no answer that we could judge.
+function readQuery(query: URLSearchParams): Record<string, string> {
+  const once = [...query.keys()].filter((key) => query.getAll(key).length === 1)
+  return Object.fromEntries(once.map((key) => [key, query.get(key)!]))
+}
+
+function definedOf(given: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== undefined))
+}

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OAuthError } from '@modelcontextprotocol/client'
+import type { Clock } from '../../../base/clock.ts'
+import { Fault } from '../../../base/fault.ts'
+import type { Credential, RenewableCredential, RenewableCredentials } from '../../../vault/credentials.ts'
+import { isRenewable, renewTokens, type Fetch, type Held } from './client.ts'
+
+/** What the bearer of an upstream's token stands on. */
+export interface BearerParts {
+  upstream: string
+  clock: Clock
+  fetch: Fetch
+  vault: { openCredential(upstream: string): Promise<Credential | undefined>; renewable: RenewableCredentials }
+  /** Told, once, that only an administrator can help: the authorization server gives nothing any more. */
+  onLapse(credential: RenewableCredential, why: string): Promise<void>
+}
+
+/** A token is renewed this long before it expires, and never more often than this after it was obtained. */
+const earlyMs = 30_000
+const restMs = 5_000
+/** How long another replica may take before we stop waiting for it. */
+const patienceMs = 15_000
+const pollMs = 100
+
+/** The codes of an authorization server that mean: never again with this grant. */
+const final = new Set<string>(['invalid_grant', 'invalid_client', 'unauthorized_client', 'invalid_scope'])
+
+/**
+ * The token of one upstream: renewed before it expires and when it is refused, once for all calls that wait for it, and
+ * once among all replicas, because a refresh token that is used twice ends the grant at many authorization servers.
+ */
+export class Bearer {
+  readonly #parts: BearerParts
+  #credential: RenewableCredential
+  #renewing: Promise<void> | undefined
+
+  constructor(parts: BearerParts, credential: RenewableCredential) {
+    this.#parts = parts
+    this.#credential = credential
+  }
+
+  /** The token to send now. */
+  async token(): Promise<string> {
+    const { lapsed } = this.#credential.details
+    if (lapsed !== undefined) throw refused(this.#parts.upstream, lapsed)
+    if (this.#isOld()) await this.#renew()
+    return this.#held.tokens.access_token
+  }
+
+  /** Whether there is another token than the one that was refused. */
+  async replace(refused: string): Promise<boolean> {
+    if (this.#held.tokens.access_token !== refused) return true
+    // Who refuses a token that is new refuses the next one too.
+    if (this.#parts.clock.now() - this.#held.obtainedAt < restMs) return false
+    if (!isRenewable(this.#held)) {
+      await this.#adopt()
+      return this.#held.tokens.access_token !== refused
+    }
+    await this.#renew()
+    return this.#held.tokens.access_token !== refused
+  }
+
+  get #held(): Held {
+    return this.#credential.secret as Held
+  }
+
+  #isOld(): boolean {
+    const { tokens, obtainedAt } = this.#held
+    if (tokens.expires_in === undefined || !isRenewable(this.#held)) return false
+    const lifeMs = tokens.expires_in * 1_000
+    return this.#parts.clock.now() >= obtainedAt + lifeMs - Math.min(earlyMs, lifeMs / 2)
+  }
+
+  #renew(): Promise<void> {
+    this.#renewing ??= this.#renewOnce().finally(() => (this.#renewing = undefined))
+    return this.#renewing
+  }
+
+  async #renewOnce(): Promise<void> {
+    const { vault, clock } = this.#parts
+    const { mark } = this.#credential
+    const until = clock.monotonic() + patienceMs
+    for (;;) {
+      await this.#adopt()
+      if (this.#credential.mark !== mark) return
+      if (await vault.renewable.claim(this.#credential)) break
+      // Another replica renews it: what it gets is ours as well.
+      if (clock.monotonic() > until) throw refused(this.#parts.upstream, 'the renewal of the token takes too long')
+      await sleep(pollMs)
+    }
+    await this.#ask()
+  }
+
+  async #ask(): Promise<void> {
+    const { vault, upstream, clock, fetch } = this.#parts
+    const before = this.#credential
+    let held: Held
+    try {
+      held = await renewTokens(this.#held, { fetch, now: clock.now() })
+    } catch (error) {
+      await vault.renewable.drop(before.id)
+      const code = error instanceof OAuthError ? error.code : undefined
+      if (code !== undefined && final.has(code)) await this.#parts.onLapse(before, code)
+      throw refused(upstream, `its token cannot be renewed: ${code ?? String(error)}`)
+    }
+    const renewed = await vault.renewable.renew(upstream, before, held)
+    if (renewed === undefined) throw refused(upstream, 'its connection was replaced or revoked meanwhile')
+    this.#credential = renewed
+  }
+
+  /** Takes what is stored now: another replica may have renewed it. */
+  async #adopt(): Promise<void> {
+    const stored = await this.#parts.vault.openCredential(this.#parts.upstream)
+    if (stored?.placement !== 'oauth') throw refused(this.#parts.upstream, 'its connection was replaced or revoked')
+    this.#credential = stored
+  }
+}
+
+function refused(upstream: string, detail: string): Fault {
+  const message = `cannot call \`${upstream}\`: its authorization has ended or cannot be renewed; an administrator can connect it again`
+  return new Fault('gateway.upstream_refused', message, { detail })
+}

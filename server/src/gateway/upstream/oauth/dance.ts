@@ -1,0 +1,104 @@
+import type {
+  AddClientAuthentication,
+  OAuthClientMetadata,
+  OAuthClientProvider,
+  OAuthDiscoveryState,
+  StoredOAuthClientInformation,
+  StoredOAuthTokens,
+} from '@modelcontextprotocol/client'
+import { makeSecret } from '../../../base/ids.ts'
+
+/** Where this gateway is, as a client of authorization servers. */
+export interface OwnAddress {
+  /** Where the administrator comes back to. */
+  redirectUrl: string
+  /** Its metadata document; absent where it could not be fetched, because the origin is no `https`. */
+  documentUrl: string | undefined
+  metadata: OAuthClientMetadata
+}
+
+/** What is remembered of one authorization, from its beginning to its renewals. */
+export interface Remembered {
+  discovery?: OAuthDiscoveryState | undefined
+  client?: StoredOAuthClientInformation | undefined
+  tokens?: StoredOAuthTokens | undefined
+  verifier?: string | undefined
+  state?: string | undefined
+}
+
+/** The memory that the SDK's authorization asks and tells; it never finds what belongs to another issuer. */
+export class Dance implements OAuthClientProvider {
+  readonly remembered: Remembered
+  readonly redirectUrl: string | undefined
+  readonly clientMetadata: OAuthClientMetadata
+  readonly clientMetadataUrl?: string
+  /** Where the SDK would send the browser. */
+  destination: URL | undefined
+
+  constructor(own: Omit<OwnAddress, 'redirectUrl'> & { redirectUrl: string | undefined }, remembered: Remembered = {}) {
+    this.remembered = { ...remembered }
+    this.redirectUrl = own.redirectUrl
+    this.clientMetadata = own.metadata
+    if (own.documentUrl !== undefined) this.clientMetadataUrl = own.documentUrl
+  }
+
+  state(): string {
+    return (this.remembered.state = makeSecret())
+  }
+
+  clientInformation(of?: { issuer?: string | undefined }): StoredOAuthClientInformation | undefined {
+    const { client } = this.remembered
+    return of?.issuer === undefined || client?.issuer === undefined || client.issuer === of.issuer ? client : undefined
+  }
+
+  saveClientInformation(client: StoredOAuthClientInformation): void {
+    this.remembered.client = client
+  }
+
+  tokens(): StoredOAuthTokens | undefined {
+    return this.remembered.tokens
+  }
+
+  saveTokens(tokens: StoredOAuthTokens): void {
+    this.remembered.tokens = tokens
+  }
+
+  redirectToAuthorization(to: URL): void {
+    this.destination = to
+  }
+
+  saveCodeVerifier(verifier: string): void {
+    this.remembered.verifier = verifier
+  }
+
+  codeVerifier(): string {
+    if (this.remembered.verifier === undefined) throw new TypeError('there is no verifier before the beginning')
+    return this.remembered.verifier
+  }
+
+  saveDiscoveryState(discovery: OAuthDiscoveryState): void {
+    this.remembered.discovery = discovery
+  }
+
+  discoveryState(): OAuthDiscoveryState | undefined {
+    return this.remembered.discovery
+  }
+}
+
+/** The same without anybody to send anywhere: the client proves itself and asks for itself. */
+export class UnattendedDance extends Dance {
+  readonly addClientAuthentication?: AddClientAuthentication
+  /** What was asked for. */
+  scope: string | undefined
+
+  constructor(remembered: Remembered, authentication: AddClientAuthentication | undefined) {
+    const metadata = { redirect_uris: [], grant_types: ['client_credentials'] }
+    super({ redirectUrl: undefined, documentUrl: undefined, metadata }, remembered)
+    if (authentication !== undefined) this.addClientAuthentication = authentication
+  }
+
+  prepareTokenRequest(scope?: string): URLSearchParams {
+    this.scope = scope
+    return new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) })
+  }
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import type { Agent } from '../agent.ts'
+import { unescapeHtml, type Page } from '../browser.ts'
+import { openHouse, type House } from '../house.ts'
+import type { Person } from '../person.ts'
+
+/** What the suite tells its client. */
+export interface Told {
+  url: string
+  scenario: string
+  revision: string
+  context: {
+    client_id?: string
+    client_secret?: string
+    private_key_pem?: string
+    signing_algorithm?: string
+    toolCalls?: { name: string; arguments: Record<string, unknown> }[]
+  }
+}
+
+const name = 'suite'
+const reason = 'the suite asks for it'
+const documentScenario = 'auth/basic-cimd'
+/** How often an administrator is asked to connect one upstream again before they look for the fault elsewhere. */
+const connectionsMax = 3
+
+/**
+ * Does with a gateway what the suite wants a client to do: the server of the suite becomes an upstream, an administrator
+ * connects it where it asks for that, and an agent calls through the gateway.
+ */
+export async function driveUpstreamLeg(told: Told): Promise<string> {
+  // The suite knows one metadata document by its address: that is then where this gateway says it is.
+  const origin = told.scenario === documentScenario ? { origin: 'https://conformance-test.local' } : {}
+  const house = await openHouse(undefined, { reach: listening(), ...origin })
+  const leg = new Leg(house, told)
+  try {
+    await leg.run()
+    return 'done'
+  } finally {
+    await leg.close()
+    await house.close()
+  }
+}
+
+class Leg {
+  readonly #house: House
+  readonly #told: Told
+  #clients: Client[] = []
+  #connected = 0
+
+  constructor(house: House, told: Told) {
+    this.#house = house
+    this.#told = told
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()))
+  }
+
+  async run(): Promise<void> {
+    const { inventory, gateway } = this.#house.rooms
+    const [admin, reviewer] = [
+      await this.#house.person('admin', ['administer']),
+      await this.#house.person('reviewer', ['administer']),
+    ]
+    const by = admin.principal.id
+    const launch = { kind: 'http', url: this.#told.url } as const
+    await inventory.proposeUpstream({ name, launch, purpose: 'to be tested', by, ownerId: by, reason })
+    await inventory.stepUpstream({ by, name, to: 'in_review', reason })
+    await gateway.look((await inventory.findUpstream(name))!)
+    await inventory.stepUpstream({ by: reviewer.principal.id, name, to: 'approved', reason })
+    while ((await this.#probeError()) !== undefined && this.#connected < connectionsMax) await this.#connect(admin)
+    const tools = await this.#accept(reviewer)
+    // At that address nobody of this machine can sign in.
+    if (this.#told.scenario === documentScenario) return
+    const agent = await this.#agent()
+    for (const call of this.#calls(tools)) await this.#call(agent, admin, call)
+  }
+
+  async #probeError(): Promise<string | undefined> {
+    return (await this.#house.rooms.inventory.findUpstream(name))?.probeError
+  }
+
+  /** The administrator's way: the form of the upstream's page, the authorization server, and back. */
+  async #connect(admin: Person): Promise<void> {
+    this.#connected++
+    const { client_id: clientId, client_secret: clientSecret, private_key_pem: privateKey } = this.#told.context
+    const page = await admin.browser.open(`/upstreams/${name}`)
+    const client = { ...(clientId && { clientId }), ...(clientSecret && { clientSecret }) }
+    if (this.#told.scenario.startsWith('auth/client-credentials')) {
+      const values = { ...client, ...(privateKey && { privateKey }), reason }
+      const to = `/upstreams/${name}/connect-unattended`
+      return succeeded(await admin.browser.submit(page, values, { to }))
+    }
+    const begun = await admin.browser.submit(page, { ...client, reason }, { to: `/upstreams/${name}/connect` })
+    succeeded(begun)
+    const link = /<a class="button primary" href="([^"]+)"/.exec(begun.text)?.[1]
+    assert.ok(link, begun.text)
+    const back = await fetch(unescapeHtml(link), { redirect: 'manual' })
+    const { pathname, search } = new URL(back.headers.get('location')!)
+    const shown = await admin.browser.open(pathname + search)
+    succeeded(shown)
+    succeeded(await admin.browser.submit(shown, {}, { to: '/connect' }))
+  }
+
+  async #accept(reviewer: Person): Promise<string[]> {
+    const { inventory } = this.#house.rooms
+    const by = reviewer.principal.id
+    const tools = (await inventory.listTools(name)).filter((tool) => tool.liveDigest !== undefined)
+    assert.ok(tools.length > 0, `no tools: ${await this.#probeError()}`)
+    const digests = Object.fromEntries(tools.map((tool) => [tool.name, tool.liveDigest!]))
+    await inventory.pinTools({ by, upstream: name, digests, reason })
+    for (const { name: tool } of tools) {
+      await inventory.setEffect({ by, upstream: name, tool, effect: 'read', traits: [], reason })
+    }
+    return tools.map((tool) => tool.name)
+  }
+
+  async #agent(): Promise<Client> {
+    const person = await this.#house.person('ana', [`${name}/*`])
+    const agent: Agent = await person.connect(name, 'all')
+    const modern = this.#told.revision === '2026-07-28'
+    const client = new Client(
+      { name: 'an agent', version: '1' },
+      {
+        capabilities: { elicitation: { form: { applyDefaults: true } }, sampling: {}, roots: {} },
+        versionNegotiation: { mode: modern ? { pin: '2026-07-28' } : 'legacy' },
+      },
+    )
+    client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { confirmed: true } }))
+    const transport = new StreamableHTTPClientTransport(new URL(`${this.#house.url}/mcp/${name}`), {
+      requestInit: { headers: { authorization: `Bearer ${agent.tokens.access_token}` } },
+    })
+    this.#clients.push(client)
+    await client.connect(transport)
+    return client
+  }
+
+  #calls(tools: string[]): { name: string; arguments: Record<string, unknown> }[] {
+    const declared: Record<string, Record<string, unknown>> = {
+      add_numbers: { a: 5, b: 3 },
+      valid_tool: { region: 'eu' },
+    }
+    return this.#told.context.toolCalls ?? tools.map((tool) => ({ name: tool, arguments: declared[tool] ?? {} }))
+  }
+
+  /** A call; where the upstream refuses the gateway's authorization an administrator connects it again, a few times. */
+  async #call(agent: Client, admin: Person, call: { name: string; arguments: Record<string, unknown> }): Promise<void> {
+    for (;;) {
+      try {
+        const { isError, content } = await agent.callTool(call)
+        const [first] = content
+        assert.ok(
+          isError !== true || first?.type !== 'text' || !first.text.includes('was not called'),
+          JSON.stringify(first),
+        )
+        return
+      } catch (error) {
+        if (!/upstream_refused|authorization has ended|credential/.test(String(error))) throw error
+        if (this.#connected === 0 || this.#connected >= connectionsMax) throw error
+        await this.#connect(admin)
+      }
+    }
+  }
+}
+
+function succeeded(page: Page): void {
+  assert.equal(page.status, 200, page.text.replaceAll(/<[^>]+>|\s+/g, ' '))
+}
+
+/** Every address of this machine at which something listens: the suite tells where its server is, but not its helpers. */
+function listening(): string[] {
+  const table = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFileSync(file, 'utf8')).join('\n')
+  const lines = table.split('\n').map((line) => line.trim().split(/\s+/))
+  const ports = lines.filter((fields) => fields[3] === '0A').map((fields) => parseInt(fields[1]!.split(':')[1]!, 16))
+  return [...new Set(ports)].flatMap((port) => [`http://127.0.0.1:${port}`, `http://localhost:${port}`])
+}

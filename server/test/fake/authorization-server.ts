@@ -1,0 +1,162 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** An authorization server of an upstream, which consents to everything at once and tells what it was asked. */
+export interface FakeAuthorizationServer {
+  readonly issuer: string
+  /** How it behaves; every member may be changed while it runs. */
+  readonly options: {
+    /** What it calls itself in its metadata and answers. */
+    issuer: string
+    /** Answers with this `iss` in the place of its own. */
+    iss: string | undefined
+    lifeSeconds: number
+    /** Holds token answers back until it resolves. */
+    hold: Promise<void> | undefined
+    /** A refresh token that was used once ends its grant. */
+    rotates: boolean
+  }
+  /** Every token request, its fields and its `Authorization`. */
+  readonly asked: (Record<string, string> & { authorization?: string })[]
+  readonly registered: Record<string, unknown>[]
+  /** Every authorization request. */
+  readonly visits: URLSearchParams[]
+  /** Whether an access token is one of its own that is still good. */
+  isGood(token: string): boolean
+  /** Ends every token and every grant. */
+  forget(): void
+  /** Ends the access tokens alone. */
+  expire(): void
+  close(): Promise<void>
+}
+
+/** Opens one on a free port of the loopback. */
+export async function openFakeAuthorizationServer(): Promise<FakeAuthorizationServer> {
+  const fake = new Fake()
+  await fake.listen()
+  return fake
+}
+
+class Fake implements FakeAuthorizationServer {
+  readonly options: FakeAuthorizationServer['options'] = {
+    issuer: '',
+    iss: undefined,
+    lifeSeconds: 3_600,
+    hold: undefined,
+    rotates: true,
+  }
+  readonly asked: FakeAuthorizationServer['asked'] = []
+  readonly registered: Record<string, unknown>[] = []
+  readonly visits: URLSearchParams[] = []
+  readonly #codes = new Map<string, URLSearchParams>()
+  readonly #good = new Set<string>()
+  readonly #refresh = new Set<string>()
+  readonly #server = createServer((request, response) => void this.#hear(request, response))
+  issuer = ''
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    this.issuer = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    this.options.issuer = this.issuer
+  }
+
+  isGood(token: string): boolean {
+    return this.#good.has(token)
+  }
+
+  forget(): void {
+    this.#good.clear()
+    this.#refresh.clear()
+  }
+
+  expire(): void {
+    this.#good.clear()
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  async #hear(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part as Buffer)
+    const body = Buffer.concat(parts).toString()
+    const url = new URL(request.url!, this.issuer)
+    const send = (status: number, value: unknown) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+    switch (`${request.method} ${url.pathname}`) {
+      case 'GET /.well-known/oauth-authorization-server':
+        return void send(200, this.#metadata())
+      case 'POST /register': {
+        const client = {
+          ...(JSON.parse(body) as object),
+          client_id: randomUUID(),
+          client_secret: 's3cr3t-of-the-client',
+        }
+        this.registered.push(client)
+        return void send(201, client)
+      }
+      case 'GET /authorize':
+        return void response.writeHead(302, { location: this.#authorize(url.searchParams).href }).end()
+      case 'POST /token': {
+        const { authorization } = request.headers
+        const fields = Object.fromEntries(new URLSearchParams(body))
+        this.asked.push({ ...fields, ...(authorization && { authorization }) })
+        await this.options.hold
+        const answer = this.#token(fields)
+        return void send('error' in answer ? 400 : 200, answer)
+      }
+      default:
+        return void send(404, {})
+    }
+  }
+
+  #metadata(): Record<string, unknown> {
+    return {
+      issuer: this.options.issuer,
+      authorization_endpoint: `${this.issuer}/authorize`,
+      token_endpoint: `${this.issuer}/token`,
+      registration_endpoint: `${this.issuer}/register`,
+      response_types_supported: ['code'],
+      grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+      code_challenge_methods_supported: ['S256'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      authorization_response_iss_parameter_supported: true,
+    }
+  }
+
+  #authorize(asked: URLSearchParams): URL {
+    this.visits.push(asked)
+    const code = randomUUID()
+    this.#codes.set(code, asked)
+    const back = new URL(asked.get('redirect_uri')!)
+    back.searchParams.set('code', code)
+    back.searchParams.set('state', asked.get('state')!)
+    back.searchParams.set('iss', this.options.iss ?? this.options.issuer)
+    return back
+  }
+
+  #token(fields: Record<string, string>): Record<string, unknown> {
+    if (fields['grant_type'] === 'refresh_token') {
+      if (!this.#refresh.has(fields['refresh_token']!)) return { error: 'invalid_grant' }
+      if (this.options.rotates) this.#refresh.delete(fields['refresh_token']!)
+    }
+    if (fields['grant_type'] === 'authorization_code') {
+      const begun = this.#codes.get(fields['code']!)
+      this.#codes.delete(fields['code']!)
+      const challenge = createHash('sha256').update(fields['code_verifier']!).digest('base64url')
+      if (begun?.get('code_challenge') !== challenge) return { error: 'invalid_grant' }
+    }
+    const token = randomUUID()
+    this.#good.add(token)
+    const more: Record<string, unknown> = {}
+    if (fields['grant_type'] !== 'client_credentials') {
+      const refreshToken = randomUUID()
+      this.#refresh.add(refreshToken)
+      more['refresh_token'] = refreshToken
+    }
+    return { access_token: token, token_type: 'Bearer', expires_in: this.options.lifeSeconds, ...more }
+  }
+}

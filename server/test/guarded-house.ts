@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import type { Agent } from './agent.ts'
+import { unescapeHtml, type Page } from './browser.ts'
+import { openFakeAuthorizationServer, type FakeAuthorizationServer } from './fake/authorization-server.ts'
+import { toolNamed } from './fake/fake-tools.ts'
+import { openFakeMcpServer, type FakeMcpServer } from './fake/mcp-server.ts'
+import { openHouse, type House } from './house.ts'
+import type { Person } from './person.ts'
+
+/** A house with an upstream, `vaulted`, that wants a token of an authorization server. */
+export interface GuardedHouse {
+  house: House
+  fake: FakeMcpServer
+  server: FakeAuthorizationServer
+  /** Another one, which the upstream does not name. */
+  other: FakeAuthorizationServer
+  /** What the upstream says of itself and asks for; every member may be changed. */
+  asks: { issuer: string; scope: string | undefined; forMore: string | undefined }
+  admin: Person
+  /** The administrator's way as far as the page that leads to the authorization server. */
+  begin(values?: Record<string, string>): Promise<Page>
+  /** Follows the link of that page to the authorization server and back; nothing is finished yet. */
+  comeBack(begun: Page, by?: Person): Promise<Page>
+  /** The whole way. */
+  connect(values?: Record<string, string>): Promise<Page>
+  /** Accepts the tools and connects an agent to them. */
+  agent(): Promise<Agent>
+  page(): Promise<Page>
+}
+
+const name = 'vaulted'
+const reason = 'for a test'
+
+/** Opens such a house; the upstream is approved, and nothing is connected. */
+export async function openGuardedHouse(t: TestContext): Promise<GuardedHouse> {
+  const server = await openFakeAuthorizationServer()
+  const other = await openFakeAuthorizationServer()
+  const inputSchema = { type: 'object', properties: { text: { type: 'string' } } }
+  const fake = await openFakeMcpServer({ era: 'modern', tools: [toolNamed('echo', { inputSchema })] })
+  t.after(() => Promise.all([server.close(), other.close(), fake.close()]))
+  const asks: GuardedHouse['asks'] = { issuer: server.issuer, scope: undefined, forMore: undefined }
+  guard(fake, [server, other], asks)
+  const house = await openHouse(t, { reach: [fake.url, server.issuer, other.issuer] })
+  const admin = await house.person('admin', ['administer'])
+  const { inventory, gateway } = house.rooms
+  const by = admin.principal.id
+  const launch = { kind: 'http', url: fake.url } as const
+  await inventory.proposeUpstream({ name, launch, purpose: 'to be tested', by: 'set-up', ownerId: by, reason })
+  await inventory.stepUpstream({ by, name, to: 'in_review', reason })
+  await inventory.stepUpstream({ by, name, to: 'approved', reason })
+
+  const guarded: GuardedHouse = {
+    house,
+    fake,
+    server,
+    other,
+    asks,
+    admin,
+    page: () => admin.browser.open(`/upstreams/${name}`),
+    async begin(values = {}) {
+      return admin.browser.submit(await guarded.page(), { reason, ...values }, { to: `/upstreams/${name}/connect` })
+    },
+    async comeBack(begun, person = admin) {
+      const link = /<a class="button primary" href="([^"]+)"/.exec(begun.text)?.[1]
+      assert.ok(link, begun.text)
+      const back = await fetch(unescapeHtml(link), { redirect: 'manual' })
+      return person.browser.open(back.headers.get('location')!)
+    },
+    async connect(values = {}) {
+      const shown = await guarded.comeBack(await guarded.begin(values))
+      const done = await admin.browser.submit(shown, {}, { to: '/connect' })
+      assert.equal(done.status, 200, done.text)
+      return done
+    },
+    async agent() {
+      await gateway.look((await inventory.findUpstream(name))!)
+      const tools = await inventory.listTools(name)
+      const digests = Object.fromEntries(tools.map((tool) => [tool.name, tool.liveDigest!]))
+      await inventory.pinTools({ by, upstream: name, digests, reason })
+      await inventory.setEffect({ by, upstream: name, tool: 'echo', effect: 'read', traits: [], reason })
+      return (await house.person('ana', [`${name}/echo`])).connect(name, 'all')
+    },
+  }
+  return guarded
+}
+
+/** Makes a fake upstream one that wants tokens: it names its authorization server, and refuses what that did not issue. */
+function guard(fake: FakeMcpServer, servers: FakeAuthorizationServer[], asks: GuardedHouse['asks']): void {
+  fake.options.intercept = ({ method, url, headers, message }, response) => {
+    if (method === 'GET' && url.startsWith('/.well-known/oauth-protected-resource')) {
+      const metadata = { resource: fake.url, authorization_servers: [asks.issuer] }
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata))
+      return true
+    }
+    const challenge = (error: string, scope: string | undefined) =>
+      `Bearer error="${error}"${scope === undefined ? '' : `, scope="${scope}"`}`
+    const token = headers.authorization?.slice('Bearer '.length) ?? ''
+    if (!servers.some((server) => server.isGood(token))) {
+      response.writeHead(401, { 'www-authenticate': challenge('invalid_token', asks.scope) }).end()
+      return true
+    }
+    if (message?.method !== 'tools/call' || asks.forMore === undefined) return false
+    response.writeHead(403, { 'www-authenticate': challenge('insufficient_scope', asks.forMore) }).end()
+    return true
+  }
+}
