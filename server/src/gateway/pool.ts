@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { Feed } from '../store/feed.ts'
-import { probeUpstream } from './probe.ts'
+import { probeUpstream, type Probed } from './probe.ts'
 import type { UpstreamConnection } from './upstream/upstream-kind.ts'
 
 /** A list that is asked for, or a call, has the upstream looked at again when the last look is older than this. */
@@ -28,6 +28,8 @@ interface Member {
   connection: UpstreamConnection
   lookedAt: number | undefined
   looking: Promise<void> | undefined
+  /** What the last look found, if the inventory had nothing to note of it, and the news that had been heard then. */
+  known: { digest: string; news: number } | undefined
 }
 
 /** The connections to the upstreams, one each, and when each was last looked at. */
@@ -35,10 +37,13 @@ export class Pool {
   readonly #rooms: PoolRooms
   readonly #members = new Map<string, Member>()
   readonly #unsubscribe: () => void
+  /** Steps so far by which the inventory of an upstream may have changed. */
+  #news = 0
 
   constructor(rooms: PoolRooms) {
     this.#rooms = rooms
     this.#unsubscribe = rooms.feed.subscribe((about) => {
+      if (about.kind === 'tool' || about.kind === 'upstream') this.#news++
       if (about.kind === 'upstream' || about.kind === 'connection') void this.#settle(about.id)
     })
   }
@@ -96,7 +101,7 @@ export class Pool {
     const { inventory, clock } = this.#rooms
     try {
       const found = await probeUpstream(member.connection, AbortSignal.timeout(probeTimeMaxMs))
-      await inventory.observe(upstream.name, found)
+      await this.#takeIn(upstream, member, found)
     } finally {
       member.lookedAt = clock.monotonic()
       // Of what does not serve nothing stays open: a reviewer looked, or it was withdrawn since we began.
@@ -105,11 +110,21 @@ export class Pool {
     }
   }
 
+  // Comparing a hundred definitions takes some twenty milliseconds, in which nothing else happens: what was compared
+  // without any difference is not compared again while nobody has touched the inventory.
+  async #takeIn(upstream: Upstream, member: Member, found: Probed): Promise<void> {
+    const { digest } = found
+    const news = this.#news
+    if (member.known?.digest === digest && member.known.news === news) return
+    await this.#rooms.inventory.observe(upstream.name, found)
+    member.known = news === this.#news ? { digest, news } : undefined
+  }
+
   #member(upstream: Upstream): Member {
     let member = this.#members.get(upstream.name)
     if (member === undefined) {
       const connection = this.#rooms.open(upstream, () => void this.look(upstream).catch(() => undefined))
-      member = { connection, lookedAt: undefined, looking: undefined }
+      member = { connection, lookedAt: undefined, looking: undefined, known: undefined }
       this.#members.set(upstream.name, member)
     }
     return member

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import { Fault } from '../base/fault.ts'
 import type { Learnt } from '../model/upstream.ts'
 import type { ControlMethod, UpstreamConnection } from './upstream/upstream-kind.ts'
@@ -11,6 +12,8 @@ export interface Probed {
   prompts: unknown[] | undefined
   resources: unknown[] | undefined
   templates: unknown[] | undefined
+  /** Of all the above: two looks with the same one found the same. */
+  digest: string
 }
 
 /** Bounds of one probe, all lists together: more than any honest server offers, and what a person could never review. */
@@ -35,22 +38,25 @@ export async function probeUpstream(
 ): Promise<Probed> {
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(probeLimits.milliseconds)])
   const learnt = await connection.learn(bounded)
-  const seen = { items: 0, bytes: 0 }
+  const seen = { items: 0, bytes: 0, hash: createHash('sha256') }
+  seen.hash.update(JSON.stringify(learnt))
   const list = (method: ControlMethod, member: string) =>
     listAll(connection, { method, member }, { seen, signal: bounded })
   const { prompts, resources } = learnt.capabilities
-  return {
+  const found = {
     learnt,
     definitions: (await list('tools/list', 'tools')) ?? [],
     prompts: prompts === undefined ? undefined : await list('prompts/list', 'prompts'),
     resources: resources === undefined ? undefined : await list('resources/list', 'resources'),
     templates: resources === undefined ? undefined : await list('resources/templates/list', 'resourceTemplates'),
   }
+  return { ...found, digest: seen.hash.digest('base64') }
 }
 
 interface Seen {
   items: number
   bytes: number
+  hash: Hash
 }
 
 async function listAll(
@@ -82,7 +88,9 @@ function isUnknownMethod(error: unknown): boolean {
 
 function readPage(entries: unknown, member: string, seen: Seen): unknown[] {
   if (!Array.isArray(entries)) throw bad(`\`${member}\` is no array`)
-  seen.bytes += JSON.stringify(entries).length
+  const text = JSON.stringify(entries)
+  seen.hash.update(`\n${member} ${text}`)
+  seen.bytes += text.length
   if (seen.bytes > probeLimits.bytes) throw bad(`definitions of more than ${probeLimits.bytes} bytes`)
   seen.items += entries.length
   if (seen.items > probeLimits.items) throw bad(`more than ${probeLimits.items} entries`)

@@ -204,3 +204,24 @@ test('a definition that was accepted and is graver than before is held from then
   assert.ok(linkOf(await call(agent)))
   assert.deepEqual(fake.calls, [])
 })
+
+test('what a look found before is not compared again, until it differs or somebody touches the inventory', async (t) => {
+  const { house, fake, look } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  for (let i = 0; i < 2; i++) await look()
+  const observed = t.mock.method(house.rooms.inventory, 'observe').mock
+  for (let i = 0; i < 3; i++) await look()
+  assert.equal(observed.callCount(), 0)
+
+  const step = { by: 'set-up', upstream: 'desk', tool: 'write_note', reason: 'for a test' }
+  await house.rooms.inventory.withdrawTool(step)
+  await look()
+  assert.equal(observed.callCount(), 1, 'the inventory was touched')
+  await look()
+  assert.equal(observed.callCount(), 1)
+
+  fake.tools.find((tool) => tool.name === 'read_note')!.description = 'Something else.'
+  await look()
+  assert.equal(observed.callCount(), 2)
+  assert.equal(reasonOf(await call(agent)), 'tool.drifted')
+})
