@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf, makeId, makeSecret } from '../base/ids.ts'
+import { itemNameMax } from '../model/item.ts'
 import type { Principal } from '../model/principal.ts'
 import { rights } from '../model/rights.ts'
 import { insertEntitlement } from '../store/entitlements.ts'
@@ -21,7 +22,11 @@ const payloadSchema = z.strictObject({
   email: z.string().trim().max(254).optional(),
   rights: z
     .array(
-      z.strictObject({ right: z.enum(rights), upstream: z.string().min(1).max(64), tool: z.string().min(1).max(128) }),
+      z.strictObject({
+        right: z.enum(rights),
+        upstream: z.string().min(1).max(64),
+        tool: z.string().min(1).max(itemNameMax),
+      }),
     )
     .max(500),
 })

@@ -6,6 +6,7 @@ import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findUpstream, listUpstreams } from '../store/upstreams.ts'
 import { entitle, findEntitlements, hasRight, revokeEntitlement } from './entitlement.ts'
+import { declareMethod } from './method.ts'
 import {
   allowArgument,
   findToolDetail,
@@ -83,6 +84,7 @@ export function openInventory(rooms: InventoryRooms) {
     setEffect: bind(rooms, setEffect),
     setToolOwner: bind(rooms, setToolOwner),
     allowArgument: bind(rooms, allowArgument),
+    declareMethod: bind(rooms, declareMethod),
 
     entitle: bind(rooms, entitle),
     /** @see revokeEntitlement; approvals of calls that it carried end with it. */

@@ -185,6 +185,7 @@ export const changeKinds = [
   'key.retired',
   'key.rotated',
   'ledger.opened',
+  'method.declared',
   'operator_key.made',
   'operator_key.revoked',
   'password.set',

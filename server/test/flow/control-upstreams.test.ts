@@ -27,7 +27,7 @@ test('an upstream comes into service by pages: proposed by one, reviewed by anot
   const inReview = await sendForm(ada, proposed, step)
   assert.match(textOn(inReview), /You proposed it, so somebody else reviews it/)
   const looked = await sendForm(ada, inReview, { to: '/upstreams/desk/look' })
-  assert.match(textOn(looked), /Withheld: 3 tools to accept/)
+  assert.match(textOn(looked), /Withheld: 3 things to accept/)
   assert.match(textOn(looked), /Does delete_note\./)
 
   const seen = await bob.browser.open('/upstreams/desk')

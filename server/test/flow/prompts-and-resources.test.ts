@@ -343,3 +343,49 @@ test('a prompt that its owner calls destructive waits for an approval of exactly
   assert.equal((await agent.rpc('prompts/get', params)).error, undefined)
   assert.equal(heard(desk, 'prompts/get').length, 1)
 })
+
+test('a method outside the protocol is served once it is declared, given and chosen, and seems not to be there before', async (t) => {
+  const desk = await openDesk(t, 'modern')
+  const { inventory } = desk.house.rooms
+  const none = await desk.agent('prompt:other')
+  const roll = { sides: 6, _meta: {} }
+  const before = await none.ask('modern', 'dice/roll', roll)
+  assert.deepEqual([before.status, before.error?.code], [404, -32601])
+
+  const step = { by: 'set-up', upstream: 'desk', method: 'dice/roll', reason: 'the extension of dice' }
+  await inventory.declareMethod(step)
+  await assert.rejects(inventory.declareMethod(step), { code: 'inventory.nothing_to_do' })
+  const item = (await inventory.listTools('desk')).find(({ name }) => name === 'method:dice/roll')
+  assert.deepEqual([item?.effect, item?.pin], ['destructive', 'pinned'])
+  const set = { by: 'set-up', upstream: 'desk', tool: 'method:dice/roll', reason: 'it only rolls' }
+  await inventory.setEffect({ ...set, effect: 'read', traits: [] })
+
+  const hidden = await none.ask('modern', 'dice/roll', roll)
+  assert.deepEqual([hidden.status, hidden.error], [before.status, before.error])
+  const agent = await desk.agent('method:dice/roll')
+  const answer = await agent.ask('modern', 'dice/roll', { sides: 6 })
+  assert.equal(answer.result['resultType'], 'dice')
+  assert.equal((answer.result['rolled'] as { sides: number }).sides, 6)
+  assert.deepEqual(answer.result['icons'], [{ src: 'https://dice.example/six.png' }])
+  const refused = await agent.ask('modern', 'dice/roll', { table: '../keys' })
+  assert.equal(refused.error?.data?.['fault'], 'gateway.argument_refused')
+  assert.equal(heard(desk, 'dice/roll').length, 1)
+  assert.deepEqual((await desk.story()).slice(-3), [
+    'intent method:dice/roll',
+    'outcome success',
+    'denial gateway.argument_refused',
+  ])
+
+  await desk.look()
+  assert.equal((await agent.ask('modern', 'dice/roll', { sides: 20 })).error, undefined)
+  await inventory.withdrawTool({ ...set, reason: 'no more dice' })
+  assert.equal((await agent.ask('modern', 'dice/roll', { sides: 6 })).error?.data?.['reason'], 'tool.withheld')
+})
+
+test('a method of the protocol cannot be declared, nor what is no method', async (t) => {
+  const desk = await openDesk(t, 'modern')
+  for (const method of ['tools/call', 'tools/other', 'initialize', 'sampling/createMessage', 'a b', '/x', 'x:y', '']) {
+    const step = { by: 'set-up', upstream: 'desk', method, reason: 'to see it refused' }
+    await assert.rejects(desk.house.rooms.inventory.declareMethod(step), { code: 'inventory.bad_definition' }, method)
+  }
+})

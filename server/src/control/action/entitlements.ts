@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
 import { compareEffect, effectSchema, type Effect } from '../../model/effect.ts'
+import { itemNameMax } from '../../model/item.ts'
 import { rights } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
 import { action, fieldsOf, reason } from '../action.ts'
@@ -19,7 +20,7 @@ export const entitlementActions = [
       right: z.enum(rights),
       upstream: z.string().min(1).max(64).openapi({ description: '`*` for `administer`' }),
       upTo: effectSchema.optional().openapi({ description: 'all tools of no graver effect than this' }),
-      tools: z.array(z.string().min(1).max(128)).max(1_000).default([]).openapi({ description: 'and these' }),
+      tools: z.array(z.string().min(1).max(itemNameMax)).max(1_000).default([]).openapi({ description: 'and these' }),
       reason,
       endsInDays: z.int().min(1).max(3_650).optional().openapi({ description: 'without it, until it is revoked' }),
     }),

@@ -1,11 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import { effectSchema, traitSchema } from '../../model/effect.ts'
+import { itemNameMax } from '../../model/item.ts'
 import { action, type After, fieldsOf, reason } from '../action.ts'
 import { getPrincipal } from '../known.ts'
 import type { Flash } from '../page/flash.ts'
 
 const upstream = z.string().min(1).max(64)
-const tool = z.string().min(1).max(128)
+const tool = z.string().min(1).max(itemNameMax)
 const step = z.object({ upstream, tool, reason })
 
 function toTool(flash: Flash): (input: { upstream: string; tool: string }) => After {
@@ -67,6 +68,20 @@ export const toolActions = [
     concern: concernTool,
     run: async ({ inventory }, viewer, input) => inventory.allowArgument({ by: viewer.principal.id, ...input }),
     after: toTool('argument-allowed'),
+  }),
+  action({
+    name: 'declareMethod',
+    summary: 'Declare a method outside the protocol, which is then an item like a tool',
+    guard: 'administrator',
+    path: '/upstreams/{upstream}/tools/method',
+    input: z.object({
+      upstream,
+      method: z.string().min(1).max(128),
+      effect: effectSchema.optional().openapi({ description: 'without it, destructive' }),
+      reason,
+    }),
+    run: ({ inventory }, viewer, input) => inventory.declareMethod({ by: viewer.principal.id, ...input }),
+    after: (input) => ({ to: `/upstreams/${input.upstream}`, flash: 'method-declared' }),
   }),
   action({
     name: 'setToolOwner',

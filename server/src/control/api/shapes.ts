@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { effectSchema, traitSchema } from '../../model/effect.ts'
+import { itemKinds, itemOf } from '../../model/item.ts'
 import { approvalStates, rights, type Approval, type Client, type Entitlement, type Grant } from '../../model/rights.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Tool } from '../../model/tool.ts'
@@ -42,6 +43,7 @@ export const toolShape = z
   .object({
     upstream: z.string(),
     name: z.string(),
+    kind: z.enum(itemKinds).openapi({ description: 'what it is on the wire; only a tool has its bare name' }),
     pin: z.enum(['pinned', 'new', 'drifted', 'gone', 'withdrawn']),
     effect: effectSchema,
     traits: z.array(traitSchema),
@@ -121,7 +123,7 @@ export const entryShape = z
 // Each of these leaves out what its shape does not name: an answer says nothing by accident.
 
 export const principalOut = (from: Principal) => principalShape.parse(from)
-export const toolOut = (from: Tool) => toolShape.parse(from)
+export const toolOut = (from: Tool) => toolShape.parse({ ...from, kind: itemOf(from.name).kind })
 export const clientOut = (from: Client) => clientShape.parse(from)
 export const entitlementOut = (from: Entitlement) => entitlementShape.parse(from)
 export const approvalOut = (from: Approval) => approvalShape.parse(from)

@@ -1,6 +1,8 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Effect, Trait } from '../../model/effect.ts'
+import { kindWords } from '../../model/item-group.ts'
+import { itemOf } from '../../model/item.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { ApprovalState } from '../../model/rights.ts'
 import type { Pin, Tool } from '../../model/tool.ts'
@@ -113,6 +115,14 @@ export function option(value: string, label: string, selected = false): Html {
 
 export function empty(text: string): Html {
   return html`<p class="empty">${text}</p>`
+}
+
+/** An item by its kind and its name; a tool by its name alone. */
+export function itemLabel(name: string): Html {
+  const { kind, key } = itemOf(name)
+  return kind === 'tool'
+    ? html`${visible(name)}`
+    : html`<span class="badge">${kindWords[kind].one}</span> ${visible(key)}`
 }
 
 export function toolHref(tool: Pick<Tool, 'upstream' | 'name'>): string {

@@ -13,6 +13,7 @@ export const flashes = {
   'entitlement-revoked': 'The right is revoked.',
   'grant-revoked': 'The grant is revoked. Its tokens are refused from now on.',
   'keys-rotated': 'A new key for access tokens is made. The ledger says from when it signs.',
+  'method-declared': 'The method is declared. Who is given the right to it may call it.',
   'owner-set': 'The owner is set.',
   'principal-disabled': 'Disabled. Sign-ins, keys and grants have ended.',
   'principal-enabled': 'Enabled. Grants and keys stay revoked.',

@@ -1,12 +1,13 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
-import { effects } from '../../model/effect.ts'
+import { countItems, groupItems } from '../../model/item-group.ts'
+import { itemOf } from '../../model/item.ts'
 import type { Grant } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
 import type { Visit } from '../page.ts'
 import { readNames } from '../people.ts'
 import type { ControlRooms } from '../rooms.ts'
-import { counted, effectBadge, form, instant, person, reasonField, toolHref } from './elements.ts'
+import { effectBadge, form, instant, person, reasonField, toolHref } from './elements.ts'
 
 /** Grants, each with its tools by effect and the way to revoke it. */
 export async function grantCards(
@@ -73,21 +74,16 @@ function revoke(grant: Grant, { csrf }: Visit, content: Html): Html {
 }
 
 function byEffect(grant: Grant, known: ReadonlyMap<string, Tool>): Html {
-  const chosen = [...grant.tools.keys()]
-  const groups = Map.groupBy(chosen, (name) => known.get(name)?.effect)
-  return html`${[...effects, undefined].map((effect) => {
-    const some = groups.get(effect)
-    if (some === undefined) return html``
+  const chosen = [...grant.tools.keys()].map((name) => ({ name, effect: known.get(name)?.effect ?? ('read' as const) }))
+  return html`${groupItems(chosen).map(({ effect, items: some }) => {
     return html`<details>
-      <summary>
-        ${effect === undefined ? html`<span class="badge">gone</span>` : effectBadge(effect)}
-        ${counted(some.length, 'tool', 'tools')}
-      </summary>
+      <summary>${effect !== undefined && effectBadge(effect)} ${countItems(some)}</summary>
       <ul class="plain">
         ${some.map(
-          (name) =>
+          ({ name }) =>
             html`<li>
-              <a href="${toolHref({ upstream: grant.upstream, name })}">${visible(name)}</a>
+              <a href="${toolHref({ upstream: grant.upstream, name })}">${visible(itemOf(name).key)}</a>
+              ${!known.has(name) && html`<span class="badge">gone</span>`}
               ${
                 known.get(name)?.digest !== grant.tools.get(name) &&
                 html`<span class="badge warn">changed since: needs a new consent</span>`

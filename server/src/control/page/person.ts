@@ -1,6 +1,8 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import { effects } from '../../model/effect.ts'
+import { countItems, groupItems } from '../../model/item-group.ts'
+import { itemOf } from '../../model/item.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Entitlement } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
@@ -9,13 +11,13 @@ import type { PageRoute, Visit } from '../page.ts'
 import { readNames } from '../people.ts'
 import type { ControlRooms } from '../rooms.ts'
 import {
-  counted,
   effectBadge,
   empty,
   fold,
   form,
   hidden,
   instant,
+  itemLabel,
   option,
   reasonField,
   stateBadge,
@@ -104,7 +106,7 @@ function held(one: Entitlement, names: ReadonlyMap<string, Principal>): Html {
     <label>
       <input type="checkbox" name="entitlements" value="${one.id}" />
       <span>
-        <span class="name">${one.right === 'administer' ? 'everything' : visible(one.tool)}</span>
+        <span class="name">${one.right === 'administer' ? 'everything' : itemLabel(one.tool)}</span>
         <span class="muted small"
           >by ${visible(by)}, ${instant(one.createdAt)}:
           “${visible(one.reason)}”${one.endsAt !== undefined && html`; ends ${instant(one.endsAt)}`}</span
@@ -124,7 +126,13 @@ async function giving(
   for (const { name } of (await inventory.listUpstreams()).filter(({ state }) => state !== 'retired')) {
     const tools = (await inventory.listTools(name)).filter(({ pin }) => pin !== 'gone' && pin !== 'withdrawn')
     if (tools.length === 0) continue
-    folds.push(fold(`Tools of ${name}`, form({ action, csrf: visit.csrf, content: toolChoice(name, tools) })))
+    const only = tools.every((tool) => itemOf(tool.name).kind === 'tool')
+    folds.push(
+      fold(
+        only ? `Tools of ${name}` : `What ${name} offers`,
+        form({ action, csrf: visit.csrf, content: toolChoice(name, tools) }),
+      ),
+    )
   }
   return html`<section class="stack tight" aria-labelledby="give">
     <h2 id="give">Give a right</h2>
@@ -170,12 +178,10 @@ function toolChoice(upstream: string, tools: readonly Tool[]): Html {
 
 function toolBoxes(tools: readonly Tool[]): Html {
   return html`<div class="stack">
-    ${effects.map((effect) => {
-      const some = tools.filter((tool) => tool.effect === effect)
-      if (some.length === 0) return html``
+    ${groupItems(tools).map(({ kind, effect, items: some }) => {
       return html`<fieldset>
         <legend>
-          ${effectBadge(effect)} <span class="muted small">${counted(some.length, 'tool', 'tools')}</span>
+          ${effect !== undefined && effectBadge(effect)} <span class="muted small">${countItems(some)}</span>
         </legend>
         <ul class="choices dense">
           ${some.map(
@@ -183,7 +189,13 @@ function toolBoxes(tools: readonly Tool[]): Html {
               html`<li>
                 <label>
                   <input type="checkbox" name="tools" value="${tool.name}" />
-                  <span><span class="name">${visible(tool.name)} ${traitBadges(tool.traits)}</span></span>
+                  <span
+                    ><span class="name"
+                      >${visible(itemOf(tool.name).key)}
+                      ${kind !== 'tool' && tool.effect !== 'read' && effectBadge(tool.effect)}
+                      ${traitBadges(tool.traits)}</span
+                    ></span
+                  >
                 </label>
               </li>`,
           )}

@@ -1,11 +1,23 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import { compareEffect, effects } from '../../model/effect.ts'
+import { countItems, groupItems } from '../../model/item-group.ts'
+import { itemOf } from '../../model/item.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Pin, Tool } from '../../model/tool.ts'
 import type { Upstream } from '../../model/upstream.ts'
 import type { ControlRooms } from '../rooms.ts'
-import { counted, effectBadge, form, person, pinBadge, prose, reasonField, toolHref, traitBadges } from './elements.ts'
+import {
+  effectBadge,
+  form,
+  itemLabel,
+  person,
+  pinBadge,
+  prose,
+  reasonField,
+  toolHref,
+  traitBadges,
+} from './elements.ts'
 
 /** The tools that wait to be accepted, each with what is new about it: the box stands for the definition that is shown. */
 export async function withheldTools(
@@ -18,10 +30,10 @@ export async function withheldTools(
   const lines: Html[] = []
   for (const tool of waiting) lines.push(await withheldTool(inventory, tool))
   return html`<section class="stack tight" aria-labelledby="withheld">
-    <h2 id="withheld">Withheld: ${counted(waiting.length, 'tool', 'tools')} to accept</h2>
+    <h2 id="withheld">Withheld: ${countItems(waiting)} to accept</h2>
     <p class="muted">
-      What an upstream says of its tools is a stranger's word. Accepting serves exactly the definitions that are shown
-      here.
+      What an upstream says of what it offers is a stranger's word. Accepting serves exactly the definitions that are
+      shown here.
     </p>
     ${form({
       action: `/upstreams/${first.upstream}/tools/accept`,
@@ -43,7 +55,7 @@ async function withheldTool(inventory: ControlRooms['inventory'], tool: Tool): P
       <input type="checkbox" name="accept" value="${tool.liveDigest} ${tool.name}" />
       <span>
         <span class="name"
-          >${visible(tool.name)} ${effectBadge(tool.effect)}${traitBadges(tool.traits)} ${pinBadge(tool.pin)}</span
+          >${itemLabel(tool.name)} ${effectBadge(tool.effect)}${traitBadges(tool.traits)} ${pinBadge(tool.pin)}</span
         >
         ${tool.pin === 'new' && typeof told === 'string' && html`<span class="muted small told">${visible(told)}</span>`}
         ${detail?.drift.map(
@@ -56,21 +68,19 @@ async function withheldTool(inventory: ControlRooms['inventory'], tool: Tool): P
   </li>`
 }
 
-/** All tools by effect, gravest first. */
+/** All that an upstream offers: tools by effect, gravest first, then each other kind. */
 export function toolLists(
   tools: readonly Tool[],
   { names, upstream }: { names: ReadonlyMap<string, Principal>; upstream: Upstream },
 ): Html {
   if (tools.length === 0) return html`<p class="empty">No tools are known of it yet.</p>`
   return html`<section class="stack" aria-labelledby="tools">
-    <h2 id="tools">${counted(tools.length, 'tool', 'tools')}</h2>
-    ${effects.toReversed().map((effect) => {
-      const some = tools.filter((tool) => tool.effect === effect)
-      if (some.length === 0) return html``
-      const above = compareEffect(effect, upstream.ceiling) > 0
+    <h2 id="tools">${countItems(tools)}</h2>
+    ${groupItems(tools, effects.toReversed()).map(({ effect, items: some }) => {
+      const above = effect !== undefined && compareEffect(effect, upstream.ceiling) > 0
       return html`<details ${some.length <= 12 ? html`open` : ''}>
         <summary>
-          ${effectBadge(effect)} ${counted(some.length, 'tool', 'tools')}
+          ${effect !== undefined && effectBadge(effect)} ${countItems(some)}
           ${above && html`<span class="badge bad">above the gravest effect allowed</span>`}
         </summary>
         <ul class="plain">
@@ -85,8 +95,10 @@ function toolLine(
   tool: Tool,
   { names, upstream }: { names: ReadonlyMap<string, Principal>; upstream: Upstream },
 ): Html {
+  const { kind, key } = itemOf(tool.name)
   return html`<li class="row">
-    <a href="${toolHref(tool)}">${visible(tool.name)}</a> ${traitBadges(tool.traits)}
+    <a href="${toolHref(tool)}">${visible(kind === 'tool' ? tool.name : key)}</a>
+    ${kind !== 'tool' && tool.effect !== 'read' && effectBadge(tool.effect)} ${traitBadges(tool.traits)}
     ${tool.pin !== 'pinned' && pinBadge(tool.pin)}
     ${tool.effectSetBy !== undefined && html`<span class="badge">set by its owner</span>`}
     ${

@@ -1,6 +1,8 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import { effects, traits } from '../../model/effect.ts'
+import { kindWords } from '../../model/item-group.ts'
+import { itemOf } from '../../model/item.ts'
 import type { Tool } from '../../model/tool.ts'
 import { getSeen, unknown } from '../known.ts'
 import type { PageRoute, Visit } from '../page.ts'
@@ -31,12 +33,16 @@ export const toolPage: PageRoute = {
     const names = await readNames(rooms, [tool.ownerId, tool.effectSetBy])
     const mayChange = viewer.administrator || tool.ownerId === viewer.principal.id
     const definition = live ?? pinned
+    const { kind, key } = itemOf(tool.name)
     return {
       title: visible(tool.name),
       body: html`<div class="stack tight">
           <p class="small"><a href="/upstreams/${upstream.name}">${upstream.name}</a></p>
-          <h1 class="long">${visible(tool.name)}</h1>
-          <p class="row">${effectBadge(tool.effect)}${traitBadges(tool.traits)}${pinBadge(tool.pin)}</p>
+          <h1 class="long">${visible(key)}</h1>
+          <p class="row">
+            ${kind !== 'tool' && html`<span class="badge">${kindWords[kind].one}</span>`}
+            ${effectBadge(tool.effect)}${traitBadges(tool.traits)}${pinBadge(tool.pin)}
+          </p>
         </div>
         ${suspicions.map((one) => html`<p class="notice bad">Suspicious: ${visible(one)}</p>`)}
         ${mayChange ? await withheldTools(rooms, { tools: [tool], csrf, pins: ['new', 'drifted', 'withdrawn'] }) : ''}
@@ -138,7 +144,9 @@ async function changes({ identity }: ControlRooms, tool: Tool, { csrf, viewer }:
               Calls of it are refused at once, and pending approvals of it end, until it is accepted anew.
             </p>
             ${reasonField('why-withdraw')}
-            <div class="actions"><button class="danger">Withdraw the tool</button></div>`,
+            <div class="actions">
+              <button class="danger">Withdraw the ${kindWords[itemOf(tool.name).kind].one}</button>
+            </div>`,
         ),
       )
     }

@@ -141,6 +141,36 @@ async function settings({ identity }: ControlRooms, upstream: Upstream, { csrf }
       }),
     )}
     ${fold(
+      'Declare a method outside the protocol',
+      form({
+        action: `/upstreams/${upstream.name}/tools/method`,
+        csrf,
+        content: html`<p class="muted">
+            For extensions that bring methods of their own. It is called like a tool, its parameters are its arguments.
+          </p>
+          <div class="field">
+            <label for="method">Method</label>
+            <input
+              id="method"
+              name="method"
+              required
+              maxlength="128"
+              autocomplete="off"
+              spellcheck="false"
+              placeholder="example/do"
+            />
+          </div>
+          <div class="field">
+            <label for="method-effect">What it does</label>
+            <select id="method-effect" name="effect">
+              ${effects.toReversed().map((effect) => option(effect, effect))}
+            </select>
+          </div>
+          ${reasonField('why-method')}
+          <div class="actions"><button>Declare it</button></div>`,
+      }),
+    )}
+    ${fold(
       'Gravest effect',
       form({
         action: `/upstreams/${upstream.name}/ceiling`,

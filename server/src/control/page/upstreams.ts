@@ -27,7 +27,7 @@ export const upstreamsPage: PageRoute = {
           </th>
           <td data-label="State">${stateBadge(one.state)}</td>
           <td data-label="Owner">${person(names.get(one.ownerId ?? ''), { link: viewer.administrator })}</td>
-          <td data-label="Tools" class="number">${served}</td>
+          <td data-label="Served" class="number">${served}</td>
           <td data-label="Withheld" class="number">
             ${withheld > 0 ? html`<span class="badge warn">${withheld}</span>` : '0'}
           </td>
@@ -50,7 +50,7 @@ export const upstreamsPage: PageRoute = {
                       <th>Upstream</th>
                       <th>State</th>
                       <th>Owner</th>
-                      <th class="number">Tools</th>
+                      <th class="number">Served</th>
                       <th class="number">Withheld</th>
                     </tr>
                   </thead>

@@ -73,9 +73,9 @@ function holds(entitlement: Entitlement, now: number): boolean {
   return entitlement.revokedAt === undefined && (entitlement.endsAt === undefined || entitlement.endsAt > now)
 }
 
-function wordsOf(definition: unknown): Pick<OfferedTool, 'title' | 'description'> {
-  const { title, description } = (definition ?? {}) as { title?: unknown; description?: unknown }
-  return { title: textOf(title, 100), description: textOf(description, descriptionMax) }
+function wordsOf(definition: Record<string, unknown> | undefined): Pick<OfferedTool, 'title' | 'description'> {
+  const { title, name, description, text } = definition ?? {}
+  return { title: textOf(title ?? name, 100), description: textOf(description ?? text, descriptionMax) }
 }
 
 function textOf(value: unknown, max: number): string | undefined {

@@ -1,6 +1,8 @@
 import { html, type Html, page } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Effect } from '../../model/effect.ts'
+import { groupItems, type ItemGroup } from '../../model/item-group.ts'
+import { itemOf, type ItemKind } from '../../model/item.ts'
 import type { Client } from '../../model/rights.ts'
 import { receiverOf } from '../client/redirect-uri.ts'
 import { durations, usualDurationSeconds } from './form.ts'
@@ -29,6 +31,16 @@ const effectWords: Record<Effect, { title: string; hint: string }> = {
     title: 'Destroys',
     hint: 'Deletes, ends or resets things. Each single call waits until another person approves it.',
   },
+}
+
+const kindTexts: Record<ItemKind, { title: string; hint: string }> = {
+  tool: { title: 'Tools', hint: 'Does things.' },
+  prompt: { title: 'Prompts', hint: 'Ready-made requests that you choose in the program.' },
+  resource: { title: 'Resources', hint: 'The program may read each of these.' },
+  template: { title: 'Families of resources', hint: 'The program may read whatever is at an address of this form.' },
+  method: { title: 'Methods', hint: 'Requests of another kind, which an administrator of this gateway declared.' },
+  text: { title: 'Texts for the model', hint: 'What the server tells the model when the program connects.' },
+  extension: { title: 'Extensions', hint: 'What the server tells the program that it can do besides.' },
 }
 
 const traitWords = {
@@ -97,10 +109,6 @@ function nothingToGive(view: ConsentView): Html {
 }
 
 function choiceForm(view: ConsentView): Html {
-  const groups = (['read', 'write', 'destructive'] as const).map((effect) => ({
-    effect,
-    tools: view.tools.filter((tool) => tool.effect === effect),
-  }))
   return html`<form method="post" action="/consent/${view.uid}">
     <input type="hidden" name="csrf" value="${view.csrf}" />
     <input type="hidden" name="shown" value="${view.shown}" />
@@ -110,8 +118,7 @@ function choiceForm(view: ConsentView): Html {
         This program has access now, on this or another device. What it had is ticked, except what destroys.
       </p>`
     }
-    ${groups.filter(({ tools }) => tools.length > 0).map(({ effect, tools }) => toolGroup(effect, tools, view.again))}
-    ${view.again && earlierAccess}
+    ${groupItems(view.tools).map((group) => itemGroup(group, view.again))} ${view.again && earlierAccess}
     <div class="field">
       <label for="duration">For how long</label>
       <select id="duration" name="duration">
@@ -143,25 +150,27 @@ const earlierAccess = html`<ul class="choices">
   </li>
 </ul>`
 
-function toolGroup(effect: Effect, tools: OfferedTool[], again: boolean): Html {
-  const { title, hint } = effectWords[effect]
+function itemGroup({ kind, effect, items }: ItemGroup<OfferedTool>, again: boolean): Html {
+  const { title, hint } = effect === undefined ? kindTexts[kind] : effectWords[effect]
   return html`<fieldset class="stack tight">
-    <legend><span class="badge ${effect}">${title}</span> <span class="muted">${tools.length}</span></legend>
+    <legend><span class="badge ${effect ?? ''}">${title}</span> <span class="muted">${items.length}</span></legend>
     <p class="hint">${hint}</p>
     <ul class="choices">
-      ${tools.map((tool) => toolChoice(tool, again))}
+      ${items.map((item) => itemChoice(item, again))}
     </ul>
   </fieldset>`
 }
 
-function toolChoice(tool: OfferedTool, again: boolean): Html {
-  const words = tool.description ?? tool.title
+function itemChoice(tool: OfferedTool, again: boolean): Html {
+  const { kind, key } = itemOf(tool.name)
+  const words = tool.description ?? (tool.title === key ? undefined : tool.title)
   return html`<li>
     <label>
       <input type="checkbox" name="tool" value="${tool.name}" ${tool.preselected ? html` checked` : ''} />
       <span>
         <span class="name">
-          <span>${visible(tool.name)}</span>
+          <span>${visible(key)}</span>
+          ${kind !== 'tool' && tool.effect !== 'read' && html`<span class="badge ${tool.effect}">${effectWords[tool.effect].title}</span>`}
           ${tool.traits.map((trait) => html`<span class="badge trait">${traitWords[trait]}</span>`)}
           ${again && !tool.had ? html`<span class="badge">new</span>` : ''}
         </span>
