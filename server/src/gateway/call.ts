@@ -17,15 +17,18 @@ import type { Call, Judged } from './call-state.ts'
 import { findEarlier } from './earlier.ts'
 import type { Exchange, Exchanges } from './exchanges.ts'
 import { nextEnd, type FactSource, type View } from './facts.ts'
+import type { NextRound } from './input-required.ts'
 import type { Pool } from './pool.ts'
+import { cannotAsk } from './questions.ts'
+import type { AskingRooms } from './client-side.ts'
 import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
-import { requestOf, requireBound } from './request.ts'
+import { nextRound, requestOf, requireBound } from './request.ts'
 import { faultOfItem } from './standing.ts'
 import { findLiar } from './upstream/routing-headers.ts'
 
 /** The rooms that one call passes through. */
-export interface CallRooms {
+export interface CallRooms extends AskingRooms {
   clock: Clock
   log: Log
   ledger: Ledger
@@ -78,14 +81,46 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
     const [view, now] = [await rooms.facts.view(call.caller), rooms.facts.now()]
     return decide(rooms.facts.gather(view, held)).allow ? nextEnd(view, now) : undefined
   })
-  const receipt = await recordIntent(rooms, call, { ...judged, decision })
+  const { upstream } = view.catalogue!
+  let next = await forward(rooms, call, { ...judged, decision, exchange })
+  // Each time that the upstream wants more from a client that need not come back for it, it is a call of its own.
+  for (let round = 1; next !== undefined; round++) {
+    const again = nextRound(rooms.clock, call, next)
+    const [now, decided] = await decideAgain(rooms, again, { ...held, round })
+    next = await forward(rooms, again, { ...judged, view: now, decision: decided, exchange })
+  }
+  rooms.pool.watch(upstream)
+}
+
+/** Records the intent, decides once more if anything has moved meanwhile, and makes the call. */
+async function forward(
+  rooms: CallRooms,
+  call: Call,
+  at: Judged & { decision: Allow; exchange: Exchange },
+): Promise<NextRound | undefined> {
+  const { exchange, decision, view, tool } = at
+  const receipt = await recordIntent(rooms, call, at)
   if (!(await stillHolds(rooms.facts, exchange, { receipt, decision }))) {
     await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: 'not sent: the right was withdrawn' })
     throw new Fault('gateway.withdrawn', 'cannot call this tool: the right to it has just been withdrawn')
   }
   const { upstream } = view.catalogue!
-  await relay(rooms, { call, exchange, receipt, upstream, request: requestOf(call, judged) })
-  rooms.pool.watch(upstream)
+  const asks = !needsApproval(tool.tool.effect)
+  return relay(rooms, { call, exchange, receipt, upstream, asks, request: requestOf(call, at) })
+}
+
+const roundsMax = 16
+
+async function decideAgain(
+  rooms: CallRooms,
+  call: Call,
+  { round, ...question }: Parameters<FactSource['gather']>[1] & { round: number },
+): Promise<[View, Allow]> {
+  const view = await rooms.facts.view(call.caller)
+  if (round >= roundsMax) throw cannotAsk(call.caller.upstream, `it has asked ${roundsMax} times`)
+  const decision = decide(rooms.facts.gather(view, question))
+  if (!decision.allow) return refuse(rooms, call, { view, name: question.tool, decision })
+  return [view, decision]
 }
 
 // Every change that comes before the intent in the ledger counts, heard of or not; and the last judgement is of the present
@@ -207,7 +242,7 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
 }
 
 /** Denied for good, as far as this caller can do anything about it. */
-async function refuse(rooms: CallRooms, call: Call, at: { view: View; name: string; decision: Deny }): Promise<void> {
+async function refuse(rooms: CallRooms, call: Call, at: { view: View; name: string; decision: Deny }): Promise<never> {
   const { reason, requestable } = at.decision
   await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
   throw faultOfItem(at.decision, call.envelope)

@@ -19,6 +19,9 @@ import { KeepAlive } from './keep-alive.ts'
 import { Lists } from './list.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
+import { HeldCalls } from './held-calls.ts'
+import { Questions } from './questions.ts'
+import { RequestStates } from './request-state.ts'
 import { Sessions } from './session.ts'
 import { builtinLaunches } from './builtin.ts'
 import { clientDocumentDoor } from './client-document.ts'
@@ -109,6 +112,9 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     facts,
     lists: new Lists(facts),
     keepAlive,
+    questions: new Questions(),
+    held: new HeldCalls(),
+    states: new RequestStates({ sealer: rooms.vault, clock }),
     sessions: new Sessions({ sealer: rooms.vault, clock, store: rooms.store }),
     mayApprove: inventory.mayApprove,
   })

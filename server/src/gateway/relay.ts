@@ -5,10 +5,13 @@ import type { Receipt } from '../ledger/intent.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { Call } from './call-state.ts'
+import { ClientSide, type AskingRooms } from './client-side.ts'
 import { urlOfCall } from './earlier.ts'
 import type { Exchange } from './exchanges.ts'
 import type { Pool } from './pool.ts'
 import { outcomeOf, outcomeOfFailure } from './record.ts'
+import { readInput, type NextRound } from './input-required.ts'
+import { isResponse, type RpcResponse } from './upstream/message.ts'
 import type { FlowingReply, ReplyEvent, UpstreamReply, UpstreamRequest } from './upstream/upstream-kind.ts'
 
 /** A call that is recorded and may now be made. */
@@ -18,9 +21,11 @@ export interface Recorded {
   receipt: Receipt
   upstream: Upstream
   request: UpstreamRequest
+  /** Whether the upstream may ask the client anything: of a call that somebody approved, nothing beside it may. */
+  asks: boolean
 }
 
-interface RelayRooms {
+interface RelayRooms extends AskingRooms {
   ledger: Ledger
   pool: Pool
   log: Log
@@ -31,6 +36,13 @@ interface RelayRooms {
 interface End {
   outcome: Outcome
   tell(): void
+  /** The answer, where it can still be changed. */
+  whole?: { message: RpcResponse; text: () => string }
+}
+
+/** A call that is made, with the client's end of it. */
+interface Made extends Recorded {
+  side: ClientSide
 }
 
 /**
@@ -38,55 +50,93 @@ interface End {
  * the end of the answer. If the outcome cannot be recorded the client is answered all the same, for the call was made;
  * recovery gives such an intent the outcome `unknown`.
  *
+ * @returns what to send once more, as a call of its own, where the upstream asked for input and the client has given it
+ *   without having to come back.
  * @throws {Fault} when the upstream could not be reached or broke off; the outcome is `failure` if it certainly did not
  *   act, else `unknown`.
  */
-export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<void> {
-  const end = await act(rooms, recorded).catch((error: unknown) => brokenOff(rooms, recorded, error))
+export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<NextRound | undefined> {
+  const side = new ClientSide(rooms, recorded.call, recorded.exchange)
+  const made: Made = { ...recorded, side }
+  const ending = recordedEnd(rooms, made)
+  await side.until(ending)
+  const end = await ending
+  if (side.left) return undefined
   try {
-    await rooms.ledger.recordOutcome(recorded.receipt, end.outcome)
+    if (end.whole !== undefined && isInputRequired(end.whole.message) && !recorded.exchange.signal.aborted)
+      return await readInput(rooms, made, end.whole)
+    end.tell()
   } catch (error) {
-    rooms.log.error(
-      { error, call: recorded.call.id },
-      'cannot record the outcome of a call; recovery will call it unknown',
-    )
+    if (tellModel(side, error)) return undefined
+    // Who came back later is told here: the request that was first is answered already.
+    if (side.call === recorded.call) throw error
+    side.reply.fault(side.call.envelope, error)
   }
-  end.tell()
+  return undefined
 }
 
-async function act(rooms: RelayRooms, recorded: Recorded): Promise<End> {
-  const { call, exchange, receipt, upstream, request } = recorded
-  const answer = await rooms.pool.get(upstream).send(receipt, request, exchange.signal)
+// A legacy client takes an error of the protocol for a broken server: what the model can act on is told as a result.
+function tellModel({ call: { envelope, reply } }: ClientSide, error: unknown): boolean {
+  if (!(error instanceof Fault) || error.code !== 'gateway.input_refused') return false
+  if (envelope.era !== 'legacy' || envelope.method !== 'tools/call') return false
+  reply.result(envelope, { isError: true, content: [{ type: 'text', text: `${error.message}.` }] })
+  return true
+}
+
+async function recordedEnd(rooms: RelayRooms, made: Made): Promise<End> {
+  const end = await act(rooms, made).catch((error: unknown) => brokenOff(rooms, made, error))
+  try {
+    await rooms.ledger.recordOutcome(made.receipt, end.outcome)
+  } catch (error) {
+    rooms.log.error({ error, call: made.call.id }, 'cannot record the outcome of a call; recovery will call it unknown')
+  }
+  return end
+}
+
+async function act(rooms: RelayRooms, made: Made): Promise<End> {
+  const { exchange, receipt, upstream, side, asks } = made
+  const ask: UpstreamRequest['ask'] = asks ? (question, signal) => side.ask(question, signal) : undefined
+  const answer = await rooms.pool.get(upstream).send(receipt, { ...made.request, ask }, exchange.signal)
   const passed =
     answer.kind === 'stream'
-      ? await passStream(answer, call, exchange)
+      ? await passStream(answer, made)
       : answer.kind === 'flow'
-        ? await passFlow(answer, call, exchange)
-        : passWhole(answer, call)
+        ? await passFlow(answer, made)
+        : passWhole(answer, side)
   return {
-    outcome: passed.outcome,
+    ...passed,
     tell: () => {
-      if (exchange.signal.aborted) tellFailure(rooms, call, { error: ended(exchange), outcome: passed.outcome })
+      if (exchange.signal.aborted) tellFailure(rooms, made, { error: ended(exchange), outcome: passed.outcome })
       else passed.tell()
     },
   }
 }
 
-function passWhole(answer: UpstreamReply & { kind: 'json' }, call: Call): End {
+function isInputRequired(message: RpcResponse): boolean {
+  return 'result' in message && message.result['resultType'] === 'input_required'
+}
+
+function passWhole(answer: UpstreamReply & { kind: 'json' }, side: ClientSide): End {
   return {
     outcome: outcomeOf(answer.message, answer.bytes),
-    tell: () => call.reply.json(answer.status, answer.bytes),
+    whole: { message: answer.message, text: () => Buffer.from(answer.bytes).toString() },
+    tell: () => {
+      const own = side.call.envelope.id === answer.message.id
+      side.reply.json(answer.status, own ? answer.bytes : side.readdressed(Buffer.from(answer.bytes).toString()))
+    },
   }
 }
 
 // The last part stays back until the outcome is recorded: before it, the client has no whole answer.
-async function passFlow(answer: FlowingReply, call: Call, exchange: Exchange): Promise<End> {
+async function passFlow(answer: FlowingReply, { call, exchange }: Made): Promise<End> {
   call.reply.begin(answer.status)
   let held: Uint8Array | undefined
   for (;;) {
     const { done, value } = await answer.parts.next()
     if (done === true) {
       const last = held
+      // What has flowed cannot be taken back, and this would have had to be changed.
+      if (isInputRequired(value.message)) throw unforeseen()
       return { outcome: outcomeOf(value.message, value.bytes), tell: () => call.reply.end(last) }
     }
     if (held !== undefined) call.reply.part(held)
@@ -95,32 +145,41 @@ async function passFlow(answer: FlowingReply, call: Call, exchange: Exchange): P
   }
 }
 
-async function passStream(answer: UpstreamReply & { kind: 'stream' }, call: Call, exchange: Exchange): Promise<End> {
-  call.reply.stream()
+async function passStream(answer: UpstreamReply & { kind: 'stream' }, { side, exchange }: Made): Promise<End> {
   for await (const event of answer.events) {
     if (isLast(event)) {
-      const outcome = outcomeOf(event.message, Buffer.from(event.text))
-      return { outcome, tell: () => call.reply.event(event.text, true) }
+      const { text, message } = event
+      const outcome = outcomeOf(message, Buffer.from(text))
+      return { outcome, whole: { message, text: () => text }, tell: () => side.reply.json(200, side.readdressed(text)) }
     }
-    call.reply.event(event.text)
-    await call.reply.drained(exchange.signal)
+    side.event(event)
+    await side.reply.drained(exchange.signal)
   }
   throw new Fault('gateway.upstream_failed', 'the upstream broke off before it answered')
 }
 
-function isLast({ message }: ReplyEvent): boolean {
-  return 'result' in message || 'error' in message
+function isLast(event: ReplyEvent): event is ReplyEvent & { message: RpcResponse } {
+  return isResponse(event.message)
 }
 
-function brokenOff(rooms: RelayRooms, { call, exchange }: Recorded, error: unknown): End {
+function unforeseen(): Fault {
+  return new Fault('gateway.upstream_bad_reply', 'the upstream asks for input in an answer that is too large')
+}
+
+function brokenOff(rooms: RelayRooms, made: Made, error: unknown): End {
+  const { exchange } = made
   const outcome = outcomeOfFailure(error)
   // Asked last: the reason may come after what it caused.
   const told = () => (exchange.signal.aborted ? ended(exchange) : error)
-  return { outcome, tell: () => tellFailure(rooms, call, { error: told(), outcome }) }
+  return { outcome, tell: () => tellFailure(rooms, made, { error: told(), outcome }) }
 }
 
 /** Tells a client that does not get its answer what came of the call, and where that can be read later. */
-function tellFailure(rooms: RelayRooms, call: Call, { error, outcome }: { error: unknown; outcome: Outcome }): void {
+function tellFailure(
+  rooms: RelayRooms,
+  { call, side }: Made,
+  { error, outcome }: { error: unknown; outcome: Outcome },
+): void {
   if (!(error instanceof Fault)) rooms.log.error({ error, call: call.id }, 'a call failed inside')
   const fault = error instanceof Fault ? error : new Fault('gateway.upstream_failed', 'the call failed inside')
   const url = urlOfCall(rooms, call.id)
@@ -134,10 +193,10 @@ function tellFailure(rooms: RelayRooms, call: Call, { error, outcome }: { error:
       cause: error,
     },
   )
-  if (!call.reply.begun) throw told
-  if (call.reply.streams) call.reply.fault(call.envelope, told)
+  if (!side.reply.begun) throw told
+  if (side.reply.streams) side.reply.fault(side.call.envelope, told)
   // A JSON answer that just ended would look like a whole one.
-  else call.reply.destroy()
+  else side.reply.destroy()
 }
 
 function ended(exchange: Exchange): Fault {

@@ -14,6 +14,7 @@ const codes: Partial<Record<FaultCode, number>> = {
   'gateway.item_unknown': -32602,
   'gateway.method_unknown': -32601,
   'gateway.session_unknown': -32001,
+  'gateway.state_refused': -32602,
   'gateway.unsupported_version': -32022,
 }
 const ownCode = 1_000
@@ -130,8 +131,9 @@ export class Reply {
     this.json(quiet ? 200 : fault.status, JSON.stringify(body), { ...headers, ...close })
   }
 
-  /** Begins a stream of server-sent events. */
+  /** Begins a stream of server-sent events, unless it has begun. */
   stream(): void {
+    if (this.begun) return
     this.#response.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',

@@ -1,10 +1,12 @@
 import { Fault } from '../base/fault.ts'
-import { digestOf } from '../base/ids.ts'
+import type { Clock } from '../base/clock.ts'
+import { digestOf, makeId } from '../base/ids.ts'
 import { canonicalJson, isObject } from '../base/json.ts'
 import { needsApproval } from '../policy/needs-approval.ts'
 import { approvalKey } from './approval-reply.ts'
 import type { Call, Judged } from './call-state.ts'
 import type { Envelope } from './envelope.ts'
+import type { NextRound } from './input-required.ts'
 import type { UpstreamRequest } from './upstream/upstream-kind.ts'
 
 /**
@@ -48,6 +50,13 @@ export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRe
     parameterHeaders: bound ? {} : call.parameterHeaders,
     inputSchema: tool.definition?.['inputSchema'],
   }
+}
+
+/** The same call once more, with what the upstream asked for: under an id of its own in the ledger. */
+export function nextRound(clock: Clock, call: Call, { inputResponses, requestState }: NextRound): Call {
+  const { inputResponses: _answers, requestState: _state, ...params } = call.envelope.params
+  const more = { inputResponses, ...(requestState !== undefined && { requestState }) }
+  return { ...call, id: makeId(clock), envelope: { ...call.envelope, params: { ...params, ...more } } }
 }
 
 // Nobody shares a session with an upstream: not with other callers, and not with one's own client that declared something

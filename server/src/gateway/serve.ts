@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { capabilityFor, isForwarded } from './asked.ts'
-import { callItem, type CallRooms } from './call.ts'
+import type { CallRooms } from './call.ts'
 import type { FactSource } from './facts.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize, negotiate, type Greeted } from './lifecycle.ts'
@@ -16,6 +16,7 @@ import { lists, type Lists } from './list.ts'
 import type { KeepAlive } from './keep-alive.ts'
 import { openListening } from './listening.ts'
 import { Reply } from './reply.ts'
+import { callOrResume } from './resume.ts'
 import type { Session, Sessions } from './session.ts'
 import { requireStanding, unknownMethod } from './standing.ts'
 
@@ -159,6 +160,8 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
   if (envelope.shape !== 'request') {
     await requireStanding(rooms.facts, caller)
     if (envelope.method === 'notifications/cancelled') cancel(rooms, caller, envelope)
+    if (envelope.answer !== undefined)
+      rooms.questions.answer({ caller, sessionId: envelope.session?.id }, envelope.id, envelope.answer)
     return reply.accepted()
   }
   const key = `${envelope.era} ${envelope.method}`
@@ -189,7 +192,7 @@ async function forward(rooms: ServeRooms, { caller, envelope, reply, signal, hea
   const { catalogue } = await rooms.facts.view(caller)
   if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
   requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
-  return callItem(rooms, {
+  return callOrResume(rooms, {
     id: makeId(rooms.clock),
     kind: 'call',
     caller,

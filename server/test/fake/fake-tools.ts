@@ -7,6 +7,8 @@ export interface ToolIo {
   log(text: string): void
   /** Asks the client something, as servers of the legacy era may. */
   request(method: string, params: Record<string, unknown>): Promise<Record<string, unknown>>
+  /** Asks the client in the way of the era; undefined when that was the answer, and the client comes back. */
+  ask(method: string, params: Record<string, unknown>): Promise<Record<string, unknown> | undefined>
   listChanged(): void
   answer(result: Record<string, unknown>): void
   fail(code: number, message: string): void
@@ -61,6 +63,23 @@ const behaviours: Record<string, (io: ToolIo, args: Record<string, unknown>) => 
       inputRequests: { name: { method: 'elicitation/create', params: { mode: 'form', message: 'Your name?' } } },
       requestState: 'state',
     }),
+}
+
+const questions: Record<string, [method: string, params: Record<string, unknown>]> = {
+  ask_form: [
+    'elicitation/create',
+    { message: 'Your name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } },
+  ],
+  ask_url: ['elicitation/create', { mode: 'url', message: 'Pay', url: 'https://pay.example/1', elicitationId: 'e1' }],
+  ask_sampling: ['sampling/createMessage', { messages: [], maxTokens: 1 }],
+  ask_roots: ['roots/list', {}],
+}
+
+for (const [name, [method, params]] of Object.entries(questions)) {
+  behaviours[name] = async (io) => {
+    const answer = await io.ask(method, params)
+    if (answer !== undefined) io.answer(textResult(JSON.stringify(answer)))
+  }
 }
 
 /** The names that do something of their own. */

@@ -236,15 +236,24 @@ class Fake implements FakeMcpServer {
       beginStream(response)
       response.write(`event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', ...event })}\n\n`)
     }
+    const request = (method: string, params: Record<string, unknown>): Promise<Record<string, unknown>> => {
+      const id = `server-${++this.#lastAsked}`
+      say({ id, method, params })
+      return new Promise((resolve) => this.#asked.set(id, resolve))
+    }
     return {
       progress: (progress) =>
         token !== undefined &&
         say({ method: 'notifications/progress', params: { progressToken: token, progress, total: 2 } }),
       log: (data) => say({ method: 'notifications/message', params: { level: 'info', data } }),
-      request: (method, params) => {
-        const id = `server-${++this.#lastAsked}`
-        say({ id, method, params })
-        return new Promise((resolve) => this.#asked.set(id, resolve))
+      request,
+      ask: (method, params) => {
+        if (this.options.era === 'legacy') return request(method, params)
+        const responses = message.params?.['inputResponses'] as Record<string, Record<string, unknown>> | undefined
+        if (responses?.['q'] !== undefined) return Promise.resolve(responses['q'])
+        const state = { inputRequests: { q: { method, params } }, requestState: 'state of the upstream' }
+        this.#answer(response, message, { resultType: 'input_required', ...state })
+        return Promise.resolve(undefined)
       },
       listChanged: () => say({ method: 'notifications/tools/list_changed' }),
       answer: (result) => this.#answer(response, message, result),

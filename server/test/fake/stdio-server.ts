@@ -77,6 +77,11 @@ function ioFor(message: Message): ToolIo {
       say({ id: requestId, method, params })
       return new Promise((resolve) => asked.set(requestId, resolve))
     },
+    ask: (method, params) => {
+      const requestId = `server-${++lastAsked}`
+      say({ id: requestId, method, params })
+      return new Promise((resolve) => asked.set(requestId, resolve))
+    },
     listChanged: () => say({ method: 'notifications/tools/list_changed' }),
     answer: (result) => answer(id, result),
     fail: (code, text) => say({ id, error: { code, message: text } }),

@@ -131,7 +131,7 @@ test('a modern result loses its marks on the way to a legacy client', () => {
 
 test('what a legacy client cannot understand becomes an error that says so', () => {
   const way = { from: 'modern', to: 'legacy' } as const
-  for (const resultType of ['input_required', 'task', 7]) {
+  for (const resultType of ['task', 7]) {
     const called = translate({ id: 1, result: { resultType } }, way)
     assert.equal((called as { result: { isError: unknown } }).result.isError, true)
     const got = translate({ id: 1, result: { resultType } }, { ...way, method: 'prompts/get' })

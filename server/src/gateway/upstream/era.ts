@@ -108,7 +108,9 @@ export function translateResponse(text: string, message: RpcResponse, way: Trans
     return editObject(text, { ...more, result: resultToModern(textOfMember(text, 'result')!, way.method) })
   }
   const type = message.result['resultType'] ?? 'complete'
-  if (type !== 'complete') return cannotTranslate(way, type)
+  // What it asks is put to the client on the call's stream: no answer yet, so nothing to translate.
+  if (type === 'input_required') return id === undefined ? undefined : editObject(text, { id })
+  if (type !== 'complete') return cannotTranslate(way)
   const result = editObject(textOfMember(text, 'result')!, {
     resultType: undefined,
     ttlMs: undefined,
@@ -123,11 +125,8 @@ function resultToModern(result: string, method: string): string {
   return editObject(result, { resultType: '"complete"', ...caching })
 }
 
-function cannotTranslate(way: Translation, type: unknown): string {
-  const why =
-    type === 'input_required'
-      ? `\`${way.upstream}\` asks for input, which this client's protocol version cannot give: nothing was completed; use a client that speaks MCP ${modernVersion}`
-      : `\`${way.upstream}\` answered in a form that this client's protocol version does not know: use a client that speaks MCP ${modernVersion}`
+function cannotTranslate(way: Translation): string {
+  const why = `\`${way.upstream}\` answered in a form that this client's protocol version does not know: use a client that speaks MCP ${modernVersion}`
   const body =
     way.method === 'tools/call'
       ? { result: { content: [{ type: 'text', text: why }], isError: true } }

@@ -1,0 +1,69 @@
+import { isObject } from '../base/json.ts'
+import type { ClientSide } from './client-side.ts'
+import { cannotAsk, whyNotAsked, type Question } from './questions.ts'
+import type { RequestStates } from './request-state.ts'
+import { editObject, textOfMember } from './upstream/members.ts'
+import type { RpcResponse } from './upstream/message.ts'
+
+/** What goes to a modern upstream once more, beside the request that it asked about. */
+export interface NextRound {
+  inputResponses: Record<string, unknown>
+  requestState?: unknown
+}
+
+const requestsMax = 16
+
+/**
+ * Deals with an answer that asks for input. A modern client gets it as it is, but for the state, which it carries sealed:
+ * bound to its grant and to this very request. A legacy client is asked on its stream, and what it answers is the next
+ * round.
+ *
+ * @throws {Fault} `gateway.input_refused` when it asks for what the client did not declare, or cannot be asked at all.
+ */
+export async function readInput(
+  { states }: { states: RequestStates },
+  { side, asks, upstream }: { side: ClientSide; asks: boolean; upstream: { name: string } },
+  whole: { message: RpcResponse; text: () => string },
+): Promise<NextRound | undefined> {
+  const result = 'result' in whole.message ? whole.message.result : {}
+  const questions = readQuestions(result['inputRequests'])
+  const { caller, envelope } = side.call
+  if (!asks) throw cannotAsk(upstream.name, 'nothing may be asked beside what was approved')
+  if (questions === undefined) throw cannotAsk(upstream.name, 'it does not say what')
+  const why = [...questions.values()].map((one) => whyNotAsked(envelope.clientCapabilities, one)).find(Boolean)
+  if (why !== undefined) throw cannotAsk(upstream.name, why)
+  const { requestState } = result
+  if (envelope.era === 'modern') {
+    const text = side.readdressed(whole.text())
+    if (typeof requestState !== 'string') {
+      side.reply.json(200, text)
+      return undefined
+    }
+    const sealed = states.seal(caller, envelope, { kind: 'theirs', state: requestState })
+    const edited = editObject(textOfMember(text, 'result')!, { requestState: JSON.stringify(sealed) })
+    side.reply.json(200, editObject(text, { result: edited }))
+    return undefined
+  }
+  const never = new AbortController().signal
+  const answers = await Promise.all(
+    [...questions].map(async ([key, question]) => {
+      const answer = await side.ask(question, never)
+      if ('error' in answer) throw cannotAsk(upstream.name, answer.error.message)
+      return [key, answer.result] as const
+    }),
+  )
+  return { inputResponses: Object.fromEntries(answers), ...(requestState !== undefined && { requestState }) }
+}
+
+function readQuestions(value: unknown): Map<string, Question> | undefined {
+  // A state alone is enough: the upstream wants to be asked again.
+  if (value === undefined) return new Map()
+  if (!isObject(value) || Object.keys(value).length > requestsMax) return undefined
+  const questions = new Map<string, Question>()
+  for (const [key, one] of Object.entries(value)) {
+    if (!isObject(one) || typeof one['method'] !== 'string') return undefined
+    const { method, params } = one
+    questions.set(key, { method, ...(isObject(params) && { params }) } as Question)
+  }
+  return questions
+}

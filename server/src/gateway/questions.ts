@@ -1,0 +1,121 @@
+import { Fault } from '../base/fault.ts'
+import { makeSecret } from '../base/ids.ts'
+import { isObject } from '../base/json.ts'
+import type { Caller } from '../oauth/access-token.ts'
+import type { RpcAnswer, RpcRequest } from './upstream/message.ts'
+
+/** What an upstream asks of a client. */
+export type Question = Pick<RpcRequest, 'method' | 'params'>
+
+/** Whom a question is put to: only the same grant, in the same session, can answer it. */
+export interface Asked {
+  caller: Pick<Caller, 'grantId'>
+  sessionId: string | undefined
+  /** Sends a message on the client's stream. */
+  send(message: string): void
+}
+
+/** People think, and fetch their glasses. Afterwards the upstream is told that nobody answered. */
+const answerMsMax = 10 * 60_000
+const openMax = 10_000
+
+interface Open {
+  grantId: string
+  sessionId: string | undefined
+  settle(answer: RpcAnswer): void
+}
+
+/**
+ * The questions of upstreams that clients of the legacy eras have been sent and have not answered. Each goes out under
+ * an id of ours that nobody can guess, and its answer goes to exactly the upstream that asked.
+ */
+export class Questions {
+  readonly #open = new Map<string, Open>()
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /**
+   * Puts a question to a client.
+   *
+   * @param signal aborted when the upstream wants no answer any more, or the call is over: the client is told.
+   * @returns what the client answered; an error where it did not answer within ten minutes.
+   */
+  async put(to: Asked, { method, params }: Question, signal: AbortSignal): Promise<RpcAnswer> {
+    if (this.#open.size >= openMax) return failed('too many questions are open')
+    const id = makeSecret()
+    const answered = Promise.withResolvers<RpcAnswer>()
+    const giveUp = (why: string): void => {
+      to.send(notice('notifications/cancelled', { requestId: id, reason: why }))
+      answered.resolve(failed(why))
+    }
+    const onAbort = () => giveUp('nobody waits for the answer any more')
+    const timer = setTimeout(() => giveUp('the client did not answer in time'), answerMsMax)
+    timer.unref()
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#open.set(id, { grantId: to.caller.grantId, sessionId: to.sessionId, settle: answered.resolve })
+    to.send(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params && { params }) }))
+    try {
+      return await answered.promise
+    } finally {
+      this.#open.delete(id)
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Takes the answer of a client. One that nobody asked for, or asked another, is dropped. */
+  answer(by: { caller: Pick<Caller, 'grantId'>; sessionId: string | undefined }, id: unknown, answer: RpcAnswer): void {
+    const open = typeof id === 'string' ? this.#open.get(id) : undefined
+    if (open?.grantId === by.caller.grantId && open.sessionId === by.sessionId) open.settle(answer)
+  }
+}
+
+/**
+ * Why a client cannot be asked this; undefined when it can. An upstream may ask only for what the client declared, and
+ * may send people only to addresses that a browser opens.
+ *
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
+ */
+export function whyNotAsked(
+  capabilities: Readonly<Record<string, unknown>>,
+  { method, params }: Question,
+): string | undefined {
+  const needed = { 'elicitation/create': 'elicitation', 'sampling/createMessage': 'sampling', 'roots/list': 'roots' }[
+    method
+  ]
+  if (needed === undefined) return 'method not found'
+  const declared = capabilities[needed]
+  if (!isObject(declared)) return `the client did not declare \`${needed}\``
+  if (method !== 'elicitation/create') return undefined
+  const url = params?.['mode'] === 'url'
+  // Before there were two modes, to declare elicitation was to declare forms.
+  const can = url ? isObject(declared['url']) : isObject(declared['form']) || !isObject(declared['url'])
+  if (!can) return `the client did not declare \`elicitation.${url ? 'url' : 'form'}\``
+  return url && !isWebAddress(params['url']) ? 'the address is none that may be opened' : undefined
+}
+
+/** The answer that an upstream gets for a question that was not put. */
+export function refusal(why: string): RpcAnswer {
+  return { error: { code: why === 'method not found' ? -32601 : -32602, message: why } }
+}
+
+function isWebAddress(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false
+  const { protocol, username, password } = new URL(value)
+  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === ''
+}
+
+function failed(message: string): RpcAnswer {
+  return { error: { code: -32603, message } }
+}
+
+function notice(method: string, params: object): string {
+  return JSON.stringify({ jsonrpc: '2.0', method, params })
+}
+
+/** A call that asks for input which its client cannot give. */
+export function cannotAsk(upstream: string, why: string): Fault {
+  return new Fault('gateway.input_refused', `\`${upstream}\` asks for input that this client cannot give: ${why}`)
+}

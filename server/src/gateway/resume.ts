@@ -1,0 +1,27 @@
+import { Fault } from '../base/fault.ts'
+import type { Call } from './call-state.ts'
+import { callItem, type CallRooms } from './call.ts'
+import { urlOfCall } from './earlier.ts'
+import { requireStanding } from './standing.ts'
+
+/**
+ * Makes a call, or goes on with one: a modern client comes back with what it carries from the round before, which is for
+ * the upstream, or for a call that is held here.
+ *
+ * @throws {Fault} `gateway.state_refused`; `gateway.state_used` where the call is not held here any more. Nothing was
+ *   sent then, and nothing is repeated.
+ */
+export async function callOrResume(rooms: CallRooms, call: Call): Promise<void> {
+  const { caller, envelope } = call
+  const state = envelope.era === 'modern' ? rooms.states.open(caller, envelope) : undefined
+  if (state?.kind === 'theirs') envelope.params = { ...envelope.params, requestState: state.state }
+  if (state?.kind !== 'held') return callItem(rooms, call)
+  await requireStanding(rooms.facts, caller)
+  if (rooms.held.take(state.held, call)) return undefined
+  const url = urlOfCall(rooms, state.callId)
+  throw new Fault(
+    'gateway.state_used',
+    `cannot go on with this call: it is not held here any more; outcome unknown: ${url}`,
+    { data: { outcome: 'unknown', call: state.callId, url } },
+  )
+}

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { linkOf, textOf, type Agent, type Answer } from '../agent.ts'
+import { EventReader, until } from '../event-reader.ts'
+import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
+
+// What an upstream asks in the middle of a call reaches exactly the client of that call, whatever era either speaks.
+
+const declared = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} }
+const eras = ['legacy', 'modern'] as const
+const kinds = {
+  ask_form: { method: 'elicitation/create', answer: { action: 'accept', content: { name: 'Ana' } } },
+  ask_url: { method: 'elicitation/create', answer: { action: 'accept' } },
+  ask_sampling: {
+    method: 'sampling/createMessage',
+    answer: { role: 'assistant', content: { type: 'text', text: 'hm' }, model: 'm' },
+  },
+  ask_roots: { method: 'roots/list', answer: { roots: [{ uri: 'file:///a' }] } },
+}
+
+async function begin(agent: Agent, capabilities: object = declared): Promise<Record<string, string>> {
+  const params = { protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'a script', version: '1' } }
+  const { headers } = await agent.rpc('initialize', params)
+  return { 'mcp-session-id': headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-11-25' }
+}
+
+function callOf(name: string, more: object = {}): string {
+  return JSON.stringify({ jsonrpc: '2.0', id: 'call', method: 'tools/call', params: { name, arguments: {}, ...more } })
+}
+
+/** A legacy call up to the question. */
+async function askedOn(agent: Agent, name: string, headers: Record<string, string>) {
+  const stream = await EventReader.open(agent, { body: callOf(name), headers })
+  const question = await stream.next()
+  return {
+    stream,
+    question,
+    respond: (answer: object, by = agent, within = headers) => reply(by, within, { id: question.id, ...answer }),
+  }
+}
+
+async function reply(agent: Agent, headers: Record<string, string>, message: object): Promise<void> {
+  assert.equal((await agent.post(JSON.stringify({ jsonrpc: '2.0', ...message }), { headers })).status, 202)
+}
+
+interface Asked {
+  key: string
+  question: { method: string; params: Record<string, unknown> }
+  requestState: string
+}
+
+function askedBy(answer: Answer): Asked {
+  assert.equal(answer.result['resultType'], 'input_required', JSON.stringify(answer.message))
+  const [key, question] = Object.entries(answer.result['inputRequests'] as Record<string, Asked['question']>)[0]!
+  return { key, question, requestState: answer.result['requestState'] as string }
+}
+
+function retry(agent: Agent, { name, key, requestState }: Asked & { name: string }, answer: object): Promise<Answer> {
+  const params = { name, arguments: {}, requestState, inputResponses: { [key]: answer } }
+  return agent.modern('tools/call', params, declared)
+}
+
+function lastCall({ fake }: FakeHouse) {
+  return fake.journal.findLast(({ message }) => message?.method === 'tools/call')!.message!
+}
+
+function toolCalls({ fake }: FakeHouse, name: string): number {
+  return fake.calls.filter((call) => call.name === name).length
+}
+
+for (const era of eras) {
+  for (const sessions of era === 'legacy' ? [false, true] : [false]) {
+    const upstream = `a ${era} upstream${sessions ? ' with sessions' : ''}`
+    for (const [name, { method, answer }] of Object.entries(kinds)) {
+      test(`${upstream} asks a legacy client (${name}), and gets its answer`, async (t) => {
+        const here = await openFakeHouse(t, { fake: { era, sessions } })
+        const { agent } = await connectAll(here.house)
+        const { stream, question, respond } = await askedOn(agent, name, await begin(agent))
+        assert.equal(question.method, method)
+        assert.match(String(question.id), /^[\w-]{43}$/, 'nobody can guess under which id it was asked')
+        if (name === 'ask_url') assert.equal(question.params?.['url'], 'https://pay.example/1')
+        await respond({ result: answer })
+        const last = await stream.next()
+        assert.equal(last.id, 'call')
+        assert.deepEqual(JSON.parse((last.result!['content'] as [{ text: string }])[0].text), answer)
+        assert.equal(await stream.ended, 'ended')
+        const made = ['intent ' + name, 'outcome success']
+        assert.deepEqual(await here.story(), era === 'legacy' ? made : [...made, ...made])
+      })
+
+      test(`${upstream} asks a modern client (${name}), and gets its answer`, async (t) => {
+        const here = await openFakeHouse(t, { fake: { era, sessions } })
+        const { agent } = await connectAll(here.house)
+        const asked = askedBy(await agent.modern('tools/call', { name, arguments: {} }, declared))
+        assert.equal(asked.question.method, method)
+        assert.doesNotMatch(asked.requestState, /state of the upstream/)
+        const done = await retry(agent, { ...asked, name }, answer)
+        assert.equal(done.result['resultType'], 'complete', JSON.stringify(done.message))
+        assert.deepEqual(JSON.parse(textOf(done)), answer)
+        const made = ['intent ' + name, 'outcome success']
+        assert.deepEqual(await here.story(), era === 'legacy' ? made : [...made, ...made])
+        assert.equal(toolCalls(here, name), era === 'legacy' ? 1 : 2)
+        if (era === 'modern') assert.equal(lastCall(here).params?.['requestState'], 'state of the upstream')
+      })
+    }
+  }
+
+  test(`a ${era} upstream may ask only for what the client declared`, async (t) => {
+    const { house } = await openFakeHouse(t, { fake: { era } })
+    const { agent } = await connectAll(house)
+    const headers = await begin(agent, { sampling: {}, elicitation: { url: {} } })
+    const stream = await EventReader.open(agent, { body: callOf('ask_form'), headers })
+    await stream.ended
+    assert.equal(stream.messages.length, 1)
+    assert.match(JSON.stringify(stream.messages), /did not declare `elicitation.form`/)
+    const answer = await agent.modern('tools/call', { name: 'ask_roots', arguments: {} }, { sampling: {} })
+    assert.match(JSON.stringify(answer.message), /did not declare `roots`/)
+    assert.equal(answer.result['inputRequests'], undefined)
+  })
+}
+
+test('only who was asked can answer; what nobody asked, or somebody else, is dropped', async (t) => {
+  const here = await openFakeHouse(t, { fake: { sessions: true } })
+  const { agent, person } = await connectAll(here.house)
+  const other = await person.connect('desk', 'all')
+  const within = await begin(agent)
+  const { stream, question, respond } = await askedOn(agent, 'ask_form', within)
+  const forged = { id: question.id, result: { action: 'accept', content: { name: 'forged' } } }
+  await reply(other, await begin(other), forged)
+  await reply(agent, await begin(agent), forged)
+  await reply(agent, {}, forged)
+  await reply(agent, within, { ...forged, id: 'server-1' })
+  assert.equal(stream.messages.length, 1)
+  await respond({ error: { code: -1, message: 'no, thank you' } })
+  const last = await stream.next()
+  assert.match(JSON.stringify(last.result), /no, thank you/)
+  await reply(agent, within, forged)
+  assert.equal(toolCalls(here, 'ask_form'), 1)
+  const answers = here.fake.journal.filter(({ message }) => message?.method === undefined && message?.id !== undefined)
+  assert.equal(answers.length, 1, 'the upstream got one answer')
+})
+
+test('a state is good for the same grant, the same arguments and an hour', async (t) => {
+  const here = await openFakeHouse(t, { fake: { era: 'modern' } })
+  const { agent, person } = await connectAll(here.house)
+  const other = await person.connect('desk', 'all')
+  const asked = askedBy(await agent.modern('tools/call', { name: 'ask_form', arguments: {} }, declared))
+  const { answer } = kinds.ask_form
+  const refused = (given: Answer) => {
+    assert.equal(given.status, 400)
+    assert.equal(given.error?.code, -32602)
+    assert.equal(given.error?.data?.['fault'], 'gateway.state_refused')
+  }
+  refused(await retry(other, { ...asked, name: 'ask_form' }, answer))
+  refused(await retry(agent, { ...asked, name: 'ask_url' }, answer))
+  refused(await retry(agent, { ...asked, name: 'ask_form', requestState: `${asked.requestState}-TAMPERED` }, answer))
+  refused(await retry(agent, { ...asked, name: 'ask_form', requestState: `${asked.requestState}=` }, answer))
+  refused(await retry(agent, { ...asked, name: 'ask_form', requestState: 'state of the upstream' }, answer))
+  const params = { name: 'ask_form', arguments: { more: 1 }, requestState: asked.requestState }
+  refused(await agent.modern('tools/call', params, declared))
+  assert.equal(toolCalls(here, 'ask_form'), 1)
+  here.clock.pass(60 * 60_000 + 1)
+  await agent.refresh()
+  refused(await retry(agent, { ...asked, name: 'ask_form' }, answer))
+  assert.equal(toolCalls(here, 'ask_form'), 1)
+})
+
+test('a held call is taken up exactly once, whoever comes twice', async (t) => {
+  const here = await openFakeHouse(t, { fake: { era: 'legacy' } })
+  const { agent, person } = await connectAll(here.house)
+  const other = await person.connect('desk', 'all')
+  const asked = askedBy(await agent.modern('tools/call', { name: 'ask_form', arguments: {} }, declared))
+  const { answer } = kinds.ask_form
+  assert.equal(
+    (await retry(other, { ...asked, name: 'ask_form' }, answer)).error?.data?.['fault'],
+    'gateway.state_refused',
+  )
+  const both = await Promise.all([1, 2, 3].map(() => retry(agent, { ...asked, name: 'ask_form' }, answer)))
+  const done = both.filter((one) => one.status === 200)
+  assert.equal(done.length, 1)
+  assert.deepEqual(JSON.parse(textOf(done[0]!)), answer)
+  for (const late of both.filter((one) => one.status !== 200)) {
+    assert.equal(late.status, 409)
+    assert.equal(late.error?.data?.['fault'], 'gateway.state_used')
+    assert.match(late.error!.message, /outcome unknown: http.*\/calls\//)
+  }
+  assert.equal(toolCalls(here, 'ask_form'), 1, 'nothing is repeated')
+  assert.deepEqual(await here.story(), ['intent ask_form', 'outcome success'])
+})
+
+test('who comes back without an answer is asked again, and the call goes on with the next', async (t) => {
+  const here = await openFakeHouse(t, { fake: { era: 'legacy' } })
+  const { agent } = await connectAll(here.house)
+  const asked = askedBy(await agent.modern('tools/call', { name: 'ask_form', arguments: {} }, declared))
+  const again = askedBy(await retry(agent, { ...asked, name: 'ask_form', key: 'wrong' }, { action: 'accept' }))
+  assert.deepEqual(again.question, asked.question)
+  assert.notEqual(again.requestState, asked.requestState)
+  const done = await retry(agent, { ...again, name: 'ask_form' }, kinds.ask_form.answer)
+  assert.deepEqual(JSON.parse(textOf(done)), kinds.ask_form.answer)
+  assert.equal(toolCalls(here, 'ask_form'), 1)
+})
+
+test('a withdrawn right cuts a held call and the question on a stream, and nobody goes on', async (t) => {
+  const here = await openFakeHouse(t, { fake: { era: 'legacy', sessions: true } })
+  const { agent } = await connectAll(here.house)
+  const { agent: older } = await connectAll(here.house, 'bo')
+  const asked = askedBy(await agent.modern('tools/call', { name: 'ask_form', arguments: {} }, declared))
+  const { stream, respond } = await askedOn(older, 'ask_form', await begin(older))
+  for (const { grantId } of [agent, older])
+    await here.house.rooms.oauth.revokeGrant({ by: 'set-up', id: grantId, reason: 'for a test' })
+  assert.notEqual(await Promise.race([stream.ended, new Promise((resolve) => setTimeout(resolve, 10_000))]), undefined)
+  const late = await retry(agent, { ...asked, name: 'ask_form' }, kinds.ask_form.answer)
+  assert.equal(late.status, 401)
+  await assert.rejects(respond({ result: kinds.ask_form.answer }))
+  await until(async () => (await here.story()).length === 4, 'both outcomes are recorded')
+  assert.deepEqual((await here.story()).slice(2), ['outcome unknown', 'outcome unknown'])
+  const answered = here.fake.journal.filter(({ message }) => message?.result !== undefined)
+  assert.deepEqual(answered, [], 'no answer reached the upstream')
+})
+
+test('a call that somebody approved asks nothing: what the approver did not see does not steer it', async (t) => {
+  const here = await openFakeHouse(t, { fake: { era: 'legacy' }, house: {} })
+  const { inventory } = here.house.rooms
+  const owner = (await inventory.findUpstream('desk'))!.ownerId!
+  await inventory.setEffect({
+    by: owner,
+    upstream: 'desk',
+    tool: 'ask_form',
+    effect: 'destructive',
+    traits: [],
+    reason: 'for a test',
+  })
+  const bo = await here.house.person('bo', ['desk/ask_form:approve'])
+  const { agent } = await connectAll(here.house)
+  const link = linkOf(
+    await agent.rpc('tools/call', { name: 'ask_form', arguments: {} }, { headers: await begin(agent) }),
+  )
+  await bo.answer(link, true)
+  const stream = await EventReader.open(agent, { body: callOf('ask_form'), headers: await begin(agent) })
+  await stream.ended
+  assert.match(JSON.stringify(stream.messages), /method not found/)
+})
