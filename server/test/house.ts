@@ -11,6 +11,7 @@ import type { Entry } from '../src/ledger/entry.ts'
 import type { Right } from '../src/model/rights.ts'
 import type { Effect } from '../src/model/effect.ts'
 import type { Principal } from '../src/model/principal.ts'
+import type { Launch } from '../src/model/upstream.ts'
 import { openSallyport, type Rooms } from '../src/main.ts'
 import { insertPrincipal } from '../src/store/principals.ts'
 import { insertSignIn } from '../src/store/sign-ins.ts'
@@ -60,6 +61,8 @@ export interface House {
   upstream(name: string, tools: string[]): Promise<void>
   /** Enters an upstream reached over HTTP, approved by two people, with all its tools accepted. */
   httpUpstream(name: string, url: string, options?: { effects?: Record<string, Effect> }): Promise<void>
+  /** The same over stdio, started by a command of the configuration. */
+  stdioUpstream(name: string, command: string, options?: { effects?: Record<string, Effect> }): Promise<void>
   /** The entries of a kind, oldest first. */
   entries<Kind extends Entry['kind']>(kind: Kind): Promise<Extract<Entry, { kind: Kind }>[]>
   /** The recorded changes of this name, oldest first. */
@@ -89,7 +92,8 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
     signIn: ({ principal }) => signIn(house, principal),
     register: (metadata) => registerClient(house, metadata),
     upstream: (name, tools) => enterUnreached(rooms, name, tools),
-    httpUpstream: (name, at, more) => enterUpstream(house, { name, url: at, effects: more?.effects ?? {} }),
+    httpUpstream: (name, url, more) => enterUpstream(house, { name, launch: { kind: 'http', url }, ...more }),
+    stdioUpstream: (name, command, more) => enterUpstream(house, { name, launch: { kind: 'stdio', command }, ...more }),
     async entries(kind) {
       const placed = await rooms.ledger.listEntries({ after: -1, limit: 1_000, kinds: [kind] })
       return placed.map(({ entry }) => entry) as never
@@ -135,21 +139,21 @@ export async function freePort(): Promise<number> {
 
 async function enterUpstream(
   house: House,
-  of: { name: string; url: string; effects: Record<string, Effect> },
+  of: { name: string; launch: Launch; effects?: Record<string, Effect> },
 ): Promise<void> {
   const { inventory, gateway } = house.rooms
   const [owner, reviewer] = [await house.person(`owner of ${of.name}`), await house.person(`reviewer of ${of.name}`)]
   const reason = 'set up for a test'
-  const proposal = { name: of.name, launch: { kind: 'http', url: of.url } as const, purpose: 'to be tested' }
+  const proposal = { name: of.name, launch: of.launch, purpose: 'to be tested' }
   await inventory.proposeUpstream({ ...proposal, by: owner.principal.id, ownerId: owner.principal.id, reason })
   await inventory.stepUpstream({ by: owner.principal.id, name: of.name, to: 'in_review', reason })
   await gateway.look((await inventory.findUpstream(of.name))!)
   await inventory.stepUpstream({ by: reviewer.principal.id, name: of.name, to: 'approved', reason })
   const tools = await inventory.listTools(of.name)
-  assert.ok(tools.length > 0, `no tools at ${of.url}: ${(await inventory.findUpstream(of.name))?.probeError}`)
+  assert.ok(tools.length > 0, `no tools of ${of.name}: ${(await inventory.findUpstream(of.name))?.probeError}`)
   const digests = Object.fromEntries(tools.map((tool) => [tool.name, tool.liveDigest!]))
   await inventory.pinTools({ by: reviewer.principal.id, upstream: of.name, digests, reason })
-  for (const [tool, effect] of Object.entries(of.effects)) {
+  for (const [tool, effect] of Object.entries(of.effects ?? {})) {
     await inventory.setEffect({ by: owner.principal.id, upstream: of.name, tool, effect, traits: [], reason })
   }
 }

@@ -30,6 +30,9 @@ export const keepAliveMs = 65_000
 /** Connections that one listener holds at once: ten thousand idle streams and as many calls. Open files may end before. */
 export const connectionsMax = 20_000
 
+/** Connections that may wait to be accepted: when a gateway comes back, all its clients do. The kernel may allow fewer. */
+export const connectingMax = 4_096
+
 /** How long a closing door waits for answers under way before it cuts them. */
 export const closeGraceMs = 5_000
 

@@ -233,7 +233,7 @@ async function bind(server: Server, { host, port }: ListenOptions): Promise<void
       const message = `cannot listen on ${name}:${port}: ${reason}`
       reject(new Fault('base.cannot_listen', message, { detail: String(error), cause: error }))
     })
-    server.listen({ host, port, exclusive: true }, () => {
+    server.listen({ host, port, exclusive: true, backlog: limits.connectingMax }, () => {
       server.removeAllListeners('error')
       resolve()
     })
