@@ -81,6 +81,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     dataDir: config.dataDir,
     stdio: config.stdio,
     fetchFor: (upstream) => dialer.fetchFor(upstream),
+    openapi: config.openapi,
     dispatcherFor: (upstream) => dialer.upstream(upstream),
     hidden: secretPlaces(config),
     findPrincipal: (id) => middle.identity.findPrincipal(id),
@@ -88,7 +89,12 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
   closing.push(() => gateway.close())
   const rooms: Rooms = { ...proof, ...middle, gateway }
   await setUp(rooms, around)
-  const control = openControl({ ...parts, ...rooms, launches: launchesOf(config) })
+  const control = openControl({
+    ...parts,
+    ...rooms,
+    launches: launchesOf(config),
+    documents: Object.keys(config.openapi),
+  })
   const listener = await openListener({
     ...config.listen,
     hosts: config.hosts,

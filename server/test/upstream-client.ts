@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import { systemClock, type Clock } from '../src/base/clock.ts'
 import { openDialer } from '../src/base/dial.ts'
@@ -37,7 +38,7 @@ export function connectUpstream(
     sandbox?: () => Promise<Sandbox>
   } = {},
 ): Connection {
-  const hosts = launch.kind === 'http' && more.refused !== true ? [new URL(launch.url).host] : []
+  const hosts = more.refused === true ? [] : hostsOf(launch)
   const dialer = openDialer({ upstreams: new Map([['fake', hosts]]) })
   const logged: string[] = []
   const note = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
@@ -58,6 +59,14 @@ export function connectUpstream(
     await dialer.close()
   })
   return { connection, listChanges: () => changes, logged }
+}
+
+/** Where it will be dialled. */
+function hostsOf(launch: ResolvedLaunch): string[] {
+  if (launch.kind === 'stdio') return []
+  if (launch.kind === 'http') return [new URL(launch.url).host]
+  const { servers } = JSON.parse(readFileSync(launch.file, 'utf8')) as { servers: { url: string }[] }
+  return [launch.server ?? servers[0]!.url].map((url) => new URL(url).host)
 }
 
 /** A script that Node runs as an upstream, and how else it is launched. */

@@ -41,6 +41,7 @@ test('without a file and without variables the defaults serve loopback', () => {
     },
     egress: { allowPrivate: [], upstreams: new Map() },
     stdio: {},
+    openapi: {},
     keys: { rotateAfterDays: 90 },
     log: { level: 'info' },
   })

@@ -92,6 +92,8 @@ export interface Config {
   stdio: Record<string, LaunchConfig>
   /** Keys of access tokens are replaced when they are older. */
   keys: { rotateAfterDays: number }
+  /** OpenAPI documents by name: where each lies, and where its API is if the document does not say. */
+  openapi: Record<string, { file: string; server: string | undefined }>
   log: { level: 'debug' | 'info' | 'warn' | 'error' }
 }
 
@@ -163,6 +165,9 @@ export function readConfig(source: ConfigSource): Config {
     egress: { ...file.egress, upstreams: new Map(Object.entries(file.egress.upstreams)) },
     stdio: file.stdio,
     keys: file.keys,
+    openapi: Object.fromEntries(
+      Object.entries(file.openapi).map(([name, one]) => [name, { file: resolve(base, one.file), server: one.server }]),
+    ),
     log: { level: env.logLevel ?? file.log.level },
   }
   checkTogether(config, problems)

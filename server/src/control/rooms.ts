@@ -39,6 +39,8 @@ export interface ControlRooms {
   /** Looks at an upstream now. What it finds, or that it failed, is in the inventory when it resolves. */
   gateway: { look(upstream: Upstream): Promise<void>; connections: UpstreamConnections }
   launches: readonly LaunchChoice[]
+  /** The OpenAPI documents that the configuration names. */
+  documents: readonly string[]
 }
 
 /** The connections of upstreams to their authorization servers, as far as operators make them. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Approvals } from '../approval/approvals.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import type { LaunchConfig } from '../base/config.ts'
+import type { Config, LaunchConfig } from '../base/config.ts'
 import type { Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { Inventory } from '../inventory/inventory.ts'
@@ -59,6 +59,8 @@ export interface GatewayRooms {
   dataDir: string
   /** Launch specifications by name, from the configuration. */
   stdio: Readonly<Record<string, LaunchConfig>>
+  /** OpenAPI documents by name, from the configuration. */
+  openapi: Config['openapi']
   /** Files and folders that no program of an upstream ever sees. */
   hidden: readonly string[]
 }
@@ -173,6 +175,14 @@ function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
 // What is started comes from the configuration or from the product, by name; never from a record that a form could write.
 function resolveLaunch(rooms: GatewayRooms, { name, launch }: { name: string; launch: Launch }): ResolvedLaunch {
   if (launch.kind === 'http') return launch
+  if (launch.kind === 'openapi') {
+    const document = rooms.openapi[launch.document]
+    if (document !== undefined) return { kind: 'openapi', ...document }
+    throw new Fault(
+      'gateway.launch_unknown',
+      `cannot open \`${name}\`: the configuration has no document \`${launch.document}\` under \`openapi\``,
+    )
+  }
   const folder = join(rooms.dataDir, 'upstreams', name)
   const configured = rooms.stdio[launch.command]
   if (configured !== undefined) return configuredLaunch(configured, folder, rooms.hidden)

@@ -1,5 +1,6 @@
 import type { Launch } from '../model/upstream.ts'
 import { httpKind } from './upstream/http.ts'
+import { openapiKind } from './upstream/openapi.ts'
 import { stdioKind } from './upstream/stdio.ts'
 import type { UpstreamKind } from './upstream/upstream-kind.ts'
 
@@ -10,5 +11,6 @@ import type { UpstreamKind } from './upstream/upstream-kind.ts'
  */
 export const kindsOfUpstream: Readonly<Record<Launch['kind'], UpstreamKind>> = {
   http: httpKind,
+  openapi: openapiKind,
   stdio: stdioKind,
 }

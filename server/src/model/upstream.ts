@@ -17,7 +17,7 @@ export const upstreamSteps: Record<UpstreamState, readonly UpstreamState[]> = {
 }
 
 /** The kinds of upstream. */
-export const upstreamKinds = ['stdio', 'http'] as const
+export const upstreamKinds = ['stdio', 'http', 'openapi'] as const
 /** One of `upstreamKinds`. */
 export type UpstreamKind = (typeof upstreamKinds)[number]
 
@@ -39,9 +39,13 @@ export function readUpstreamName(value: unknown): string {
 
 const launchSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('stdio'), command: z.string().min(1).max(64) }),
+  z.strictObject({ kind: z.literal('openapi'), document: z.string().min(1).max(64) }),
   z.strictObject({ kind: z.literal('http'), url: z.url({ protocol: /^https?$/ }).max(2_048) }),
 ])
-/** How to reach an upstream. `stdio` names a launch specification of the configuration, never a command line from a form. */
+/**
+ * How to reach an upstream. `stdio` names a launch specification of the configuration and `openapi` a document of it, never
+ * a command line or a file from a form.
+ */
 export type Launch = z.infer<typeof launchSchema>
 
 /**
@@ -54,7 +58,7 @@ export function readLaunch(value: unknown): Launch {
   if (read.success) return read.data
   throw new Fault(
     'model.invalid',
-    'an upstream is reached at an `http` or `https` URL, or by the name of a command in the configuration',
+    'an upstream is reached at an `http` or `https` URL, or by the name of a command or document in the configuration',
   )
 }
 

@@ -9,6 +9,7 @@ import {
   mayHaveHappened,
   type ResolvedLaunch,
   type UpstreamConnection,
+  type UpstreamNeeds,
 } from '../../src/gateway/upstream/upstream-kind.ts'
 import { findSandbox } from '../../src/gateway/upstream/sandbox.ts'
 import type { Receipt } from '../../src/ledger/intent.ts'
@@ -24,6 +25,7 @@ import {
   type CallOptions,
   type Connection,
 } from '../upstream-client.ts'
+import { contractPaths, openHttpApi } from '../fake/http-api.ts'
 import { openFakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
 
 // What every kind of upstream must do, whatever era the server behind it speaks.
@@ -34,6 +36,10 @@ const never = new AbortController().signal
 // Said by name where it is left out: see server/src/gateway/upstream/sandbox.test.ts.
 const sandbox = await findSandbox()
 
+const secret = 'a-sealed-value'
+/** Nothing listens there: the port is reserved. */
+const nowhere = 'http://127.0.0.1:1'
+
 interface Behind {
   launch: ResolvedLaunch
   era: 'legacy' | 'modern'
@@ -41,10 +47,19 @@ interface Behind {
   heard(method: string): Record<string, unknown>[]
   /** Whether a call that was cancelled was seen to be. */
   sawCancel(): boolean
+  /** What it offers, where that is not every behaviour of the fakes. */
+  tools?: string[]
+  credential: Awaited<ReturnType<UpstreamNeeds['credential']>>
+  /** Whether the server has that credential. */
+  sawCredential(connection: UpstreamConnection): Promise<boolean>
+  /** The same kind where nothing answers. */
+  nowhere: ResolvedLaunch
 }
 
 interface Case {
   era: 'legacy' | 'modern'
+  /** Behind it is no MCP server: what only such a server says is not said. */
+  plain?: true
   open(t: TestContext): Promise<Behind>
 }
 
@@ -58,6 +73,7 @@ const cases: Record<string, Case> = {
   'http, legacy, everything a stream': httpCase({ era: 'legacy', sessions: true, streams: true }),
   'http, modern': httpCase({ era: 'modern' }),
   'http, modern, everything a stream': httpCase({ era: 'modern', streams: true }),
+  openapi: { era: 'legacy', plain: true, open: behindOpenApi },
 }
 
 function httpCase(options: Partial<FakeOptions> & { era: 'legacy' | 'modern' }): Case {
@@ -66,7 +82,7 @@ function httpCase(options: Partial<FakeOptions> & { era: 'legacy' | 'modern' }):
 
 async function behindStdio(t: TestContext, era: 'legacy' | 'modern', how = 'shared'): Promise<Behind> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-upstream-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const journal = join(folder, 'journal')
   writeFileSync(journal, '')
   const script = join(import.meta.dirname, '../fake/stdio-server.ts')
@@ -85,6 +101,10 @@ async function behindStdio(t: TestContext, era: 'legacy' | 'modern', how = 'shar
     ),
     heard,
     sawCancel: () => heard('notifications/cancelled').length === 1,
+    credential: { placement: 'env', values: { TOKEN: secret } },
+    sawCredential: async (connection) =>
+      JSON.stringify((await call(connection, 'environment')).answer).includes(secret),
+    nowhere: launchOf({ script, folder, command: '/no/such/program' }),
   }
 }
 
@@ -103,6 +123,30 @@ async function behindHttp(
     sawCancel: () =>
       fake.journal.some((heard) => heard.abandoned) &&
       (options.sessions !== true || fake.journal.some(({ message }) => message?.method === 'notifications/cancelled')),
+    credential: { placement: 'headers', values: { Authorization: `Bearer ${secret}` } },
+    sawCredential: async () => fake.journal.every(({ headers }) => headers.authorization === `Bearer ${secret}`),
+    nowhere: { kind: 'http', url: nowhere },
+  }
+}
+
+async function behindOpenApi(t: TestContext): Promise<Behind> {
+  const api = await openHttpApi()
+  t.after(() => api.close())
+  const calls = () =>
+    api.journal.map(({ url }) => {
+      const { pathname, searchParams } = new URL(url, api.url)
+      const args = [...searchParams].map(([name, value]) => [name, JSON.parse(value)])
+      return { name: pathname.split('/').at(-1), arguments: Object.fromEntries(args) }
+    })
+  return {
+    era: 'legacy',
+    launch: { kind: 'openapi', file: api.file, server: undefined },
+    heard: (method) => (method === 'tools/call' ? calls() : []),
+    sawCancel: () => api.journal.some(({ abandoned }) => abandoned),
+    tools: Object.keys(contractPaths).map((path) => path.slice(1)),
+    credential: { placement: 'headers', values: { Authorization: `Bearer ${secret}` } },
+    sawCredential: async () => api.journal.every(({ headers }) => headers.authorization === `Bearer ${secret}`),
+    nowhere: { kind: 'openapi', file: api.file, server: nowhere },
   }
 }
 
@@ -115,11 +159,94 @@ async function connect(t: TestContext, one: Case): Promise<Connected> {
   return { behind, ...connectUpstream(t, behind.launch) }
 }
 
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Fault ? error.code : undefined
+}
+
 async function call(connection: UpstreamConnection, name: string, options: CallOptions = {}) {
   return collect(await connection.send(await receipts.next(), callOf(name, options), never))
 }
 
 const eras = ['legacy', 'modern'] as const
+
+/** What only an MCP server says. */
+function mcpTests(name: string, one: Case): void {
+  test(`${name}: what the server says of its progress arrives before the answer, with the caller's token`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const { before, answer } = await call(connection, 'progress', { progressToken: 'p1', era: behind.era })
+    const progress = before.flatMap(({ message }) =>
+      'method' in message && message.method === 'notifications/progress' ? [message.params] : [],
+    )
+    assert.deepEqual(progress, [
+      { progressToken: 'p1', progress: 1, total: 2 },
+      { progressToken: 'p1', progress: 2, total: 2 },
+    ])
+    assert.deepEqual(resultOf(answer)['content'], [{ type: 'text', text: 'done' }])
+    for (const { text, message } of before) assert.deepEqual(JSON.parse(text), message)
+  })
+
+  test(`${name}: an error of the server passes as it is`, async (t) => {
+    const { connection } = await connect(t, one)
+    for (const era of eras) {
+      const { answer } = await call(connection, 'fail', { id: 'e', era })
+      assert.deepEqual(answer, { jsonrpc: '2.0', id: 'e', error: { code: -32602, message: 'no such thing' } })
+    }
+  })
+
+  test(`${name}: leaving a stream early cancels the call at the server`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const reply = await connection.send(
+      await receipts.next(),
+      callOf('progress', { progressToken: 'p', era: behind.era }),
+      never,
+    )
+    assert.equal(reply.kind, 'stream')
+    if (reply.kind === 'stream') for await (const event of reply.events) if ('method' in event.message) break
+    await until(() => behind.sawCancel())
+  })
+
+  if (one.era === 'legacy')
+    test(`${name}: what the server asks of the client is refused where nobody can be asked`, async (t) => {
+      const { connection } = await connect(t, one)
+      const { before, answer } = await call(connection, 'ask_client')
+      const content = resultOf(answer)['content'] as { text: string }[]
+      assert.deepEqual(JSON.parse(content[0]!.text), { error: { code: -32601, message: 'method not found' } })
+      assert.deepEqual(before, [])
+    })
+
+  if (one.era === 'modern')
+    test(`${name}: a request for input passes as it is, whoever the gateway has to ask`, async (t) => {
+      const { connection } = await connect(t, one)
+      const modern = resultOf((await call(connection, 'ask_input', { era: 'modern' })).answer)
+      assert.equal(modern['resultType'], 'input_required')
+      assert.equal(modern['requestState'], 'state')
+      const legacy = resultOf((await call(connection, 'ask_input', { era: 'legacy' })).answer)
+      assert.deepEqual(legacy, modern)
+    })
+
+  test(`${name}: a changed list is told, and is not passed to the caller`, async (t) => {
+    const { behind, connection, listChanges } = await connect(t, one)
+    const { before } = await call(connection, 'grow')
+    assert.equal(listChanges(), 1)
+    assert.deepEqual(before, [])
+    // Where each principal has a process, it is that one's list that has grown.
+    if (behind.launch.kind === 'stdio' && behind.launch.process === 'per_principal') return
+    const { definitions } = await probeUpstream(connection)
+    assert.equal((definitions.at(-1) as { name: string }).name, 'grown')
+  })
+}
+
+/** What is said by an API that knows nothing of MCP. */
+function plainTests(name: string, one: Case): void {
+  test(`${name}: an error of the API is the result of the call, and says so`, async (t) => {
+    const { connection } = await connect(t, one)
+    const result = resultOf((await call(connection, 'wrong')).answer)
+    assert.deepEqual(result, {
+      content: [{ type: 'text', text: 'status 422: {"error":"it went wrong"}' }],
+      isError: true,
+    })
+  })
+}
 
 for (const [name, one] of Object.entries(cases)) {
   test(`${name}: a call reaches the server once, with its arguments, and its answer carries the caller's id`, async (t) => {
@@ -148,19 +275,8 @@ for (const [name, one] of Object.entries(cases)) {
     })
   }
 
-  test(`${name}: what the server says of its progress arrives before the answer, with the caller's token`, async (t) => {
-    const { behind, connection } = await connect(t, one)
-    const { before, answer } = await call(connection, 'progress', { progressToken: 'p1', era: behind.era })
-    const progress = before.flatMap(({ message }) =>
-      'method' in message && message.method === 'notifications/progress' ? [message.params] : [],
-    )
-    assert.deepEqual(progress, [
-      { progressToken: 'p1', progress: 1, total: 2 },
-      { progressToken: 'p1', progress: 2, total: 2 },
-    ])
-    assert.deepEqual(resultOf(answer)['content'], [{ type: 'text', text: 'done' }])
-    for (const { text, message } of before) assert.deepEqual(JSON.parse(text), message)
-  })
+  if (one.plain) plainTests(name, one)
+  else mcpTests(name, one)
 
   test(`${name}: callers that use the same id and token at the same time get their own answers`, async (t) => {
     const { behind, connection } = await connect(t, one)
@@ -186,14 +302,6 @@ for (const [name, one] of Object.entries(cases)) {
     }
   })
 
-  test(`${name}: an error of the server passes as it is`, async (t) => {
-    const { connection } = await connect(t, one)
-    for (const era of eras) {
-      const { answer } = await call(connection, 'fail', { id: 'e', era })
-      assert.deepEqual(answer, { jsonrpc: '2.0', id: 'e', error: { code: -32602, message: 'no such thing' } })
-    }
-  })
-
   test(`${name}: aborting cancels the call at the server`, async (t) => {
     const { behind, connection } = await connect(t, one)
     const stop = new AbortController()
@@ -208,18 +316,6 @@ for (const [name, one] of Object.entries(cases)) {
     await until(() => behind.sawCancel())
     const { answer } = await call(connection, 'echo', { era: behind.era })
     assert.ok('result' in answer, 'others are served on')
-  })
-
-  test(`${name}: leaving a stream early cancels the call at the server`, async (t) => {
-    const { behind, connection } = await connect(t, one)
-    const reply = await connection.send(
-      await receipts.next(),
-      callOf('progress', { progressToken: 'p', era: behind.era }),
-      never,
-    )
-    assert.equal(reply.kind, 'stream')
-    if (reply.kind === 'stream') for await (const event of reply.events) if ('method' in event.message) break
-    await until(() => behind.sawCancel())
   })
 
   test(`${name}: a signal that is aborted already sends nothing`, async (t) => {
@@ -241,25 +337,6 @@ for (const [name, one] of Object.entries(cases)) {
     const { answer } = await call(connection, 'echo', { era: behind.era })
     assert.ok('result' in answer)
   })
-
-  if (one.era === 'legacy')
-    test(`${name}: what the server asks of the client is refused where nobody can be asked`, async (t) => {
-      const { connection } = await connect(t, one)
-      const { before, answer } = await call(connection, 'ask_client')
-      const content = resultOf(answer)['content'] as { text: string }[]
-      assert.deepEqual(JSON.parse(content[0]!.text), { error: { code: -32601, message: 'method not found' } })
-      assert.deepEqual(before, [])
-    })
-
-  if (one.era === 'modern')
-    test(`${name}: a request for input passes as it is, whoever the gateway has to ask`, async (t) => {
-      const { connection } = await connect(t, one)
-      const modern = resultOf((await call(connection, 'ask_input', { era: 'modern' })).answer)
-      assert.equal(modern['resultType'], 'input_required')
-      assert.equal(modern['requestState'], 'state')
-      const legacy = resultOf((await call(connection, 'ask_input', { era: 'legacy' })).answer)
-      assert.deepEqual(legacy, modern)
-    })
 
   test(`${name}: a call without a genuine receipt, or with one that was used, sends nothing`, async (t) => {
     const { behind, connection } = await connect(t, one)
@@ -289,19 +366,35 @@ for (const [name, one] of Object.entries(cases)) {
     assert.match(learnt.instructions ?? '', /^Be /)
     assert.deepEqual(
       definitions.map((tool) => (tool as { name: string }).name),
-      ['echo', ...behaviourNames],
+      behind.tools ?? ['echo', ...behaviourNames],
     )
   })
 
-  test(`${name}: a changed list is told, and is not passed to the caller`, async (t) => {
-    const { behind, connection, listChanges } = await connect(t, one)
-    const { before } = await call(connection, 'grow')
-    assert.equal(listChanges(), 1)
-    assert.deepEqual(before, [])
-    // Where each principal has a process, it is that one's list that has grown.
-    if (behind.launch.kind === 'stdio' && behind.launch.process === 'per_principal') return
-    const { definitions } = await probeUpstream(connection)
-    assert.equal((definitions.at(-1) as { name: string }).name, 'grown')
+  test(`${name}: its credential reaches the server, and no log`, async (t) => {
+    const behind = await one.open(t)
+    const { connection, logged } = connectUpstream(t, behind.launch, { credential: async () => behind.credential })
+    await call(connection, 'echo', { era: behind.era })
+    assert.ok(await behind.sawCredential(connection))
+    assert.ok(!logged.join('\n').includes(secret))
+  })
+
+  test(`${name}: where nothing answers, nothing was done, and that is known`, async (t) => {
+    const behind = await one.open(t)
+    const { connection } = connectUpstream(t, behind.nowhere)
+    await assert.rejects(
+      call(connection, 'echo'),
+      (error) => codeOf(error) === 'gateway.upstream_unreachable' && !mayHaveHappened(error),
+    )
+  })
+
+  test(`${name}: an answer that is larger than may pass does not, and the next call is served`, async (t) => {
+    const { behind, connection } = await connect(t, one)
+    const outcome = await call(connection, 'huge', { era: behind.era }).then(
+      ({ answer }) => ('result' in answer ? answer.result['isError'] : undefined),
+      (error: unknown) => codeOf(error),
+    )
+    assert.ok([true, 'gateway.upstream_bad_reply', 'gateway.upstream_lost'].includes(outcome as true), String(outcome))
+    assert.ok('result' in (await call(connection, 'echo', { era: behind.era })).answer)
   })
 
   test(`${name}: a closed connection sends nothing more`, async (t) => {

@@ -54,6 +54,7 @@ const behaviours: Record<string, (io: ToolIo, args: Record<string, unknown>) => 
     io.listChanged()
     io.answer(textResult('grown'))
   },
+  huge: (io) => io.answer(textResult('x'.repeat(17 * 1024 * 1024))),
   environment: (io) => io.answer(textResult(JSON.stringify(io.environment()))),
   // More digits than a double holds, and an escape that another writer would write otherwise.
   big_number: (io) => io.answer({ ...textResult('see'), structuredContent: { raw: true } }),

@@ -34,3 +34,11 @@ export function redirectProblem(text: string): string | undefined {
   if (unsafeSchemes.test(url.protocol)) return `must not use the scheme \`${url.protocol}\``
   return undefined
 }
+
+/** What is wrong with the address of an API, if anything. */
+export function serverProblem(text: string): string | undefined {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text))
+    return 'must be an address such as `https://api.example.com/v1`'
+  const url = new URL(text)
+  return url.username || url.password || url.search || url.hash ? 'must have no user, query or fragment' : undefined
+}

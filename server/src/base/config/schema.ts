@@ -2,7 +2,7 @@ import { isAbsolute, normalize } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { readAllowed } from '../dial/allowed.ts'
-import { isLoopbackHost, originProblem, redirectProblem } from './address.ts'
+import { isLoopbackHost, originProblem, redirectProblem, serverProblem } from './address.ts'
 
 const check = (problem: (text: string) => string | undefined) =>
   z.string().superRefine((text, context) => {
@@ -175,6 +175,9 @@ export const fileSchema = z.strictObject({
     .prefault({}),
   stdio: z.record(slug, launch).default({}),
   keys: z.strictObject({ rotateAfterDays: z.number().int().min(1).max(400).default(90) }).prefault({}),
+  openapi: z
+    .record(slug, z.strictObject({ file: z.string().min(1), server: check(serverProblem).optional() }))
+    .default({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 })
 

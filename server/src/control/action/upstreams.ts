@@ -4,6 +4,7 @@ import { effectSchema } from '../../model/effect.ts'
 import { upstreamStates, type Launch } from '../../model/upstream.ts'
 import { action, type After, reason } from '../action.ts'
 import { getUpstream, unknown } from '../known.ts'
+import type { ControlRooms } from '../rooms.ts'
 import type { Flash } from '../page/flash.ts'
 
 const name = z.string().min(1).max(64)
@@ -23,15 +24,20 @@ const lifecycleActions = [
       name,
       url: z.string().max(2_048).optional().openapi({ description: 'of an upstream of kind `http`' }),
       command: z.string().max(64).optional().openapi({ description: 'of kind `stdio`: its name in the configuration' }),
+      document: z
+        .string()
+        .max(64)
+        .optional()
+        .openapi({ description: 'of kind `openapi`: its name in the configuration' }),
       purpose: z.string().trim().min(3).max(500),
       ownerId: id,
       reason,
     }),
     answer: z.object({ name }),
-    async run(rooms, viewer, { url, command, ...proposal }) {
+    async run(rooms, viewer, { url, command, document, ...proposal }) {
       // Its page would be hidden by the one on which upstreams are proposed.
       if (proposal.name === 'new') throw new Fault('control.bad_input', 'cannot propose this: `new` cannot be a name')
-      const launch = readWay({ url, command }, rooms.launches)
+      const launch = readWay({ url, command, document }, rooms)
       const made = await rooms.inventory.proposeUpstream({ ...proposal, by: viewer.principal.id, launch })
       return { name: made.name }
     },
@@ -129,18 +135,34 @@ const credentialActions = [
 
 export const upstreamActions = [...lifecycleActions, ...credentialActions]
 
-function readWay(
-  given: { url?: string | undefined; command?: string | undefined },
-  launches: readonly { name: string }[],
-): Launch {
-  const { url, command } = given
-  if ((url === undefined) === (command === undefined)) {
-    throw new Fault('control.bad_input', 'cannot propose this: give either an address or a command, one of them')
+interface Way {
+  url: string | undefined
+  command: string | undefined
+  document: string | undefined
+}
+
+function readWay({ url, command, document }: Way, rooms: Pick<ControlRooms, 'launches' | 'documents'>): Launch {
+  if ([url, command, document].filter((one) => one !== undefined).length !== 1) {
+    throw new Fault('control.bad_input', 'cannot propose this: give an address, a command or a document, one of them')
   }
   if (url !== undefined) return { kind: 'http', url }
-  if (launches.some((launch) => launch.name === command)) return { kind: 'stdio', command: command! }
-  const known = launches.map((launch) => `\`${launch.name}\``).join(', ')
-  throw new Fault('control.bad_input', `cannot propose this: the configuration has no such command, but ${known}`)
+  if (command !== undefined) {
+    return {
+      kind: 'stdio',
+      command: requireKnown(
+        'command',
+        command,
+        rooms.launches.map(({ name }) => name),
+      ),
+    }
+  }
+  return { kind: 'openapi', document: requireKnown('document', document!, rooms.documents) }
+}
+
+function requireKnown(what: string, name: string, known: readonly string[]): string {
+  if (known.includes(name)) return name
+  const list = known.length === 0 ? 'none' : known.map((one) => `\`${one}\``).join(', ')
+  throw new Fault('control.bad_input', `cannot propose this: the configuration has no such ${what}, but ${list}`)
 }
 
 // Known names have a field each, `value.<NAME>`; others come as pairs of `name` and `value`.

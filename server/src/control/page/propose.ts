@@ -1,4 +1,4 @@
-import { html } from '../../base/page.ts'
+import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { PageRoute } from '../page.ts'
 import { form, option, reasonField } from './elements.ts'
@@ -6,7 +6,7 @@ import { form, option, reasonField } from './elements.ts'
 export const proposePage: PageRoute = {
   path: '/upstreams/new',
   guard: 'administrator',
-  async show({ identity, launches }, { viewer, csrf }) {
+  async show({ identity, launches, documents }, { viewer, csrf }) {
     const people = (await identity.listPrincipals({ limit: 500 })).filter(({ state }) => state === 'active')
     return {
       title: 'Propose an upstream',
@@ -38,7 +38,7 @@ export const proposePage: PageRoute = {
                 >
               </div>
               <fieldset class="stack">
-                <legend>How it is reached: one of the two</legend>
+                <legend>How it is reached: one of these</legend>
                 <div class="field">
                   <label for="url">Address (streamable HTTP)</label>
                   <input
@@ -50,15 +50,7 @@ export const proposePage: PageRoute = {
                     autocomplete="off"
                   />
                 </div>
-                <div class="field">
-                  <label for="command">Program (stdio)</label>
-                  <select id="command" name="command" aria-describedby="command-hint">
-                    ${option('', '—')} ${launches.map(({ name }) => option(name, name))}
-                  </select>
-                  <span class="hint" id="command-hint"
-                    >Programs are named in the configuration file, under <code>stdio</code>.</span
-                  >
-                </div>
+                ${commandField(launches)} ${documentField(documents)}
               </fieldset>
               <div class="field">
                 <label for="purpose">What is it for?</label>
@@ -76,4 +68,29 @@ export const proposePage: PageRoute = {
         </div>`,
     }
   },
+}
+
+function commandField(launches: readonly { name: string }[]): Html {
+  return html`<div class="field">
+    <label for="command">Program (stdio)</label>
+    <select id="command" name="command" aria-describedby="command-hint">
+      ${option('', '—')} ${launches.map(({ name }) => option(name, name))}
+    </select>
+    <span class="hint" id="command-hint">Programs are named in the configuration file, under <code>stdio</code>.</span>
+  </div>`
+}
+
+function documentField(documents: readonly string[]): Html | false {
+  return (
+    documents.length > 0 &&
+    html`<div class="field">
+      <label for="document">HTTP API (OpenAPI document)</label>
+      <select id="document" name="document" aria-describedby="document-hint">
+        ${option('', '—')} ${documents.map((name) => option(name, name))}
+      </select>
+      <span class="hint" id="document-hint"
+        >Each operation becomes a tool. Documents are named in the configuration file, under <code>openapi</code>.</span
+      >
+    </div>`
+  )
 }

@@ -2,7 +2,7 @@ import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Principal } from '../../model/principal.ts'
 import { effects } from '../../model/effect.ts'
-import { upstreamSteps, type Upstream, type UpstreamState } from '../../model/upstream.ts'
+import { upstreamSteps, type Launch, type Upstream, type UpstreamState } from '../../model/upstream.ts'
 import { resourceFor } from '../../oauth/metadata.ts'
 import { listHistory } from '../history.ts'
 import { getSeen } from '../known.ts'
@@ -49,11 +49,14 @@ export const upstreamPage: PageRoute = {
 }
 
 function facts(
-  { config, launches }: ControlRooms,
+  { config, launches, documents }: ControlRooms,
   { upstream, names, link }: { upstream: Upstream; names: ReadonlyMap<string, Principal>; link: boolean },
 ): Html {
   const { launch, learnt, ceiling } = upstream
-  const known = launch.kind === 'http' || launches.some(({ name }) => name === launch.command)
+  const known =
+    launch.kind === 'stdio'
+      ? launches.some(({ name }) => name === launch.command)
+      : launch.kind === 'http' || documents.includes(launch.document)
   return html`<dl class="facts">
     <dt>Address for clients</dt>
     <dd><code>${resourceFor(config.origin, upstream.name)}</code></dd>
@@ -64,10 +67,7 @@ function facts(
     ${
       link &&
       html`<dt>Reached by</dt>
-        <dd>
-          ${launch.kind === 'http' ? html`<code>${visible(launch.url)}</code>` : html`program <code>${launch.command}</code>`}
-          ${!known && html`<span class="badge bad">not in the configuration</span>`}
-        </dd>`
+        <dd>${way(launch)} ${!known && html`<span class="badge bad">not in the configuration</span>`}</dd>`
     }
     <dt>Gravest effect</dt>
     <dd>${effectBadge(ceiling)}</dd>
@@ -83,6 +83,12 @@ function facts(
     <dt>Last look</dt>
     <dd>${instant(upstream.probedAt)}</dd>
   </dl>`
+}
+
+function way(launch: Launch): Html {
+  if (launch.kind === 'http') return html`<code>${visible(launch.url)}</code>`
+  if (launch.kind === 'stdio') return html`program <code>${launch.command}</code>`
+  return html`OpenAPI document <code>${launch.document}</code>`
 }
 
 const steps: Record<UpstreamState, { label: string; says: string }> = {

@@ -19,7 +19,7 @@ export interface HttpAnswer {
 
 export interface HttpRequest {
   url: URL
-  method: 'POST' | 'DELETE'
+  method: string
   headers: Record<string, string>
   body: string | null
 }

@@ -28,7 +28,7 @@ const confined = sandbox.works ? {} : { skip: sandbox.why }
 
 function open(t: TestContext, confine: Partial<Confine> = {}, more: Partial<StdioLaunch> = {}) {
   const root = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'))
-  t.after(() => rmSync(root, { recursive: true, force: true }))
+  t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
   const folder = join(root, 'data', 'own')
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(root, 'data', 'master.key'), 'the master key')
@@ -155,7 +155,7 @@ test('children that fled from the process group end with a confined program', co
 
 test('where a sandbox is required and there is none, nothing is started', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const none = async () => ({ works: false as const, why: 'this is a test' })
   const open = (how: Confine['sandbox']) =>
     connectUpstream(t, launchOf({ script, folder }, { sandbox: how, readable: [sources] }), { sandbox: none })

@@ -38,7 +38,7 @@ function open(
   writeFileSync(journal, '')
   const launch = { ...launchOf({ script, args: [JSON.stringify({ journal, ...options })], folder }), ...more.launch }
   const opened = connectUpstream(t, launch, more)
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const lines = () =>
     readFileSync(journal, 'utf8')
       .split('\n')
@@ -200,7 +200,7 @@ test('there are never more processes than were allowed: the idlest makes room, a
 test('a process that nobody uses any more is ended', async (t) => {
   let now = 0
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-stdio-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const launch = launchOf({ script, args: [JSON.stringify({ journal: join(folder, 'journal') })], folder })
   const needs = {
     clock: { now: () => now, monotonic: () => now },

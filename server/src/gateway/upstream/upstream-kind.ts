@@ -5,7 +5,15 @@ import type { Learnt } from '../../model/upstream.ts'
 import type { RpcAnswer, RpcMessage, RpcRequest, RpcResponse } from './message.ts'
 
 /** How an upstream is reached, after the configuration had its say. */
-export type ResolvedLaunch = StdioLaunch | { kind: 'http'; url: string }
+export type ResolvedLaunch = StdioLaunch | OpenApiLaunch | { kind: 'http'; url: string }
+
+export interface OpenApiLaunch {
+  kind: 'openapi'
+  /** Absolute path of the document. */
+  file: string
+  /** Where the API is, where the document does not say or must not. */
+  server: string | undefined
+}
 
 export interface StdioLaunch {
   kind: 'stdio'
@@ -108,6 +116,8 @@ export interface UpstreamConnection {
   ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>>
   /** Contacts the upstream and learns its era and its name. Self-reported: never a ground for a decision. */
   learn(signal: AbortSignal): Promise<Learnt>
+  /** How it runs and what of it is left out, one sentence a line, for those who govern it. */
+  describe?(): Promise<string[]>
   /** Ends processes, sessions and calls in flight. */
   close(): Promise<void>
 }
@@ -199,7 +209,7 @@ export interface MessageDispatcher {
 export interface DispatchOptions {
   origin: string
   path: string
-  method: 'POST' | 'DELETE'
+  method: string
   headers: Record<string, string>
   body: string | null
 }

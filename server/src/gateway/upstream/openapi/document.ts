@@ -1,0 +1,130 @@
+import { parseDocument } from 'yaml'
+import { isObject } from '../../../base/json.ts'
+
+// An OpenAPI document as it is read: bounded, with no reference that leads out of it. Nothing is fetched, ever.
+
+export type Json = Record<string, unknown>
+
+export interface ApiDocument {
+  root: Json
+  title: string
+  version: string
+  description: string | undefined
+  /** The first address that the document names, where that is absolute. */
+  server: string | undefined
+  /** What a value is when it is a reference inside the document: what it leads to, through other references. */
+  follow(value: unknown): unknown
+}
+
+export const documentBytesMax = 32 * 1024 * 1024
+const depthMax = 200
+const followedMax = 20
+
+/**
+ * Reads an OpenAPI 3.0 or 3.1 document, JSON or YAML.
+ *
+ * @throws {Error} whose message says what is wrong, for people.
+ */
+export function readDocument(text: string): ApiDocument {
+  const root = parse(text)
+  if (!isObject(root)) throw new Error('it is no object')
+  const version = root['openapi']
+  if (typeof version !== 'string' || !/^3\.[01]\.\d+/.test(version)) {
+    const said = root['swagger'] === undefined ? JSON.stringify(version ?? null).slice(0, 40) : 'Swagger 2'
+    throw new Error(`it is not OpenAPI 3.0 or 3.1 but ${said}`)
+  }
+  refuseRemote(root, { key: '', depth: 0 })
+  const info = isObject(root['info']) ? root['info'] : {}
+  return {
+    root,
+    title: textOf(info['title']) ?? 'API',
+    version: textOf(info['version']) ?? '',
+    description: textOf(info['description']),
+    server: firstServer(root['servers']),
+    follow: (value) => follow(root, value),
+  }
+}
+
+function parse(text: string): unknown {
+  if (/^\s*\{/.test(text)) {
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      // A flow mapping of YAML begins the same way.
+    }
+  }
+  const parsed = parseDocument(text, { uniqueKeys: true, merge: false })
+  const trouble = parsed.errors[0]
+  if (trouble !== undefined) throw new Error(`it is neither JSON nor YAML: ${trouble.message.split('\n')[0]}`)
+  return parsed.toJS({ maxAliasCount: 100 }) as unknown
+}
+
+const samples = new Set(['example', 'examples', 'default', 'enum', 'const'])
+
+// Where a schema's members are named, their names are no keywords.
+function refuseRemote(value: unknown, at: { key: string; depth: number }): void {
+  if (at.depth > depthMax) throw new Error(`it is nested more than ${depthMax} deep`)
+  if (Array.isArray(value)) {
+    for (const item of value) refuseRemote(item, { key: '', depth: at.depth + 1 })
+    return
+  }
+  if (!isObject(value)) return
+  for (const [key, member] of Object.entries(value)) {
+    if (key === '$ref' && typeof member === 'string' && !member.startsWith('#')) {
+      throw new Error(`it refers to \`${member.slice(0, 200)}\`: references may lead only inside the document`)
+    }
+    if (at.key === 'properties' || !samples.has(key)) refuseRemote(member, { key, depth: at.depth + 1 })
+  }
+}
+
+function follow(root: Json, value: unknown): unknown {
+  let at = value
+  for (let steps = 0; steps < followedMax; steps++) {
+    const reference = isObject(at) ? at['$ref'] : undefined
+    if (typeof reference !== 'string') return at
+    at = lookUp(root, reference)
+  }
+  return undefined
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc6901 */
+export function lookUp(root: Json, reference: string): unknown {
+  let at: unknown = root
+  for (const step of reference.slice(1).split('/').slice(1)) {
+    const key = unescaped(step)
+    const known = Array.isArray(at) ? at[Number(key)] : isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined
+    if (known === undefined) return undefined
+    at = known as unknown
+  }
+  return at
+}
+
+function unescaped(step: string): string {
+  try {
+    return decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
+  } catch {
+    return step
+  }
+}
+
+function firstServer(servers: unknown): string | undefined {
+  return Array.isArray(servers) ? serverUrl(servers[0]) : undefined
+}
+
+/** The address of a server object with its variables at their defaults, where it is absolute. */
+export function serverUrl(server: unknown): string | undefined {
+  if (!isObject(server) || typeof server['url'] !== 'string') return undefined
+  const variables = isObject(server['variables']) ? server['variables'] : {}
+  const filled = server['url'].replaceAll(/\{([^{}]*)\}/g, (whole, name: string) => {
+    const variable = variables[name]
+    return isObject(variable) && typeof variable['default'] === 'string' ? variable['default'] : whole
+  })
+  const url = filled
+    // A host without a scheme is one of TLS.
+    .replace(/^\/\//, 'https://')
+  return /^https?:\/\//i.test(url) && !url.includes('{') && URL.canParse(url) ? url : undefined
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value : undefined
+}
