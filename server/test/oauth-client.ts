@@ -108,17 +108,18 @@ export class OAuthClient {
 
   /** A request at the token endpoint. */
   async token(fields: Record<string, string | undefined>): Promise<TokenAnswer> {
-    const { status, body } = await tokenRequest(this.#house.url, this.#form(fields))
+    const { status, body } = await tokenRequest(this.#house.url, this.form(fields))
     return { status, ...(body as unknown as Tokens & Omit<TokenAnswer, 'status'>) }
   }
 
   async revoke(token: string): Promise<number> {
-    const answer = await fetch(`${this.#house.url}/oauth/revoke`, { method: 'POST', body: this.#form({ token }) })
+    const answer = await fetch(`${this.#house.url}/oauth/revoke`, { method: 'POST', body: this.form({ token }) })
     await answer.text()
     return answer.status
   }
 
-  #form(fields: Record<string, string | undefined>): URLSearchParams {
+  /** The fields of a request, with what the client proves itself by. */
+  form(fields: Record<string, string | undefined>): URLSearchParams {
     const body = new URLSearchParams({ client_id: this.id })
     if (this.#secret !== undefined) body.set('client_secret', this.#secret)
     for (const [name, value] of Object.entries(fields)) if (value !== undefined) body.set(name, value)

@@ -37,6 +37,7 @@ test('without a file and without variables the defaults serve loopback', () => {
     clients: {
       registration: { enabled: true, perHourMax: 30 },
       metadataDocuments: { enabled: true, hosts: ['*'] },
+      enterprise: [],
       preregistered: [],
     },
     egress: { allowPrivate: [], upstreams: new Map() },

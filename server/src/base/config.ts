@@ -41,6 +41,15 @@ export interface PreregisteredClient {
   introspects: string[]
 }
 
+/** An identity provider that may let clients in without the consent page (enterprise-managed authorization). */
+export interface EnterpriseIssuer {
+  issuer: string
+  /** Where its keys are. */
+  jwksUri: string
+  /** The gravest effect of tools that are granted so. What returns secrets, or destroys, never is. */
+  effects: 'read' | 'write'
+}
+
 /** A program that an upstream of kind `stdio` may be. It never sees our environment, only `env`. */
 export interface LaunchConfig {
   command: string
@@ -80,6 +89,7 @@ export interface Config {
     registration: { enabled: boolean; perHourMax: number }
     metadataDocuments: { enabled: boolean; hosts: string[] }
     preregistered: PreregisteredClient[]
+    enterprise: EnterpriseIssuer[]
   }
   /** What may be reached although it is private, as `host:port` or `network/bits:port`. */
   egress: {

@@ -18,6 +18,7 @@ import { updateSetting } from '../store/settings.ts'
 import { deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Person } from './idp.ts'
+import { personOf } from './idp/person.ts'
 import type { IdentityLedger } from './records.ts'
 
 /** What else must end when a principal is disabled: grants, approvals. Runs within the transaction that disables. */
@@ -42,6 +43,13 @@ export interface Principals {
   disablePrincipal(step: { by: string; id: string; reason: string }): Promise<void>
   /** Enables a principal again: he may sign in and has what entitlements he had; grants and keys stay revoked. */
   enablePrincipal(step: { by: string; id: string; reason: string }): Promise<void>
+  /**
+   * The principal of a person whom an identity provider describes by verified claims; see `admitPerson`.
+   *
+   * @throws {Fault} `identity.disabled`
+   * @throws {TypeError} if `sub` is not 1 to 255 visible ASCII characters.
+   */
+  admitClaims(issuer: string, claims: Readonly<Record<string, unknown>>): Promise<Principal>
 }
 
 interface PrincipalParts {
@@ -84,6 +92,7 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       listPrincipals(store, { after: page.after, limit: Math.min(page.limit ?? 100, 1_000) }),
     disablePrincipal: (given) => step('disabled', given),
     enablePrincipal: (given) => step('enabled', given),
+    admitClaims: async (issuer, claims) => admitPerson(parts, personOf(issuer, claims['sub'], claims)),
   }
 }
 

@@ -20,7 +20,10 @@ export interface Entitlement {
   revokedAt: number | undefined
 }
 
-/** A right that a principal gave a client on the consent page: exactly these tools, by these definitions, of one upstream. */
+/**
+ * A right that a client has in the name of a principal: exactly these tools, by these definitions, of one upstream. The
+ * principal gave it on the consent page, or the company's identity provider vouched for it.
+ */
 export interface Grant {
   id: string
   principalId: string
@@ -30,6 +33,8 @@ export interface Grant {
   endsAt: number
   revokedAt: number | undefined
   revokedBecause: string | undefined
+  /** The identity provider that vouched for it (ID-JAG); absent when the principal gave it on the consent page. */
+  issuer?: string | undefined
   /** Tool name → digest of the definition that the person saw. */
   tools: ReadonlyMap<string, string>
 }

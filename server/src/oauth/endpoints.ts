@@ -35,7 +35,7 @@ const continuation = /^\/oauth\/authorize\/[\w-]{10,64}$/
 export function metadataDoor(parts: {
   origin: string
   catalogue: Catalogue
-  offers: { registration: boolean; metadataDocuments: boolean }
+  offers: { registration: boolean; metadataDocuments: boolean; enterprise: boolean }
 }): Door {
   const server = serverMetadata(parts.origin, parts.offers)
   return {

@@ -21,8 +21,10 @@ export interface Choice {
   /** Tool name → digest of the definition that was shown. */
   tools: ReadonlyMap<string, string>
   durationSeconds: number
-  /** Whether the client's earlier grants end with this one; else they stand beside it, for another device. */
+  /** Whether the client's earlier grants of the same giver end with this one; else they stand beside it. */
   replaces: boolean
+  /** The identity provider that vouches for it; absent when the principal chose. */
+  issuer?: string
 }
 
 /** Grants that are meant together: those that match every field that is given, at least one. */
@@ -32,6 +34,9 @@ export type GrantsOf = { principalId?: string; clientId?: string; upstream?: str
 const listedMax = 1_000
 // An entry holds 64 KiB: longer lists of tools are recorded as their number and digest.
 const recordedToolsMax = 300
+
+/** Why a grant ended that a newer one took the place of: nobody withdrew it. */
+export const replaced = 'replaced by a newer choice'
 
 class AlreadyRevoked extends Error {}
 
@@ -80,16 +85,19 @@ export class Grants {
       endsAt: now + choice.durationSeconds * 1_000,
       revokedAt: undefined,
       revokedBecause: undefined,
+      ...(choice.issuer !== undefined && { issuer: choice.issuer }),
       tools: choice.tools,
     }
     const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }
-    const earlier = choice.replaces ? await this.list({ ...same, activeAt: now }) : []
+    const standing = choice.replaces ? await this.list({ ...same, activeAt: now }) : []
+    const earlier = standing.filter(({ issuer }) => issuer === choice.issuer)
     const details = {
       principalId: grant.principalId,
       clientId: grant.clientId,
       clientName: choice.client.name,
       upstream: grant.upstream,
       endsAt: grant.endsAt,
+      ...(grant.issuer !== undefined && { issuer: grant.issuer }),
       ...describeTools(grant.tools),
       ...(earlier.length > 0 ? { supersedes: earlier.map(({ id }) => id) } : {}),
     }
@@ -101,7 +109,8 @@ export class Grants {
     } as const
     await this.#recorder.recordChange(change, async (tx) => {
       await alongside(tx)
-      if (choice.replaces) await this.revokeWithin(tx, same, 'replaced by a newer choice')
+      const ofSame = { ...same, issuer: choice.issuer ?? null }
+      if (choice.replaces) await this.#revokeWhich(tx, ofSame, replaced)
       await insertGrant(tx, grant)
     })
     return grant
@@ -146,7 +155,11 @@ export class Grants {
     return this.#revokeWhich(tx, which, because)
   }
 
-  async #revokeWhich(tx: Handle, which: GrantsOf & { id?: string }, because: string): Promise<string[]> {
+  async #revokeWhich(
+    tx: Handle,
+    which: GrantsOf & { id?: string; issuer?: string | null },
+    because: string,
+  ): Promise<string[]> {
     const ids = await revokeStoredGrants(tx, which, { at: this.#clock.now(), because })
     await deleteProtocolRecordsOfGrants(tx, ids)
     for (const grantId of ids) await this.#onRevoke(tx, { grantId })

@@ -11,6 +11,11 @@ export const endpoints = {
   introspection: '/oauth/introspect',
 } as const
 
+/** RFC 7523, section 2.1. */
+export const jwtBearer = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+
+const idJagProfile = 'urn:ietf:params:oauth:grant-profile:id-jag'
+
 /** Algorithms of client assertions (RFC 7523) that are accepted. */
 export const assertionAlgorithms = ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519']
 
@@ -48,7 +53,7 @@ export function upstreamOf(origin: string, resource: string): string | undefined
  */
 export function serverMetadata(
   origin: string,
-  offers: { registration: boolean; metadataDocuments: boolean },
+  offers: { registration: boolean; metadataDocuments: boolean; enterprise: boolean },
 ): Record<string, unknown> {
   const authMethods = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
   return {
@@ -61,7 +66,8 @@ export function serverMetadata(
     scopes_supported: ['openid', scope],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', 'refresh_token', ...(offers.enterprise ? [jwtBearer] : [])],
+    ...(offers.enterprise ? { authorization_grant_profiles_supported: [idJagProfile] } : {}),
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,

@@ -12,6 +12,7 @@ import { type Caller, openAccessTokens } from './access-token.ts'
 import { readDocument } from './client/fetch.ts'
 import { MetadataDocuments } from './client/metadata-document.ts'
 import { Clients } from './clients.ts'
+import { openIdJag } from './grant-type/id-jag.ts'
 import { consentDoor } from './consent.ts'
 import { metadataDoor, protocolDoor } from './endpoints.ts'
 import { Grants, type GrantsOf } from './grants.ts'
@@ -94,9 +95,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     },
   )
   const { keys } = tokenKeys
-  const engine = await openEngine({ ...rooms, clients, keys, registration: registration.enabled })
+  const { enterprise: issuers } = config.clients
+  const exchange = issuers.length > 0 ? openIdJag({ ...rooms, clients, issuers }) : undefined
+  const engine = await openEngine({ ...rooms, clients, keys, exchange, registration: registration.enabled })
   const accessTokens = openAccessTokens({ origin, clock, keys })
-  const offers = { registration: registration.enabled, metadataDocuments: metadataDocuments.enabled }
+  const offers = {
+    registration: registration.enabled,
+    metadataDocuments: metadataDocuments.enabled,
+    enterprise: issuers.length > 0,
+  }
   const registrationsPerHour = registration.enabled ? registration.perHourMax : undefined
   const sweep = setInterval(() => {
     deleteExpiredProtocolRecords(store, clock.now()).catch((error: unknown) =>

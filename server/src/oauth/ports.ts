@@ -38,6 +38,8 @@ export interface People {
   checkForm(request: IncomingMessage, body: URLSearchParams): void
   signInUrl(returnTo: string): string
   findPrincipal(id: string): Promise<Principal | undefined>
+  /** @throws {Fault} `identity.disabled` */
+  admitClaims(issuer: string, claims: Readonly<Record<string, unknown>>): Promise<Principal>
 }
 
 /** What the inventory does for the authorization server. */

@@ -10,11 +10,13 @@ import type { Handle, Store } from '../store/store.ts'
 import type { FetchDocument } from './client/metadata-document.ts'
 import type { Clients } from './clients.ts'
 import type { Grants } from './grants.ts'
+import type { ExchangeIdJag } from './grant-type/id-jag.ts'
 import { endpoints } from './metadata.ts'
 import type { Catalogue, People, Secrets } from './ports.ts'
 import { engineAdapter, recordKey } from './provider/adapter.ts'
 import { type BrowserBinding, browserBinding } from './provider/browser-binding.ts'
 import { errorPage } from './provider/error-page.ts'
+import { registerIdJag } from './provider/id-jag.ts'
 import { engineSettings } from './provider/settings.ts'
 
 /** An authorization request that waits for a person. */
@@ -80,6 +82,8 @@ interface EngineParts {
   registration: boolean
   /** Private keys of access tokens: the first signs. */
   keys: readonly JWK[]
+  /** Absent when no identity provider may let clients in without the consent page. */
+  exchange: ExchangeIdJag | undefined
 }
 
 /**
@@ -160,6 +164,7 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
     origin,
     engineSettings({ ...parts, ends, keys, cookieKeys, adapter, bind: (ctx, uid) => binding.bind(ctx, uid) }),
   )
+  if (parts.exchange !== undefined) registerIdJag(provider, parts.exchange, parts)
   provider.proxy = true
   provider.silent = true
   const failed = (error: unknown): void => log.error({ error }, 'the protocol engine failed')

@@ -25,6 +25,7 @@ function toGrant(row: GrantRow, tools: ReadonlyMap<string, string>): Grant {
     endsAt: row.ends_at,
     revokedAt: row.revoked_at ?? undefined,
     revokedBecause: row.revoked_because ?? undefined,
+    ...(row.issuer !== null && { issuer: row.issuer }),
     tools,
   }
 }
@@ -56,6 +57,7 @@ export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
       ends_at: grant.endsAt,
       revoked_at: grant.revokedAt ?? null,
       revoked_because: grant.revokedBecause ?? null,
+      issuer: grant.issuer ?? null,
     })
     .execute()
   const tools = [...grant.tools].map(([tool, digest]) => ({ grant_id: grant.id, tool, digest }))
@@ -97,7 +99,7 @@ export async function listStoredGrants(handle: Handle, filter: GrantFilter, limi
  */
 export async function revokeStoredGrants(
   tx: Handle,
-  which: { id?: string; principalId?: string; clientId?: string; upstream?: string },
+  which: { id?: string; principalId?: string; clientId?: string; upstream?: string; issuer?: string | null },
   revocation: { at: number; because: string },
 ): Promise<string[]> {
   if (Object.values(which).every((value) => value === undefined))
@@ -110,6 +112,8 @@ export async function revokeStoredGrants(
   if (which.principalId !== undefined) query = query.where('principal_id', '=', which.principalId)
   if (which.clientId !== undefined) query = query.where('client_id', '=', which.clientId)
   if (which.upstream !== undefined) query = query.where('upstream', '=', which.upstream)
+  if (which.issuer === null) query = query.where('issuer', 'is', null)
+  else if (which.issuer !== undefined) query = query.where('issuer', '=', which.issuer)
   const rows = await query.returning('id').execute()
   return rows.map((row) => row.id)
 }

@@ -143,6 +143,7 @@ export interface Tables {
     ends_at: number
     revoked_at: number | null
     revoked_because: string | null
+    issuer: string | null
   }
   grant_tools: { grant_id: string; tool: string; digest: string }
   protocol_records: {

@@ -57,6 +57,13 @@ const oidcProvider = z.strictObject({
     .default(['openid', 'profile', 'email']),
 })
 
+function jwksProblem(text: string): string | undefined {
+  if (!URL.canParse(text)) return 'must be the address of the key set, such as `https://login.example.com/jwks`'
+  const url = new URL(text)
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return undefined
+  return 'must start with https: plain http is for loopback only'
+}
+
 const loginUrl = check((text) => {
   if (!URL.canParse(text)) return 'must be the address of the login page, such as `https://app.example.com/connect`'
   const url = new URL(text)
@@ -93,6 +100,12 @@ const preregistered = z
         message: 'needs a `secretEnv`: who asks proves itself',
       })
   })
+
+const enterpriseIssuer = z.strictObject({
+  issuer,
+  jwksUri: check(jwksProblem),
+  effects: z.enum(['read', 'write']).default('read'),
+})
 
 const hostPattern = check((text) =>
   text === '*' || /^(?:\*\.)?(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(text)
@@ -133,6 +146,10 @@ const destinations = z.array(
   }),
 )
 
+function uniqueIssuers(items: { issuer: string }[]): boolean {
+  return new Set(items.map((item) => item.issuer)).size === items.length
+}
+
 function uniqueIds(items: { id: string }[]): boolean {
   return new Set(items.map((item) => item.id)).size === items.length
 }
@@ -164,6 +181,7 @@ export const fileSchema = z.strictObject({
       metadataDocuments: z
         .strictObject({ enabled: z.boolean().default(true), hosts: z.array(hostPattern).default(['*']) })
         .prefault({}),
+      enterprise: z.array(enterpriseIssuer).refine(uniqueIssuers, 'must not have the same `issuer` twice').default([]),
       preregistered: z.array(preregistered).refine(uniqueIds, 'must not have the same `id` twice').default([]),
     })
     .prefault({}),

@@ -68,6 +68,10 @@ export const grantShape = z
     endsAt: at,
     revokedAt: at.optional(),
     revokedBecause: z.string().optional(),
+    issuer: z
+      .string()
+      .optional()
+      .openapi({ description: 'the identity provider that vouched for it, without consent' }),
   })
   .openapi('Grant')
 

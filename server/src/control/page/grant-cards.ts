@@ -46,7 +46,13 @@ export async function grantCards(
           <dt>Client</dt>
           <dd><span class="mono">${visible(grant.clientId)}</span></dd>
           <dt>Given</dt>
-          <dd>${instant(grant.createdAt)}</dd>
+          <dd>
+            ${instant(grant.createdAt)}
+            ${
+              grant.issuer !== undefined &&
+              html`<span class="muted">vouched for by ${visible(grant.issuer)}, without the consent page</span>`
+            }
+          </dd>
           <dt>${ended ? 'Ended' : 'Ends'}</dt>
           <dd>
             ${instant(grant.revokedAt ?? grant.endsAt)}

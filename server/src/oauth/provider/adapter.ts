@@ -11,6 +11,7 @@ import {
 } from '../../store/protocol-records.ts'
 import type { Store } from '../../store/store.ts'
 import type { Clients } from '../clients.ts'
+import type { ExchangeIdJag } from '../grant-type/id-jag.ts'
 import type { Grants } from '../grants.ts'
 import { resourceFor, scope } from '../metadata.ts'
 import { findEngineClient, registerEngineClient } from './engine-client.ts'
@@ -23,6 +24,8 @@ interface AdapterParts {
   grants: Grants
   /** Until when the grant of a request holds, for the lifetime of what is issued under it. */
   ends: WeakMap<object, number>
+  /** Absent when no identity provider may let clients in without the consent page. */
+  exchange: ExchangeIdJag | undefined
 }
 
 /** The key of a record: whoever reads the store learns no code and no token from it. */
@@ -38,7 +41,11 @@ export function engineAdapter(parts: AdapterParts): AdapterFactory {
   return (model) => {
     switch (model) {
       case 'Client':
-        return { ...refusing(model), find: (id) => findEngineClient(parts.clients, id), upsert: register(parts) }
+        return {
+          ...refusing(model),
+          find: (id) => findEngineClient(parts.clients, id, parts.exchange !== undefined),
+          upsert: register(parts),
+        }
       case 'Grant':
         return grantAdapter(parts)
       case 'Session':

@@ -127,7 +127,11 @@ function requireResource(several: readonly string[] | undefined): never {
   )
 }
 
-async function readResource(parts: EngineParts, ctx: KoaContextWithOIDC, resource: string) {
+export async function readResource(
+  parts: Pick<EngineParts, 'origin' | 'catalogue'>,
+  ctx: KoaContextWithOIDC,
+  resource: string,
+) {
   if (Array.isArray(ctx.oidc.params?.['resource'])) requireResource([])
   const name = upstreamOf(parts.origin, resource)
   const upstream = name === undefined ? undefined : await parts.catalogue.findUpstream(name)

@@ -5,6 +5,7 @@ import * as append from './0003-append.ts'
 import * as spent from './0004-spent.ts'
 import * as rates from './0005-rates.ts'
 import * as upstreamOAuth from './0006-upstream-oauth.ts'
+import * as grantIssuer from './0007-grant-issuer.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '0004-spent': spent,
   '0005-rates': rates,
   '0006-upstream-oauth': upstreamOAuth,
+  '0007-grant-issuer': grantIssuer,
 }

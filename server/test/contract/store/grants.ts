@@ -29,6 +29,20 @@ const idsOf = (grants: Grant[]): string[] => grants.map(({ id }) => id)
 
 export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
   [
+    'grants that an issuer vouched for are told apart from those that a person gave, also when they end',
+    async (store) => {
+      const issuer = 'https://login.example'
+      await insert(store, grant('a'), grant('b', { issuer }), grant('c', { issuer: 'https://other.example' }))
+      assert.equal((await findStoredGrant(store, 'a'))?.issuer, undefined)
+      assert.equal((await findStoredGrant(store, 'b'))?.issuer, issuer)
+      const revoke = (which: { issuer: string | null }) =>
+        store.transaction((tx) => revokeStoredGrants(tx, { principalId: 'ana', ...which }, { at: 5, because: 'x' }))
+      assert.deepEqual(await revoke({ issuer }), ['b'])
+      assert.deepEqual(await revoke({ issuer: null }), ['a'])
+      assert.equal((await findStoredGrant(store, 'c'))?.revokedAt, undefined)
+    },
+  ],
+  [
     'a grant comes back with exactly its tools and their digests',
     async (store) => {
       const many = new Map(Array.from({ length: 1_201 }, (_, at) => [`tool_${at}`, `digest ${at}`]))
