@@ -4,9 +4,10 @@ import { describeMachine } from './report/machine.ts'
 import { median, percentile, round } from './report/samples.ts'
 import { formatTable } from './report/table.ts'
 
-// What does a list of 98 tools cost, each of them decided for the one who asks? Direct is an upstream that does as little
-// as one can: it has the text of its list in memory and sends it. In rounds that take turns; the first list, which decides
-// and writes, is in the warming up.
+// What does a list of 98 tools cost, each of them decided for the one who asks? Beside it two upstreams that are asked
+// directly and serve the same list to everybody: `direct` does as little as one can, it has the bytes in memory and sends
+// them; `sdk-server` is what most upstreams are, written with the official SDK. In rounds that take turns; the first list,
+// which decides and writes, is in the warming up.
 
 const { values } = parseArgs({
   options: {
@@ -21,14 +22,19 @@ const crowd = 16
 const milliseconds = Number(values.seconds) * 1_000
 const list = message('tools/list').message
 
-const stage = await openStage({ method: 'tools/list', data: values.data, profile: values.profile })
+const stage = await openStage({
+  method: 'tools/list',
+  data: values.data,
+  profile: values.profile,
+  others: ['sdk-server'],
+})
 const machine = describeMachine(stage.folder)
 const series = stage.ways.map((way) => ({ way, crowded: [] as Measured[], alone: [] as Measured[] }))
 try {
   for (const { way } of series) await stage.measure(way, { message: list, clients: crowd, milliseconds: 4_000 })
   for (let i = 0; i < Number(values.rounds); i++) {
     await stage.renew()
-    for (const { way, crowded, alone } of [...series.slice(i % 3), ...series.slice(0, i % 3)]) {
+    for (const { way, crowded, alone } of [...series.slice(i % 4), ...series.slice(0, i % 4)]) {
       crowded.push(await stage.measure(way, { message: list, clients: crowd, milliseconds }))
       alone.push(await stage.measure(way, { message: list, clients: 1, milliseconds: milliseconds / 2 }))
     }
@@ -55,15 +61,18 @@ console.log(
     ]),
   ),
 )
-const [direct, bare, gateway] = rows as [(typeof rows)[0], (typeof rows)[0], (typeof rows)[0]]
+const { cpu } = rows.find(({ name }) => name === 'gateway')!
+const over = (name: string) => round(cpu / rows.find((one) => one.name === name)!.cpu, 2)
 const result = {
   bench: 'list',
   tools: 98,
-  cpuOverDirect: round(gateway.cpu / direct.cpu, 2),
-  cpuOverBare: round(gateway.cpu / bare.cpu, 2),
-  cpuMicroseconds: round(gateway.cpu, 0),
+  cpuOverDirect: over('direct'),
+  cpuOverSdkServer: over('sdk-server'),
+  cpuOverBare: over('bare proxy'),
+  cpuMicroseconds: round(cpu, 0),
 }
 console.log(
-  `\nA list by the gateway takes ${result.cpuOverDirect} times the CPU that the upstream takes for it, and ${result.cpuOverBare} times that of the bare proxy.`,
+  `\nA list by the gateway takes ${result.cpuOverDirect} times the CPU of an upstream that sends bytes from its memory, ${result.cpuOverSdkServer} times` +
+    `\nthat of one written with the official SDK, and ${result.cpuOverBare} times that of the bare proxy.`,
 )
 if (values.json) console.log(JSON.stringify(result))

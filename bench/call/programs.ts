@@ -3,7 +3,16 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 /** The programs of this folder. */
-export type ProgramName = 'bare-proxy' | 'gateway' | 'idle' | 'lanes' | 'load' | 'mcp-proxy' | 'sdk-relay' | 'upstream'
+export type ProgramName =
+  | 'bare-proxy'
+  | 'gateway'
+  | 'idle'
+  | 'lanes'
+  | 'load'
+  | 'mcp-proxy'
+  | 'sdk-relay'
+  | 'sdk-server'
+  | 'upstream'
 
 /** A process of a bench. */
 export interface Program {

@@ -10,7 +10,7 @@ import { type Program, startProgram } from './programs.ts'
 import type { Usage } from './serve-usage.ts'
 
 /** What people use today, to be compared with. */
-type Other = 'sdk-relay' | 'mcp-proxy'
+type Other = 'sdk-server' | 'sdk-relay' | 'mcp-proxy'
 
 /** One way to the upstream, and the process in the middle of it. */
 export interface Way {
@@ -84,7 +84,10 @@ export async function openStage(options: {
   const upstream = await startProgram('upstream', [toolsPath])
   const proxy = await startProgram('bare-proxy', [upstream.first])
   const others = await Promise.all(
-    (options.others ?? []).map(async (name) => ({ name, program: await startProgram(name, [upstream.first]) })),
+    (options.others ?? []).map(async (name) => ({
+      name,
+      program: await startProgram(name, [name === 'sdk-server' ? toolsPath : upstream.first]),
+    })),
   )
   const { agents, configPath } = await setUp(folder, upstream.first)
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true })
