@@ -60,5 +60,8 @@ export const upstreamKeepAliveMs = 4_000
 /** Connections to one upstream: each carries one call, streams included. */
 export const upstreamConnectionsMax = 256
 
+/** Messages of one JSON-RPC batch: all of them are under way at once, and each counts as a call. */
+export const batchMessagesMax = 32
+
 /** Streams and calls that one principal may hold open at once: agents open one stream a server and some calls beside. */
 export const streamsPerPrincipalMax = 64

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readJson } from '../base/json.ts'
 import { Fault, type FaultCode } from '../base/fault.ts'
 import { readEnvelope } from './envelope.ts'
 import { decodeHeader } from './upstream/header-value.ts'
@@ -19,7 +20,7 @@ function modern(
 }
 
 function read(of: { headers?: Record<string, string | undefined>; body: string }) {
-  return readEnvelope(of.headers ?? {}, Buffer.from(of.body))
+  return readEnvelope(of.headers ?? {}, readJson(Buffer.from(of.body)))
 }
 
 function refuses(code: FaultCode, of: Parameters<typeof read>[0]): void {
@@ -45,12 +46,12 @@ test('a modern request is known by its body, and its mirrors must agree with it'
 
 test('a legacy request needs no mirrors, but one that disagrees is refused all the same', () => {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 'a', method: 'tools/call', params: { name: 'drop' } })
-  for (const header of [undefined, '2025-03-26', '2025-06-18', '2025-11-25']) {
+  for (const header of [undefined, '2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) {
     assert.equal(read({ headers: { 'mcp-protocol-version': header }, body }).era, 'legacy')
   }
   refuses('gateway.header_mismatch', { headers: { 'mcp-name': 'list' }, body })
   refuses('gateway.header_mismatch', { headers: { 'mcp-method': 'tools/list' }, body })
-  refuses('gateway.unsupported_version', { headers: { 'mcp-protocol-version': '2024-11-05' }, body })
+  refuses('gateway.unsupported_version', { headers: { 'mcp-protocol-version': '2024-10-07' }, body })
 })
 
 test('a modern request without its version or its capabilities is refused, an unknown version with the list of known ones', () => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../base/fault.ts'
-import { readJson, isObject } from '../base/json.ts'
+import { isObject } from '../base/json.ts'
 import { readInfo, type Session } from './session.ts'
 import { decodeHeader } from './upstream/header-value.ts'
 import type { RpcAnswer } from './upstream/message.ts'
@@ -12,7 +12,7 @@ export type Era = 'legacy' | 'modern'
 /** Revisions towards clients, newest first within each era. */
 export const revisions: Record<Era, readonly string[]> = {
   modern: ['2026-07-28'],
-  legacy: ['2025-11-25', '2025-06-18', '2025-03-26'],
+  legacy: ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'],
 }
 
 const meta = {
@@ -48,18 +48,18 @@ export interface Envelope {
  * Reads one MCP message. The body decides; headers that mirror it must agree with it.
  *
  * @param headers of the request, as `node:http` gives them.
- * @param body of at most `bodyBytesMax` bytes; duplicate keys, depth over 64 and malformed text are refused.
+ * @param value of the body, as `readJson` gave it: duplicate keys, depth over 64 and malformed text are refused there.
  * @param onRead hears the era and the id as soon as they are known: a refusal is then an answer to that request.
- * @throws {Fault} `base.bad_json`, `gateway.bad_envelope`, `gateway.header_mismatch` (-32020),
+ * @throws {Fault} `gateway.bad_envelope`, `gateway.header_mismatch` (-32020),
  *   `gateway.unsupported_version` (-32022), `gateway.bad_params`; nothing has been done then.
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
  */
 export function readEnvelope(
   headers: IncomingHttpHeaders,
-  body: Uint8Array,
+  value: unknown,
   onRead?: (known: Pick<Envelope, 'era' | 'id'>) => void,
 ): Envelope {
-  const message = readMessage(readJson(body))
+  const message = readMessage(value)
   const params = readParams(message)
   const claimed = metaOf(params)[meta.version]
   const versionHeader = single(headers, 'mcp-protocol-version')

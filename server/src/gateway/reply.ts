@@ -32,6 +32,7 @@ function codeOf({ code, data }: Fault, envelope: Pick<Envelope, 'era'> | undefin
 export class Reply {
   readonly #response: ServerResponse
   readonly #keepAlive: KeepAlive
+  #streams = false
 
   constructor(response: ServerResponse, keepAlive: KeepAlive) {
     this.#response = response
@@ -44,7 +45,7 @@ export class Reply {
 
   /** Whether the answer is a stream of events: then an error can still end it. */
   get streams(): boolean {
-    return this.#keepAlive !== undefined
+    return this.#streams
   }
 
   /** Answers a notification or a response. */
@@ -140,6 +141,7 @@ export class Reply {
       'x-accel-buffering': 'no',
     })
     this.#response.flushHeaders()
+    this.#streams = true
     this.#keepAlive.add(this.#response)
   }
 

@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { makeId } from '../base/ids.ts'
+import { readJson } from '../base/json.ts'
 import { bodyBytesMax } from '../base/limits.ts'
 import { readBody, type Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { capabilityFor, isForwarded } from './asked.ts'
+import { answerBatch } from './batch.ts'
 import type { CallRooms } from './call.ts'
 import type { FactSource } from './facts.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
@@ -54,7 +56,7 @@ async function serve(rooms: ServeRooms, request: IncomingMessage, response: Serv
   try {
     await admit(rooms, { request, response, reply, seen })
   } catch (error) {
-    if (!(error instanceof Fault)) rooms.log.error({ error }, 'a request failed inside')
+    logFailure(rooms, error)
     if (reply.begun) return reply.destroy()
     reply.fault(seen.envelope, error, headersFor(rooms, seen.upstream, error))
   }
@@ -99,8 +101,35 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
     response.setHeader('allow', modern ? 'POST' : 'DELETE, GET, POST')
     throw new Fault('gateway.method_not_allowed', `only ${modern ? 'POST is' : 'DELETE, GET and POST are'} served here`)
   }
-  const envelope = await readMessage(rooms, { request, caller, seen })
-  await route(rooms, { caller, envelope, reply, signal: gone.signal, headers: request.headers })
+  const value = await readValue(rooms, { request, caller })
+  const { headers } = request
+  const routed = { caller, signal: gone.signal, headers }
+  if (Array.isArray(value)) return batch(rooms, value, { ...routed, response })
+  const envelope = readEnvelope(headers, value, (known) => (seen.envelope = known))
+  if (envelope.era === 'legacy' && envelope.method !== 'initialize')
+    enter(envelope, await rooms.sessions.find(caller, headers['mcp-session-id']), headers)
+  await route(rooms, { ...routed, envelope, reply })
+}
+
+async function batch(
+  rooms: ServeRooms,
+  values: unknown[],
+  { response, ...routed }: Omit<Routed, 'envelope' | 'reply'> & { response: ServerResponse },
+): Promise<void> {
+  const { caller, headers } = routed
+  await requireStanding(rooms.facts, caller)
+  const session = await rooms.sessions.find(caller, headers['mcp-session-id'])
+  const version = headers['mcp-protocol-version'] ?? session?.protocolVersion
+  const parts = { version: String(version), response, keepAlive: rooms.keepAlive }
+  await answerBatch(values, parts, {
+    read: (value, onRead) => enter(readEnvelope(headers, value, onRead), session, headers),
+    answer: (envelope, reply) => route(rooms, { ...routed, envelope, reply }),
+    onFailure: (error) => logFailure(rooms, error),
+  })
+}
+
+function logFailure({ log }: ServeRooms, error: unknown): void {
+  if (!(error instanceof Fault)) log.error({ error }, 'a request failed inside')
 }
 
 // Who has just changed a right, at whichever replica, may demand that what is decided here knows of it.
@@ -112,25 +141,22 @@ async function demandRevision(facts: FactSource, wanted: string | string[] | und
   await facts.demand(Number(wanted))
 }
 
-async function readMessage(
+async function readValue(
   rooms: ServeRooms,
-  { request, caller, seen }: { request: IncomingMessage; caller: Caller; seen: Seen },
-): Promise<Envelope> {
+  { request, caller }: { request: IncomingMessage; caller: Caller },
+): Promise<unknown> {
   using _place = rooms.exchanges.arrive({ caller })
-  const body = await readBody(request, bodyBytesMax)
-  const envelope = readEnvelope(request.headers, body, (known) => (seen.envelope = known))
-  if (envelope.era === 'legacy' && envelope.method !== 'initialize')
-    enter(envelope, await rooms.sessions.find(caller, request.headers['mcp-session-id']), request.headers)
-  return envelope
+  return readJson(await readBody(request, bodyBytesMax))
 }
 
 // Clients of 2025-03-26 and before repeat no version: theirs is that of the handshake.
-function enter(envelope: Envelope, session: Session | undefined, headers: IncomingMessage['headers']): void {
-  if (session === undefined) return
+function enter(envelope: Envelope, session: Session | undefined, headers: IncomingMessage['headers']): Envelope {
+  if (session === undefined) return envelope
   envelope.session = session
   envelope.clientCapabilities = session.client.capabilities
   envelope.clientInfo = session.client.info
   if (headers['mcp-protocol-version'] === undefined) envelope.protocolVersion = session.protocolVersion
+  return envelope
 }
 
 async function endSession(

@@ -43,7 +43,13 @@ for (const era of upstreams) {
       assert.equal(greeting.status, 200, JSON.stringify(greeting.message))
       assert.deepEqual(greeting.result['capabilities'], { tools: { listChanged: true } })
       if (modern) {
-        assert.deepEqual(greeting.result['supportedVersions'], ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'])
+        assert.deepEqual(greeting.result['supportedVersions'], [
+          '2026-07-28',
+          '2025-11-25',
+          '2025-06-18',
+          '2025-03-26',
+          '2024-11-05',
+        ])
         assert.deepEqual(
           [greeting.result['resultType'], greeting.result['cacheScope'], greeting.result['ttlMs']],
           ['complete', 'private', 0],
@@ -106,7 +112,7 @@ test('a method that is not served is an error in the words of the era, and reach
 
 test('initialize with a revision that is not known is answered with one that is', async (t) => {
   const { agent } = await open(t)
-  for (const protocolVersion of ['2024-11-05', '2099-01-01', '2026-07-28', undefined, 7]) {
+  for (const protocolVersion of ['2024-10-07', '2099-01-01', '2026-07-28', undefined, 7]) {
     const answer = await agent.rpc('initialize', { protocolVersion, capabilities: {} })
     assert.equal(answer.result['protocolVersion'], '2025-11-25', String(protocolVersion))
   }
@@ -206,11 +212,17 @@ test('a revision that is not spoken is refused with -32022 and the ones that are
       { _meta: { ...modernMeta, [version]: '2099-01-01' } },
       { headers: { 'mcp-protocol-version': '2099-01-01', 'mcp-method': 'tools/list' } },
     ),
-    await agent.rpc('tools/list', {}, { headers: { 'mcp-protocol-version': '2024-11-05' } }),
+    await agent.rpc('tools/list', {}, { headers: { 'mcp-protocol-version': '2024-10-07' } }),
   ]
   for (const answer of answers) {
     assert.deepEqual([answer.status, answer.error?.code], [400, -32022])
-    assert.deepEqual(answer.error?.data?.['supported'], ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'])
+    assert.deepEqual(answer.error?.data?.['supported'], [
+      '2026-07-28',
+      '2025-11-25',
+      '2025-06-18',
+      '2025-03-26',
+      '2024-11-05',
+    ])
   }
   nothingPassed()
 })
