@@ -1,24 +1,7 @@
 import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { withProgress } from './progress.js'
-import { runQuietly } from './quiet.js'
+import { installPackage, onPath } from './debian.js'
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-
-/**
- * @param {string} name
- * @param {string} path
- */
-function onPath(name, path) {
-  for (const folder of path.split(delimiter)) {
-    if (folder === '') continue
-    try {
-      accessSync(join(folder, name), constants.X_OK)
-      return join(folder, name)
-    } catch {}
-  }
-  return undefined
-}
 
 /**
  * Finds the browser of the browser tests: `SALLYPORT_CHROMIUM`, otherwise the first on the path.
@@ -51,19 +34,12 @@ export function findChromium(env = process.env) {
 export async function installChromium() {
   const there = findChromium()
   if (there !== undefined) return there
-  const apt = onPath('apt-get', process.env['PATH'] ?? '')
-  if (apt === undefined || process.getuid?.() !== 0) {
+  if (!(await installPackage('chromium'))) {
     throw new Error(
       'the browser tests need Chromium, and none was found: install it (Debian, Ubuntu: `sudo apt-get install chromium`),\n' +
         'or set SALLYPORT_CHROMIUM to the path of a Chromium or Chrome, and run `npm test` again',
     )
   }
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
-  const patient = ['-o', 'DPkg::Lock::Timeout=300']
-  await withProgress('asking Debian for its packages', () => runQuietly(apt, [...patient, 'update'], options))
-  await withProgress('installing Chromium', () =>
-    runQuietly(apt, [...patient, 'install', '-y', '--no-install-recommends', 'chromium'], options),
-  )
   const now = findChromium()
   if (now === undefined)
     throw new Error('apt-get installed Chromium, and still none is on the path: set SALLYPORT_CHROMIUM')

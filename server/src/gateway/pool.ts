@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { Upstream } from '../model/upstream.ts'
@@ -91,7 +92,7 @@ export class Pool {
       const member = this.#member(upstream)
       await (member.looking ??= this.#look(upstream, member).finally(() => (member.looking = undefined)))
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
+      const text = wordsOf(error)
       this.#rooms.log.warn({ upstream: upstream.name, error: text }, 'cannot look at the upstream')
       await this.#rooms.inventory.recordProbeFailure(upstream.name, text).catch(() => undefined)
     }
@@ -148,4 +149,11 @@ export class Pool {
     this.#unsubscribe()
     await this.#settle(undefined)
   }
+}
+
+// For who governs it the reason too, where it is our own: how often it crashed, which document is unreadable.
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const ours = error instanceof Fault && error.code === 'gateway.upstream_unreachable' && error.detail !== undefined
+  return ours ? `${error.message} (${error.detail})` : error.message
 }

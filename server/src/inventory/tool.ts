@@ -8,6 +8,7 @@ import { readReason } from '../model/rights.ts'
 import type { Tool } from '../model/tool.ts'
 import type { ItemDefinition } from '../model/item-definition.ts'
 import { itemOf } from '../model/item.ts'
+import type { Learnt } from '../model/upstream.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findTool as findStored, listTools as listStored, putTool, type StoredTool } from '../store/tools.ts'
 import { findUpstream, updateUpstream } from '../store/upstreams.ts'
@@ -64,7 +65,7 @@ async function takeIn(rooms: ToolRooms, upstreamName: string, observation: Obser
       by: 'system',
       what: 'upstream.observed',
       about: { kind: 'tool', id: upstreamName },
-      details: summary(changes, pinAll),
+      details: { ...summary(changes, pinAll), ...runsAnew(upstream.learnt, observation.learnt) },
     },
     async (tx) => {
       // Whole rows are written: what was decided about a tool since it was read must not be undone by that.
@@ -74,6 +75,11 @@ async function takeIn(rooms: ToolRooms, upstreamName: string, observation: Obser
       await updateUpstream(tx, upstreamName, { learnt: observation.learnt, probedAt: now, probeError: undefined })
     },
   )
+}
+
+// Nobody switches a sandbox off, or exchanges a document, in silence.
+function runsAnew(before: Learnt | undefined, { runs }: Learnt): Record<string, unknown> {
+  return runs === undefined || isDeepStrictEqual(before?.runs, runs) ? {} : { runs }
 }
 
 // Names are a stranger's and may be many: the entry says how many and shows the first.

@@ -88,4 +88,6 @@ export interface Learnt {
   instructions: string | undefined
   /** What it declared that it offers, beside tools; `{}` where nothing is known of it. */
   capabilities: Readonly<Record<string, unknown>>
+  /** How we run it, one sentence each, where that is ours to say: confined or not, of which document, what is left out. */
+  runs?: readonly string[] | undefined
 }

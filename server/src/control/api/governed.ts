@@ -14,7 +14,9 @@ export const governedReadings = [
     input: z.object({}),
     answer: z.object({ upstreams: z.array(upstreamShape) }),
     read: async (rooms, viewer) => ({
-      upstreams: (await listSeen(rooms, viewer)).map((one) => upstreamOut(one, rooms.config.origin)),
+      upstreams: (await listSeen(rooms, viewer)).map((one) =>
+        upstreamOut(one, { origin: rooms.config.origin, viewer }),
+      ),
     }),
   }),
   reading({
@@ -24,7 +26,8 @@ export const governedReadings = [
     path: '/upstreams/{name}',
     input: z.object({ name: z.string() }),
     answer: upstreamShape,
-    read: async (rooms, viewer, { name }) => upstreamOut(await getSeen(rooms, viewer, name), rooms.config.origin),
+    read: async (rooms, viewer, { name }) =>
+      upstreamOut(await getSeen(rooms, viewer, name), { origin: rooms.config.origin, viewer }),
   }),
   reading({
     name: 'listTools',

@@ -4,6 +4,7 @@ import { itemKinds, itemOf } from '../../model/item.ts'
 import { approvalStates, rights, type Approval, type Client, type Entitlement, type Grant } from '../../model/rights.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Tool } from '../../model/tool.ts'
+import type { Viewer } from '../rooms.ts'
 import { resourceFor } from '../../oauth/metadata.ts'
 import { upstreamKinds, upstreamStates, type Upstream } from '../../model/upstream.ts'
 
@@ -35,7 +36,8 @@ export const upstreamShape = z
     createdAt: at,
     changedAt: at,
     probedAt: at.optional(),
-    probeError: z.string().optional(),
+    probeError: z.string().optional().openapi({ description: 'for those who govern it' }),
+    runs: z.array(z.string()).optional().openapi({ description: 'how it runs, for those who govern it' }),
   })
   .openapi('Upstream')
 
@@ -132,5 +134,10 @@ export const clientOut = (from: Client) => clientShape.parse(from)
 export const entitlementOut = (from: Entitlement) => entitlementShape.parse(from)
 export const approvalOut = (from: Approval) => approvalShape.parse(from)
 export const grantOut = (from: Grant) => grantShape.parse({ ...from, tools: Object.fromEntries(from.tools) })
-export const upstreamOut = (from: Upstream, origin: string) =>
-  upstreamShape.parse({ ...from, kind: from.launch.kind, address: resourceFor(origin, from.name) })
+export const upstreamOut = (from: Upstream, { origin, viewer }: { origin: string; viewer: Viewer }) => {
+  const { learnt, probeError, ...rest } = from
+  // What went wrong and how it runs is for those who govern it.
+  const governs = viewer.administrator || from.ownerId === viewer.principal.id
+  const inner = governs ? { probeError, runs: learnt?.runs } : {}
+  return upstreamShape.parse({ ...rest, ...inner, kind: from.launch.kind, address: resourceFor(origin, from.name) })
+}

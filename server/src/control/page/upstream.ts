@@ -2,7 +2,7 @@ import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Principal } from '../../model/principal.ts'
 import { effects } from '../../model/effect.ts'
-import { upstreamSteps, type Launch, type Upstream, type UpstreamState } from '../../model/upstream.ts'
+import { upstreamSteps, type Launch, type Learnt, type Upstream, type UpstreamState } from '../../model/upstream.ts'
 import { resourceFor } from '../../oauth/metadata.ts'
 import { listHistory } from '../history.ts'
 import { getSeen } from '../known.ts'
@@ -36,6 +36,7 @@ export const upstreamPage: PageRoute = {
           <p class="lead">${visible(upstream.purpose)}</p>
         </div>
         ${
+          owner &&
           upstream.probeError !== undefined &&
           html`<p class="notice warn">It did not answer the last look: ${visible(upstream.probeError)}</p>`
         }
@@ -80,9 +81,21 @@ function facts(
               <span class="muted">(protocol ${visible(learnt.protocolVersion)})</span>`
       }
     </dd>
+    ${link && runs(learnt)}
     <dt>Last look</dt>
     <dd>${instant(upstream.probedAt)}</dd>
   </dl>`
+}
+
+function runs(learnt: Learnt | undefined): Html | false {
+  const lines = learnt?.runs ?? []
+  return (
+    lines.length > 0 &&
+    html`<dt>Runs</dt>
+      <dd>
+        ${lines.map((line) => html`<div>${line.startsWith('not confined') && html`<span class="badge bad">no sandbox</span> `}${visible(line)}</div>`)}
+      </dd>`
+  )
 }
 
 function way(launch: Launch): Html {

@@ -72,7 +72,7 @@ test('a body is one argument with its schema: what only the API sets is not in i
 
 test('what cannot be sent without doubt is left out, and says why', async (t) => {
   const { connection, api } = await openShop(t)
-  const [first, second, ...leftOut] = await connection.describe!()
+  const [first, second, ...leftOut] = (await connection.learn(never)).runs ?? []
   assert.equal(first, `10 operations at ${api.url}/v1`)
   assert.match(second!, /^document with the digest sha256:[0-9a-f]{64}$/)
   assert.deepEqual(leftOut, [

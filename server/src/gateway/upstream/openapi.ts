@@ -87,7 +87,8 @@ class OpenApiConnection implements UpstreamConnection {
     const known = await this.#read?.catch(() => undefined)
     if (known !== undefined && (await stampOf(this.#launch.file).catch(() => '')) !== known.stamp)
       this.#read = undefined
-    const { title, version, description } = await this.#reading()
+    const api = await this.#reading()
+    const { title, version, description } = api
     if (signal.aborted) throw cancelled(signal)
     return {
       era: 'legacy',
@@ -96,16 +97,8 @@ class OpenApiConnection implements UpstreamConnection {
       serverVersion: version.slice(0, 200),
       instructions: description?.slice(0, 8_192),
       capabilities: { tools: {} },
+      runs: runsOf(api),
     }
-  }
-
-  async describe(): Promise<string[]> {
-    const { tools, leftOut, digest, base } = await this.#reading()
-    return [
-      `${tools.size} operations at ${base.href}`,
-      `document with the digest sha256:${digest}`,
-      ...leftOut.map(({ operation, why }) => `left out: ${operation}: ${why}`),
-    ]
   }
 
   async close(): Promise<void> {
@@ -152,6 +145,19 @@ async function stampOf(file: string): Promise<string> {
   const { mtimeMs, size } = await stat(file)
   if (size > documentBytesMax) throw new Error(`it is larger than ${documentBytesMax} bytes`)
   return `${mtimeMs} ${size}`
+}
+
+const leftOutShownMax = 50
+
+function runsOf({ tools, leftOut, digest, base }: Api): string[] {
+  const shown = leftOut.slice(0, leftOutShownMax).map(({ operation, why }) => `left out: ${operation}: ${why}`)
+  const more = leftOut.length - shown.length
+  return [
+    `${tools.size} operations at ${base.href}`,
+    `document with the digest sha256:${digest}`,
+    ...shown.map((line) => line.slice(0, 300)),
+    ...(more > 0 ? [`and ${more} more are left out`] : []),
+  ]
 }
 
 /** What is to be sent, or what to tell the model where its arguments cannot be. */

@@ -23,6 +23,12 @@ export interface Life {
   learnt: Learnt
 }
 
+/** How it is run, and what to say of that. */
+interface Admitted {
+  bwrap: string | undefined
+  says: string
+}
+
 interface Born {
   process: LineProcess
   session: StdioSession
@@ -96,10 +102,10 @@ export class StdioProcess {
     try {
       const waitMs = this.#startAfter - needs.clock.monotonic()
       if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.#closing.signal, ref: false })
-      const [credential, bwrap] = await Promise.all([needs.credential(), admit(launch.confine, needs.sandbox)])
+      const [credential, admitted] = await Promise.all([needs.credential(), admit(launch.confine, needs.sandbox)])
       if (this.#closing.signal.aborted) throw unreachable(upstream, 'it is being closed')
       const secrets = credential?.placement === 'env' ? credential.values : {}
-      return await this.#handshake(this.#spawn(secrets, bwrap))
+      return await this.#handshake(this.#spawn(secrets, admitted.bwrap), admitted.says)
     } catch (error) {
       throw error instanceof Fault
         ? error
@@ -151,13 +157,13 @@ export class StdioProcess {
     if (again) void this.#begin().catch(() => undefined)
   }
 
-  async #handshake(born: Born): Promise<Life> {
+  async #handshake(born: Born, says: string): Promise<Life> {
     const { process, session } = born
     const signal = AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal])
     try {
       const learnt = await greet(session, signal)
       born.ready = true
-      return { process, session, learnt }
+      return { process, session, learnt: { ...learnt, runs: [says, sharing(this.#parts.launch)] } }
     } catch (error) {
       await process.stop()
       const detail = error instanceof Fault ? (error.detail ?? error.message) : String(error)
@@ -166,13 +172,21 @@ export class StdioProcess {
   }
 }
 
-/** The bubblewrap to run it in; none where it may run without. */
-async function admit(confine: Confine, sandbox: UpstreamNeeds['sandbox']): Promise<string | undefined> {
-  if (confine.sandbox === 'off') return undefined
+function sharing({ process, processesMax }: StdioLaunch): string {
+  return process === 'shared' ? 'one process for everybody' : `a process for each principal, ${processesMax} at most`
+}
+
+/** How it may run here; fails where it must be confined and cannot be. */
+async function admit(confine: Confine, sandbox: UpstreamNeeds['sandbox']): Promise<Admitted> {
+  if (confine.sandbox === 'off')
+    return { bwrap: undefined, says: 'not confined: the configuration says `sandbox: off`' }
   const found: Sandbox = (await sandbox?.()) ?? { works: false, why: 'nobody looked for one' }
-  if (found.works) return found.bwrap
+  if (found.works) {
+    const network = confine.network ? 'with the network of the machine, past the egress guard' : 'without the network'
+    return { bwrap: found.bwrap, says: `confined by bubblewrap, ${network}` }
+  }
   if (confine.sandbox === 'required') throw new Error(`its sandbox is required and there is none: ${found.why}`)
-  return undefined
+  return { bwrap: undefined, says: `not confined: ${found.why}` }
 }
 
 // Legacy first: that is what processes speak today. One that knows only the modern era refuses `initialize`.

@@ -116,8 +116,6 @@ export interface UpstreamConnection {
   ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>>
   /** Contacts the upstream and learns its era and its name. Self-reported: never a ground for a decision. */
   learn(signal: AbortSignal): Promise<Learnt>
-  /** How it runs and what of it is left out, one sentence a line, for those who govern it. */
-  describe?(): Promise<string[]>
   /** Ends processes, sessions and calls in flight. */
   close(): Promise<void>
 }
