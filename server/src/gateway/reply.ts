@@ -87,7 +87,7 @@ export class Reply {
 
   /** Answers with JSON bytes that somebody else made. */
   json(status: number, body: string | Uint8Array, headers: Record<string, string> = {}): void {
-    if (this.begun) return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
+    if (this.#streams) return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     this.#head(status, bytes.byteLength, headers)
     // A body after HEAD would be refused by node, and the connection cut.

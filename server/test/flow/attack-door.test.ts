@@ -196,7 +196,6 @@ test('no spelling of an address leads past the token, and no address beside the 
     '/api/v1',
     '/api/v2/grants',
     '/oauth',
-    '/oauth/introspect',
     '/oauth/userinfo',
     '/oauth/device',
     '/session/end',
