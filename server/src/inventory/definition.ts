@@ -4,6 +4,7 @@ import { digestOf } from '../base/ids.ts'
 import { canonicalJson, isObject } from '../base/json.ts'
 import { isItem, nameOfItem, type ItemKind } from '../model/item.ts'
 import { itemDefinitionSchemas, keyMembers, type ItemDefinition } from '../model/item-definition.ts'
+import { findBadMirror } from '../model/mirrored-headers.ts'
 import { differences } from './definition/difference.ts'
 import type { Difference } from './definition/difference.ts'
 import { suspicionsIn } from './definition/suspicion.ts'
@@ -46,6 +47,8 @@ export function readItem(value: unknown, kind: ItemKind = 'tool'): ReadItem {
   const read = itemDefinitionSchemas[kind].safeParse(value)
   const named = nameIn(value, kind)
   if (!read.success) throw badDefinition(named, z.prettifyError(read.error).split('\n').slice(0, 2).join(' ').trim())
+  const badMirror = kind === 'tool' ? findBadMirror((value as ItemDefinition)['inputSchema']) : undefined
+  if (badMirror !== undefined) throw badDefinition(named, badMirror)
   const definition = kind === 'resource' ? lasting(value as ItemDefinition) : (value as ItemDefinition)
   const bytes = Buffer.byteLength(canonical(definition, named))
   if (bytes > definitionBytesMax) throw badDefinition(named, `it has ${bytes} bytes and may have ${definitionBytesMax}`)

@@ -72,6 +72,8 @@ class Leg {
     await gateway.look((await inventory.findUpstream(name))!)
     await inventory.stepUpstream({ by: reviewer.principal.id, name, to: 'approved', reason })
     while ((await this.#probeError()) !== undefined && this.#connected < connectionsMax) await this.#connect(admin)
+    // Some servers of the suite only want to be met.
+    if ((await inventory.listTools(name)).length === 0 && (await this.#probeError()) === undefined) return
     const tools = await this.#accept(reviewer)
     // At that address nobody of this machine can sign in.
     if (this.#told.scenario === documentScenario) return
@@ -114,6 +116,11 @@ class Leg {
     await inventory.pinTools({ by, upstream: name, digests, reason })
     for (const { name: tool } of tools) {
       await inventory.setEffect({ by, upstream: name, tool, effect: 'read', traits: [], reason })
+      const free = this.#told.context.toolCalls?.find((call) => call.name === tool)?.arguments ?? {}
+      for (const argument of Object.keys(free)) {
+        if (typeof free[argument] === 'string')
+          await inventory.allowArgument({ by, upstream: name, tool, argument, reason })
+      }
     }
     return tools.map((tool) => tool.name)
   }

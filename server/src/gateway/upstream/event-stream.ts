@@ -4,11 +4,16 @@ import { replyBytesMax } from './upstream-kind.ts'
 export interface ServerEvent {
   event: string
   data: string
+  /** Its number, and how long to wait before asking for what comes after it: only where the upstream gives them. */
+  id?: string
+  retry?: number
 }
 
+// It goes back to the upstream in a header.
+const eventId = /^[\x21-\x7e]{1,1024}$/
+
 /**
- * Reads a `text/event-stream`: any of the three line ends, split anywhere, comments and unknown fields skipped. Ids and
- * retry times are the upstream's business with the gateway, and end here.
+ * Reads a `text/event-stream`: any of the three line ends, split anywhere, comments and unknown fields skipped.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
@@ -22,6 +27,7 @@ export async function* readEvents(
   let afterReturn = false
   let event = ''
   let data: string[] = []
+  let more: { id?: string; retry?: number } = {}
   let size = 0
   let partialSize = 0
   for await (const chunk of chunks) {
@@ -39,15 +45,18 @@ export async function* readEvents(
       partial = [lines[next]!]
       partialSize = lines[next]!.length
       if (line === '') {
-        if (data.length > 0) yield { event, data: data.join('\n') }
+        if (data.length > 0) yield { event, data: data.join('\n'), ...more }
         event = ''
         data = []
+        more = {}
         size = 0
         continue
       }
       const [field, value] = splitField(line)
       if (field === 'data') data.push(value)
       else if (field === 'event') event = value
+      else if (field === 'id' && eventId.test(value)) more.id = value
+      else if (field === 'retry' && /^\d{1,9}$/.test(value)) more.retry = Number(value)
     }
     if (size + partialSize > bytesMax) throw tooLarge(bytesMax)
   }

@@ -1,4 +1,5 @@
 import { Fault } from '../../base/fault.ts'
+import { isObject } from '../../base/json.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { badReply, busy, errorOf, lost, readAnswer, refused } from './answer.ts'
 import { learntFromDiscover, learntFromInitialize, modernVersion, ourselves, requestToModern } from './era.ts'
@@ -23,15 +24,24 @@ export class HttpGreeting {
     this.#nextId = nextId
   }
 
-  /** Asks as the modern era does; undefined where the upstream does not speak it. */
+  /**
+   * Asks as the modern era does; undefined where the upstream does not speak it. One that refuses our revision and names
+   * it among those that it speaks is asked once more.
+   */
   async discover(signal: AbortSignal): Promise<Learnt | undefined> {
+    const first = await this.#discover(signal)
+    const again = first !== undefined && 'error' in first && namesOurs(first.error)
+    const response = again ? await this.#discover(signal) : first
+    return response === undefined || 'error' in response ? undefined : learntFromDiscover(response.result)
+  }
+
+  async #discover(signal: AbortSignal): Promise<RpcResponse | undefined> {
     const id = this.#nextId()
     const message = requestToModern({ jsonrpc: '2.0', id, method: 'server/discover' }, ourselves)
     const headers = { 'mcp-protocol-version': modernVersion, ...routingHeaders(message, undefined) }
     const answer = await this.#wire.post(JSON.stringify(message), headers, signal)
     try {
-      const response = await this.#answerTo(answer, id)
-      return 'error' in response ? undefined : learntFromDiscover(response.result)
+      return await this.#answerTo(answer, id)
     } catch (error) {
       // A legacy upstream may refuse what it does not know in any way but these.
       if (error instanceof Fault && error.code !== 'gateway.upstream_bad_reply') throw error
@@ -72,6 +82,11 @@ export class HttpGreeting {
     if ('next' in read || !answers(read.message, id)) throw badReply(this.#upstream, 'the answer has another id')
     return read.message
   }
+}
+
+function namesOurs({ code, data }: { code: number; data?: unknown }): boolean {
+  const supported = isObject(data) ? data['supported'] : undefined
+  return code === -32022 && Array.isArray(supported) && supported.includes(modernVersion)
 }
 
 export function answers(message: RpcResponse, id: RpcId): boolean {

@@ -24,10 +24,19 @@ export class HttpWire {
     this.#parts = parts
   }
 
-  async post(body: string, more: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer> {
+  post(body: string, more: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer> {
+    return this.#send({ method: 'POST', headers: more, body }, signal)
+  }
+
+  /** Asks for a stream: the rest of one that was closed, or what a session has to say. */
+  get(more: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer> {
+    return this.#send({ method: 'GET', headers: { ...more, accept: 'text/event-stream' }, body: null }, signal)
+  }
+
+  async #send(request: Omit<HttpRequest, 'url'>, signal: AbortSignal): Promise<HttpAnswer> {
     const { url, credential, onRefused } = this.#parts
     const ask = (sent: SentCredential | undefined) =>
-      this.#exchange({ url, method: 'POST', headers: headersOf(sent, more), body }, signal)
+      this.#exchange({ ...request, url, headers: headersOf(sent, request.headers) }, signal)
     const sent = await credential()
     const answer = await ask(sent)
     const { status, challenge } = answer

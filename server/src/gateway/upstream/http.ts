@@ -15,9 +15,9 @@ import {
   requestToModern,
   translateResponse,
 } from './era.ts'
-import { readEvents } from './event-stream.ts'
 import type { HttpAnswer } from './http-exchange.ts'
 import { answers, HttpGreeting, judgeStatus, sessionHeaders, strangeAnswer } from './http-greeting.ts'
+import { resumedEvents } from './http-resume.ts'
 import { HttpWire } from './http-wire.ts'
 import { HttpSessions, type HttpSession } from './http-sessions.ts'
 import {
@@ -69,6 +69,7 @@ interface Passage {
   /** The id that the upstream sees. */
   wireId: RpcId
   headers: Record<string, string>
+  signal: AbortSignal
 }
 
 class HttpConnection implements UpstreamConnection {
@@ -151,7 +152,7 @@ class HttpConnection implements UpstreamConnection {
     const routing = routingHeaders(message, request.inputSchema, request.parameterHeaders)
     const headers = { 'mcp-protocol-version': modernVersion, ...routing }
     const answer = await this.#wire.post(same ? request.text : canonicalJson(message), headers, signal)
-    return this.#reply({ request, known, wireId: message.id, headers }, answer)
+    return this.#reply({ request, known, wireId: message.id, headers, signal }, answer)
   }
 
   async #forwardLegacy(
@@ -166,7 +167,7 @@ class HttpConnection implements UpstreamConnection {
     const untouched = same && wireId === message.id
     const headers = sessionHeaders(session)
     const text = untouched ? request.text : canonicalJson({ ...message, id: wireId })
-    const passage: Passage = { request, known, wireId, headers }
+    const passage: Passage = { request, known, wireId, headers, signal }
     return { answer: await this.#cancelling(passage, this.#wire.post(text, headers, signal)), passage }
   }
 
@@ -195,11 +196,15 @@ class HttpConnection implements UpstreamConnection {
     if (!answers(message, wireId)) throw badReply(this.#spec.name, 'the answer has another id')
   }
 
-  async *#events(passage: Passage, answer: HttpAnswer): AsyncGenerator<ReplyEvent> {
+  async *#events(passage: Passage, first: HttpAnswer): AsyncGenerator<ReplyEvent> {
     let answered = false
     const questions = this.#questionsOf(passage)
+    // In the modern era a stream that ends has ended.
+    const legacy = passage.known.era === 'legacy'
+    const rest = legacy ? (lastEventId: string) => this.#askForRest(passage, lastEventId) : undefined
     try {
-      for await (const { event, data } of readEvents(answer.chunks)) {
+      for await (const { answer, event: heard } of resumedEvents(first, rest, passage.signal)) {
+        const { event, data } = heard
         const message =
           data === '' || (event !== '' && event !== 'message') ? undefined : this.#read(passage, questions, data)
         if (message === undefined) continue
@@ -215,6 +220,14 @@ class HttpConnection implements UpstreamConnection {
       questions.end()
       if (!answered) this.#tellCancelled(passage)
     }
+  }
+
+  // Where streams can be taken up again, that is by the session in which the call was made.
+  async #askForRest({ headers, signal }: Passage, lastEventId: string): Promise<HttpAnswer | undefined> {
+    const answer = await this.#wire.get({ ...headers, 'last-event-id': lastEventId }, signal)
+    if (answer.status === 200 && answer.mediaType === 'text/event-stream') return answer
+    answer.finish()
+    return undefined
   }
 
   // Only a legacy upstream can be answered: in the modern era there are no such questions.
