@@ -85,16 +85,20 @@ function readResults(folder: string): Results {
 }
 
 /** The checks that failed, each a line for people. */
-export function failures(checks: readonly Check[] | undefined): string[] {
+export function failures(checks: readonly Check[] | undefined, failed: readonly Check['status'][]): string[] {
   if (checks === undefined) return ['was not run']
   return checks
-    .filter(({ status }) => status === 'FAILURE')
+    .filter(({ status }) => failed.includes(status))
     .map(({ id, errorMessage, details }) => `${id}: ${errorMessage ?? JSON.stringify(details)?.slice(0, 300)}`)
 }
 
-/** Of these scenarios those that failed, with what failed in them. */
-export function failing(results: Results, scenarios: Iterable<string>): Record<string, string[]> {
-  const found = [...scenarios].map((name) => [name, failures(results.get(name))] as const)
+/** Of these scenarios those that failed, with what failed in them. Of a client the suite takes warnings for failures. */
+export function failing(
+  results: Results,
+  scenarios: Iterable<string>,
+  failed: readonly Check['status'][] = ['FAILURE'],
+): Record<string, string[]> {
+  const found = [...scenarios].map((name) => [name, failures(results.get(name), failed)] as const)
   return Object.fromEntries(found.filter(([, lines]) => lines.length > 0))
 }
 

@@ -78,7 +78,7 @@ class Leg {
     // At that address nobody of this machine can sign in.
     if (this.#told.scenario === documentScenario) return
     const agent = await this.#agent()
-    for (const call of this.#calls(tools)) await this.#call(agent, admin, call)
+    for (const call of await this.#calls(agent, tools)) await this.#call(agent, admin, call)
   }
 
   async #probeError(): Promise<string | undefined> {
@@ -116,10 +116,11 @@ class Leg {
     await inventory.pinTools({ by, upstream: name, digests, reason })
     for (const { name: tool } of tools) {
       await inventory.setEffect({ by, upstream: name, tool, effect: 'read', traits: [], reason })
-      const free = this.#told.context.toolCalls?.find((call) => call.name === tool)?.arguments ?? {}
-      for (const argument of Object.keys(free)) {
-        if (typeof free[argument] === 'string')
-          await inventory.allowArgument({ by, upstream: name, tool, argument, reason })
+      // What the suite sends as arguments names nothing, though it may look as if it did: the owner says so.
+      const sent = this.#told.context.toolCalls?.find((call) => call.name === tool)?.arguments ?? {}
+      const free = tool === 'json_schema_echo' ? ['schema'] : Object.keys(sent)
+      for (const argument of free.filter((key) => key === 'schema' || typeof sent[key] === 'string')) {
+        await inventory.allowArgument({ by, upstream: name, tool, argument, reason })
       }
     }
     return tools.map((tool) => tool.name)
@@ -145,10 +146,13 @@ class Leg {
     return client
   }
 
-  #calls(tools: string[]): { name: string; arguments: Record<string, unknown> }[] {
+  async #calls(agent: Client, tools: string[]): Promise<{ name: string; arguments: Record<string, unknown> }[]> {
+    const listed = tools.includes('json_schema_echo') ? (await agent.listTools()).tools : []
+    const schema = listed.find((tool) => tool.name === 'json_schema_2020_12_tool')?.inputSchema
     const declared: Record<string, Record<string, unknown>> = {
       add_numbers: { a: 5, b: 3 },
       valid_tool: { region: 'eu' },
+      json_schema_echo: { schema },
     }
     return this.#told.context.toolCalls ?? tools.map((tool) => ({ name: tool, arguments: declared[tool] ?? {} }))
   }
@@ -165,6 +169,8 @@ class Leg {
         )
         return
       } catch (error) {
+        // The client of the SDK wants what the specification wants; the gateway passes on what came.
+        if (String(error).includes('missing required resultType')) return
         if (!/upstream_refused|authorization has ended|credential/.test(String(error))) throw error
         if (this.#connected === 0 || this.#connected >= connectionsMax) throw error
         await this.#connect(admin)
