@@ -106,6 +106,16 @@ test('a schema that says nothing of members takes none', () => {
   refuses({ a: 1 }, 'a', compileRules({ type: 'object', additionalProperties: true }, []))
 })
 
+test('an open argument that the owner allows is allowed with all that is in it', () => {
+  const schema = { properties: { open: { type: 'object' }, closed: { properties: { a: { type: 'string' } } } } }
+  const value = { open: { $ref: '#/a', deep: [{ path: '../x' }] } }
+  refuses(value, 'open.·ref', compileRules(schema, []))
+  const free = compileRules(schema, ['open', 'closed'])
+  assert.deepEqual(readArguments(free, value).value, value)
+  refuses({ open: { '../x': 1 } }, 'open...·x', free)
+  refuses({ closed: { a: '../x' } }, 'closed.a', free)
+})
+
 test('a definition that refers to itself or outside itself is read without hanging', () => {
   const loop = compileRules({ properties: { a: { $ref: '#/properties/a' }, b: { $ref: 'https://example.com/x' } } }, [])
   assert.equal(readArguments(loop, { a: 'x', b: 'y' }).text, '{"a":"x","b":"y"}')

@@ -119,7 +119,7 @@ class Leg {
       // What the suite sends as arguments names nothing, though it may look as if it did: the owner says so.
       const sent = this.#told.context.toolCalls?.find((call) => call.name === tool)?.arguments ?? {}
       const free = tool === 'json_schema_echo' ? ['schema'] : Object.keys(sent)
-      for (const argument of free.filter((key) => key === 'schema' || typeof sent[key] === 'string')) {
+      for (const argument of free.filter((key) => !['number', 'boolean'].includes(typeof sent[key]))) {
         await inventory.allowArgument({ by, upstream: name, tool, argument, reason })
       }
     }

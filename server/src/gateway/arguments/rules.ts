@@ -83,7 +83,11 @@ function compile(compiler: Compiler, schema: unknown, place: Place): Rule {
       rule.others = compile(compiler, additional === true ? {} : additional, inner)
     if (isObject(part['items'])) rule.items = compile(compiler, part['items'], inner)
   }
-  return rule
+  // What the owner allowed is allowed with all that is in it, where the definition does not say what that is.
+  const open = rule.members === undefined && rule.others === undefined
+  return open && compiler.allowed.has(place.path)
+    ? { ...rule, others: allowedWhole(), items: rule.items ?? allowedWhole() }
+    : rule
 }
 
 function addListed(rule: { listed: Set<string> | undefined }, part: Record<string, unknown>): void {
@@ -129,6 +133,16 @@ function kindOf(compiler: Compiler, schema: unknown, place: Place): StringKind {
   if (addressNames.has(last)) return 'address'
   if (placeNames.has(last)) return 'place'
   return proseNames.has(last) ? 'prose' : 'identifier'
+}
+
+function allowedWhole(): Rule {
+  const rule = { string: 'prose' as const, listed: undefined, members: undefined }
+  const whole: Rule & { others: Rule | undefined; items: Rule | undefined } = {
+    ...rule,
+    others: undefined,
+    items: undefined,
+  }
+  return Object.assign(whole, { others: whole, items: whole })
 }
 
 function anything(name: string): Rule {
