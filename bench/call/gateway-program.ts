@@ -10,4 +10,9 @@ const [path] = process.argv.slice(2) as [string]
 const config = readConfig({ file: { path, text: readFileSync(path, 'utf8') }, env: {}, cwd: process.cwd() })
 const log = openLog({ level: config.log.level })
 const sallyport = await openSallyport(config, { clock: systemClock, log, preload: [] })
-serveUsage(sallyport.url, () => sallyport.close())
+const close = () => sallyport.close()
+// With `--expose-gc` it says as well what it holds that somebody still needs.
+serveUsage(sallyport.url, close, () => {
+  globalThis.gc?.()
+  return { heapBytes: globalThis.gc === undefined ? undefined : process.memoryUsage().heapUsed }
+})

@@ -5,6 +5,8 @@ export interface Idle {
   url: string
   headers: Record<string, string>[]
   each: number
+  /** Each is cut off as soon as it is open. */
+  cut?: boolean
 }
 
 // Clients that listen and do nothing else: each a raw socket on which the GET stream is open. They keep nothing of what
@@ -21,11 +23,15 @@ process.on('message', (question: Idle | 'heard') => {
 process.once('disconnect', () => process.exit(0))
 process.send!('ready')
 
-async function openAll({ url, headers, each }: Idle): Promise<void> {
+async function openAll({ url, headers, each, cut }: Idle): Promise<void> {
   const to = new URL(url)
   const waiting = headers.flatMap((one) => Array.from({ length: each }, () => headOf(to, one)))
   const open = async (): Promise<void> => {
-    for (let head = waiting.pop(); head !== undefined; head = waiting.pop()) sockets.push(await openOne(to, head))
+    for (let head = waiting.pop(); head !== undefined; head = waiting.pop()) {
+      const socket = await openOne(to, head)
+      if (cut === true) socket.destroy()
+      else sockets.push(socket)
+    }
   }
   await Promise.all(Array.from({ length: atOnce }, open))
 }

@@ -86,3 +86,22 @@ test('a client cancels its one request of an id, and nothing where that is not e
   assert.equal(one.signal.aborted, true)
   exchanges.close()
 })
+
+test('a hundred thousand exchanges that began and ended leave nothing behind', () => {
+  const { exchanges } = openExchanges()
+  const signal = new AbortController().signal
+  for (let i = 0; i < 100_000; i++) {
+    const of = { principalId: `p${i % 1_000}`, grantId: 'g' } as Caller
+    using _place = exchanges.arrive({ caller: of })
+    using exchange = exchanges.begin({ caller: of, signal, kind: 'call', requestId: i }, async () => Infinity)
+    if (i % 3 === 0) exchange.end('cut off')
+  }
+  assert.equal(exchanges.size, 0)
+  const of = { principalId: 'p0', grantId: 'g' } as Caller
+  for (let i = 0; i < 64; i++) exchanges.begin({ caller: of, signal, kind: 'stream' }, async () => Infinity)
+  // Every place was given back: as many as one may hold are free, and not one more.
+  assert.throws(() => exchanges.begin({ caller: of, signal, kind: 'stream' }, async () => Infinity), {
+    code: 'gateway.too_many_streams',
+  })
+  exchanges.close()
+})
