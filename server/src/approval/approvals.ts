@@ -56,7 +56,7 @@ export interface Approvals {
   /** Approves or denies. See `answerRequest`. */
   answer(answer: Answer): Promise<Approval>
   /** The newest approval of a grant for a tool and these argument bytes, as it stands now. */
-  findFor(call: Pick<Approval, 'grantId' | 'tool' | 'argumentsDigest'>): Promise<Approval | undefined>
+  findFor(call: Pick<Approval, 'grantId' | 'upstream' | 'tool' | 'argumentsDigest'>): Promise<Approval | undefined>
   /** The approval that this principal used last for exactly this call, through whichever client. */
   findLastUse(
     call: Pick<Approval, 'principalId' | 'upstream' | 'tool' | 'argumentsDigest'>,

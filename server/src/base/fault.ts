@@ -75,6 +75,7 @@ export const faultStatus = {
   'inventory.bad_step': 409,
   'inventory.last_administrator': 409,
   'inventory.name_taken': 409,
+  'inventory.names_alike': 409,
   'inventory.no_owner': 409,
   'inventory.nothing_to_do': 409,
   'inventory.own_proposal': 403,

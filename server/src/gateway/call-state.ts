@@ -11,6 +11,10 @@ export interface Call {
   id: string
   kind: 'call'
   caller: Caller
+  /** Where it goes. */
+  upstream: string
+  /** The bundle whose address it came to, where it did. */
+  bundle?: string
   envelope: Envelope
   /** The JSON-RPC id, by which the client may cancel. */
   requestId: string | number | undefined

@@ -52,7 +52,7 @@ export interface CallRooms extends AskingRooms {
  * @throws {Fault} what the door turns into an answer. Nothing was sent then, unless the outcome in the ledger says so.
  */
 export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
-  const view = await rooms.facts.view(call.caller)
+  const view = await rooms.facts.view(call.caller, call.upstream)
   const asked = readAsked(call.envelope, view.catalogue)
   const name = asked.item
   const tool = view.catalogue?.tools.get(name)
@@ -78,7 +78,7 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
   // Once sent, the approval has done its work: that its time runs out then does not break the call off.
   const held = { ...question, approval: approval && { ...approval, expiresAt: Infinity } }
   using exchange = rooms.exchanges.begin(call, async () => {
-    const [view, now] = [await rooms.facts.view(call.caller), rooms.facts.now()]
+    const [view, now] = [await rooms.facts.view(call.caller, call.upstream), rooms.facts.now()]
     return decide(rooms.facts.gather(view, held)).allow ? nextEnd(view, now) : undefined
   })
   const { upstream } = view.catalogue!
@@ -116,8 +116,8 @@ async function decideAgain(
   call: Call,
   { round, ...question }: Parameters<FactSource['gather']>[1] & { round: number },
 ): Promise<[View, Allow]> {
-  const view = await rooms.facts.view(call.caller)
-  if (round >= roundsMax) throw cannotAsk(call.caller.upstream, `it has asked ${roundsMax} times`)
+  const view = await rooms.facts.view(call.caller, call.upstream)
+  if (round >= roundsMax) throw cannotAsk(call.upstream, `it has asked ${roundsMax} times`)
   const decision = decide(rooms.facts.gather(view, question))
   if (!decision.allow) return refuse(rooms, call, { view, name: question.tool, decision })
   return [view, decision]
@@ -172,6 +172,7 @@ async function judgeArguments(
 async function findApproval(rooms: CallRooms, call: Call, { tool, args }: Judged): Promise<ApprovalFact | undefined> {
   const approval = await rooms.approvals.findFor({
     grantId: call.caller.grantId,
+    upstream: tool.tool.upstream,
     tool: tool.tool.name,
     argumentsDigest: args.digest,
   })

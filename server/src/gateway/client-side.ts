@@ -122,7 +122,7 @@ export class ClientSide {
 
   /** @returns whether the client came back. */
   async #hold(): Promise<boolean> {
-    const { caller, envelope, reply } = this.#call
+    const { envelope, reply } = this.#call
     const { id, taken } = this.#rooms.held.hold(this.#exchange.signal)
     const inputRequests = Object.fromEntries(
       [...this.#waiting].map(
@@ -134,7 +134,7 @@ export class ClientSide {
         ]) => [key, { method, params: params ?? {} }],
       ),
     )
-    const requestState = this.#rooms.states.seal(caller, envelope, { kind: 'held', held: id, callId: this.#first.id })
+    const requestState = this.#rooms.states.seal(this.#call, { kind: 'held', held: id, callId: this.#first.id })
     reply.result(envelope, { resultType: 'input_required', inputRequests, requestState })
     const retry = await taken
     if (retry === undefined) return false

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { CatalogueTool, PinnedCatalogue } from '../inventory/catalogue.ts'
+import { grantAt, type Bundle } from '../model/bundle.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Client, Entitlement, Grant } from '../model/rights.ts'
 import type { Caller } from '../oauth/access-token.ts'
@@ -17,9 +18,10 @@ export interface Sources {
   findGrant(id: string): Promise<Grant | undefined>
   readPinned(upstream: string): Promise<PinnedCatalogue | undefined>
   listEntitlements(of: { principalId: string; upstream: string }): Promise<Entitlement[]>
+  listBundles(): Promise<Bundle[]>
 }
 
-/** All that one grant may look at on its upstream, read at one revision. */
+/** All that one grant may look at on one upstream, read at one revision. */
 export interface View {
   readonly revision: number
   readonly principal: Principal | undefined
@@ -73,6 +75,7 @@ export class FactSource {
   #heard: number
   readonly #views = new Map<string, Promise<View>>()
   readonly #catalogues = new Map<string, Promise<Shared | undefined>>()
+  #bundles: Promise<Map<string, Bundle>> | undefined
 
   constructor(rooms: { feed: Feed; sources: Sources; clock: Clock }) {
     this.#feed = rooms.feed
@@ -80,7 +83,7 @@ export class FactSource {
     this.#clock = rooms.clock
     this.#heard = rooms.feed.revision
     this.#feed.subscribe(({ kind }, revision) => {
-      if (!leavesCatalogues.has(kind)) this.#catalogues.clear()
+      if (!leavesCatalogues.has(kind)) this.#forgetCatalogues()
       this.#heard = revision
     })
   }
@@ -110,21 +113,38 @@ export class FactSource {
     throw new Fault('base.busy', `cannot decide by revision ${revision}: this replica has not heard of it yet`)
   }
 
+  /** The bundle at an address; undefined where an upstream is there, or nothing. */
+  async bundle(name: string): Promise<Bundle | undefined> {
+    if (this.#heard !== this.#feed.revision) this.#forgetCatalogues()
+    this.#bundles ??= this.#sources.listBundles().then((all) => new Map(all.map((bundle) => [bundle.name, bundle])))
+    const asked = this.#bundles
+    asked.catch(() => this.#bundles === asked && (this.#bundles = undefined))
+    return (await asked).get(name)
+  }
+
+  /** The views of a caller on each upstream behind its address, in the order of the address. */
+  async views(caller: Caller): Promise<View[]> {
+    const bundle = await this.bundle(caller.upstream)
+    if (bundle === undefined) return [await this.view(caller)]
+    return Promise.all(bundle.members.map(({ upstream }) => this.view(caller, upstream)))
+  }
+
   /**
-   * The view of a caller, read at one revision.
+   * The view of a caller on one upstream, read at one revision. At the address of a bundle the grant in it is the part that
+   * concerns this upstream, and none where the upstream is not a member.
    *
    * @throws {Fault} `base.busy` when this process has not heard the revision feed within its lease: what it remembers may
    *   be stale, so it refuses to serve.
    */
-  view(caller: Caller): Promise<View> {
+  view(caller: Caller, upstream = caller.upstream): Promise<View> {
     if (!this.#feed.isFresh()) {
       throw new Fault('base.busy', 'cannot decide now: the news of withdrawn rights is late; try again in a moment')
     }
     if (this.#revision !== this.#feed.revision || this.#views.size > viewsMax) this.#forget()
-    const key = `${caller.grantId}\n${caller.upstream}\n${caller.principalId}\n${caller.clientId}`
+    const key = `${caller.grantId}\n${caller.upstream}\n${upstream}\n${caller.principalId}\n${caller.clientId}`
     let view = this.#views.get(key)
     if (view === undefined) {
-      view = inTime(this.#read(caller))
+      view = inTime(this.#read(caller, upstream))
       this.#views.set(key, view)
       view.catch(() => this.#views.delete(key))
     }
@@ -157,26 +177,34 @@ export class FactSource {
     }
   }
 
+  #forgetCatalogues(): void {
+    this.#catalogues.clear()
+    this.#bundles = undefined
+  }
+
   #forget(): void {
     this.#revision = this.#feed.revision
     this.#views.clear()
   }
 
   // If the policy state moves while we read, the reading is repeated, so that a view is of one revision and no mixture.
-  async #read(caller: Caller): Promise<View> {
+  async #read(caller: Caller, upstream: string): Promise<View> {
     for (let attempt = 0; attempt < 10; attempt++) {
       const revision = this.#feed.revision
-      const [principal, client, grant, shared, entitlements] = await Promise.all([
+      const [principal, client, given, bundle, shared, entitlements] = await Promise.all([
         this.#sources.findPrincipal(caller.principalId),
         this.#sources.findClient(caller.clientId),
         this.#sources.findGrant(caller.grantId),
-        this.#catalogue(caller.upstream),
-        this.#sources.listEntitlements({ principalId: caller.principalId, upstream: caller.upstream }),
+        upstream === caller.upstream ? undefined : this.bundle(caller.upstream),
+        this.#catalogue(upstream),
+        this.#sources.listEntitlements({ principalId: caller.principalId, upstream }),
       ])
       if (this.#feed.revision !== revision) {
-        this.#catalogues.delete(caller.upstream)
+        this.#catalogues.delete(upstream)
+        this.#bundles = undefined
         continue
       }
+      const grant = upstream === caller.upstream ? given : grantAt(given, bundle, upstream)
       const rules = shared?.rules ?? new Map<CatalogueTool, Rule>()
       return {
         revision,
@@ -196,7 +224,7 @@ export class FactSource {
 
   #catalogue(upstream: string): Promise<Shared | undefined> {
     // Another subscriber was told first and asks already: nothing remembered is known to be of this revision.
-    if (this.#heard !== this.#feed.revision) this.#catalogues.clear()
+    if (this.#heard !== this.#feed.revision) this.#forgetCatalogues()
     let shared = this.#catalogues.get(upstream)
     if (shared === undefined) {
       shared = this.#sources

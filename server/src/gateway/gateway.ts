@@ -89,6 +89,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     findGrant: (id: string) => oauth.findGrant(id),
     readPinned: (upstream: string) => inventory.readPinned(upstream),
     listEntitlements: (of: { principalId: string; upstream: string }) => inventory.listEntitlements(of),
+    listBundles: () => inventory.listBundles(),
   }
   const sandbox = remembered(() => lookForSandbox(log))
   const pool = new Pool({

@@ -27,7 +27,7 @@ export async function readInput(
 ): Promise<NextRound | undefined> {
   const result = 'result' in whole.message ? whole.message.result : {}
   const questions = readQuestions(result['inputRequests'])
-  const { caller, envelope } = side.call
+  const { envelope } = side.call
   if (!asks) throw cannotAsk(upstream.name, 'nothing may be asked beside what was approved')
   if (questions === undefined) throw cannotAsk(upstream.name, 'it does not say what')
   const why = [...questions.values()].map((one) => whyNotAsked(envelope.clientCapabilities, one)).find(Boolean)
@@ -39,7 +39,7 @@ export async function readInput(
       side.reply.json(200, text)
       return undefined
     }
-    const sealed = states.seal(caller, envelope, { kind: 'theirs', state: requestState })
+    const sealed = states.seal(side.call, { kind: 'theirs', state: requestState })
     const edited = editObject(textOfMember(text, 'result')!, { requestState: JSON.stringify(sealed) })
     side.reply.json(200, editObject(text, { result: edited }))
     return undefined

@@ -6,7 +6,10 @@ import type { Lists } from './list.ts'
 /** Who asks what is served: what an upstream declares is shown as far as this caller may use it. */
 export interface Greeted {
   lists: Lists
-  view: View
+  /** Of the address. */
+  name: string
+  /** One for each upstream behind the address. */
+  views: readonly View[]
 }
 
 /** The revision that a legacy client gets: the one that it asks for, or the newest. */
@@ -53,27 +56,35 @@ const served: Readonly<Record<string, Record<string, unknown>>> = {
 }
 
 function capabilitiesFor(to: Greeted): Record<string, unknown> {
-  const declared = to.view.catalogue?.upstream.learnt?.capabilities ?? {}
+  const declared = to.views.map(({ catalogue }) => catalogue?.upstream.learnt?.capabilities ?? {})
+  const own = ownView(to)
+  const shown = own === undefined ? [] : to.lists.shown(own, 'extension').items
   const extensions = Object.fromEntries(
-    to.lists
-      .shown(to.view, 'extension')
-      .items.map(({ tool, definition }) => [itemOf(tool.name).key, definition?.['settings']]),
+    shown.map(({ tool, definition }) => [itemOf(tool.name).key, definition?.['settings']]),
   )
   return {
     tools: { listChanged: true },
-    ...Object.fromEntries(Object.entries(served).filter(([name]) => declared[name] !== undefined)),
+    ...Object.fromEntries(Object.entries(served).filter(([name]) => declared.some((one) => one[name] !== undefined))),
     ...(Object.keys(extensions).length > 0 && { extensions }),
   }
 }
 
 // Words for the model: shown like any other item, as they were accepted and to whom they were given.
-function instructionsFor({ lists, view }: Greeted): { instructions?: unknown } {
+function instructionsFor(to: Greeted): { instructions?: unknown } {
+  const view = ownView(to)
+  if (view === undefined) return {}
   const name = nameOfItem({ kind: 'text', key: instructionsKey })
-  const found = lists.shown(view, 'text').items.find(({ tool }) => tool.name === name)
+  const found = to.lists.shown(view, 'text').items.find(({ tool }) => tool.name === name)
   return found === undefined ? {} : { instructions: found.definition?.['text'] }
 }
 
-function serverInfo({ view }: Greeted): { name: string; version: string } {
-  const upstream = view.catalogue?.upstream
-  return { name: upstream?.name ?? '', version: upstream?.learnt?.serverVersion ?? 'unknown' }
+function serverInfo(to: Greeted): { name: string; version: string } {
+  const view = ownView(to)
+  const version = view === undefined ? '1' : view.catalogue?.upstream.learnt?.serverVersion
+  return { name: to.name, version: version ?? 'unknown' }
+}
+
+// At the address of a bundle no one member speaks for all.
+function ownView({ name, views }: Greeted): View | undefined {
+  return views.find(({ catalogue }) => catalogue?.upstream.name === name)
 }

@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Envelope } from './envelope.ts'
 import type { Exchanges } from './exchanges.ts'
-import { nextEnd, type FactSource } from './facts.ts'
+import { nextEnd, type FactSource, type View } from './facts.ts'
 import type { Lists } from './list.ts'
 import { findFall, requireStanding } from './standing.ts'
 import type { Reply } from './reply.ts'
@@ -31,15 +31,15 @@ export async function openListening(
   const { caller, reply, envelope } = listening
   await requireStanding(rooms.facts, caller)
   const wanted = envelope === undefined || readFilter(envelope)
-  let shown = rooms.lists.shown(await rooms.facts.view(caller), 'tool').digest
+  let shown = shownIn(rooms.lists, await rooms.facts.views(caller))
   using exchange = rooms.exchanges.begin({ ...listening, kind: 'stream' }, async () => {
-    const [view, now] = [await rooms.facts.view(caller), rooms.facts.now()]
-    if (findFall(rooms.facts, view) !== undefined) return undefined
+    const [views, now] = [await rooms.facts.views(caller), rooms.facts.now()]
+    if (views.every((view) => findFall(rooms.facts, view) !== undefined)) return undefined
     // News that change nothing of what this client would be shown are no news to it.
-    const { digest } = rooms.lists.shown(view, 'tool')
+    const digest = shownIn(rooms.lists, views)
     if (wanted && digest !== shown) reply.event(listChanged(envelope))
     shown = digest
-    return nextEnd(view, now)
+    return Math.min(...views.map((view) => nextEnd(view, now)))
   })
   reply.stream()
   if (envelope !== undefined) reply.event(acknowledged(envelope, wanted))
@@ -47,6 +47,10 @@ export async function openListening(
     await new Promise((resolve) => exchange.signal.addEventListener('abort', resolve, { once: true }))
   }
   reply.end()
+}
+
+function shownIn(lists: Lists, views: View[]): string {
+  return views.map((view) => lists.shown(view, 'tool').digest).join()
 }
 
 function readFilter({ params }: Envelope): boolean {

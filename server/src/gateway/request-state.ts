@@ -2,12 +2,13 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf } from '../base/ids.ts'
 import { canonicalJson, readJson } from '../base/json.ts'
-import type { Caller } from '../oauth/access-token.ts'
 import type { Sealer } from '../vault/sealer.ts'
-import type { Envelope } from './envelope.ts'
+import type { Call } from './call-state.ts'
 
 /** What a state of ours stands for: that of the upstream, or a call that we hold open. */
 export type State = { kind: 'theirs'; state: string } | { kind: 'held'; held: string; callId: string }
+
+type Aimed = Pick<Call, 'caller' | 'upstream' | 'envelope'>
 
 /** As long as somebody may take to answer; the upstream may be stricter. */
 const ageMsMax = 60 * 60_000
@@ -28,9 +29,9 @@ export class RequestStates {
     this.#clock = rooms.clock
   }
 
-  seal(caller: Caller, envelope: Envelope, state: State): string {
+  seal(call: Aimed, state: State): string {
     const until = this.#clock.now() + ageMsMax
-    return this.#sealer.seal(purpose, bindingOf(caller, envelope), JSON.stringify({ ...state, until }))
+    return this.#sealer.seal(purpose, bindingOf(call), JSON.stringify({ ...state, until }))
   }
 
   /**
@@ -39,14 +40,14 @@ export class RequestStates {
    * @returns undefined where it carries none.
    * @throws {Fault} `gateway.state_refused`: altered, another grant's, of another request, or too old. Nothing was done.
    */
-  open(caller: Caller, envelope: Envelope): State | undefined {
-    const sealed = envelope.params['requestState']
+  open(call: Aimed): State | undefined {
+    const sealed = call.envelope.params['requestState']
     if (sealed === undefined) return undefined
     let state: State & { until: number }
     try {
       // One spelling only: what a lenient decoder would skip is an alteration.
       if (typeof sealed !== 'string' || !/^s1\.[\w-]+$/.test(sealed)) throw new TypeError('not ours')
-      state = readJson(this.#sealer.open(purpose, bindingOf(caller, envelope), sealed)) as typeof state
+      state = readJson(this.#sealer.open(purpose, bindingOf(call), sealed)) as typeof state
     } catch {
       throw refused('it was altered, or belongs to another request')
     }
@@ -59,7 +60,9 @@ function refused(why: string): Fault {
   return new Fault('gateway.state_refused', `cannot go on with this \`requestState\`: ${why}; make the call anew`)
 }
 
-function bindingOf({ grantId, upstream }: Caller, { method, params }: Envelope): string {
+function bindingOf({ caller, upstream, envelope }: Aimed): string {
+  const { grantId } = caller
+  const { method, params } = envelope
   const { _meta: _m, inputResponses: _i, requestState: _s, ...request } = params
   return digestOf(canonicalJson({ grantId, upstream, method, request }))
 }

@@ -13,7 +13,7 @@ import { requireStanding } from './standing.ts'
  */
 export async function callOrResume(rooms: CallRooms, call: Call): Promise<void> {
   const { caller, envelope } = call
-  const state = envelope.era === 'modern' ? rooms.states.open(caller, envelope) : undefined
+  const state = envelope.era === 'modern' ? rooms.states.open(call) : undefined
   if (state?.kind === 'theirs') envelope.params = { ...envelope.params, requestState: state.state }
   if (state?.kind !== 'held') return callItem(rooms, call)
   await requireStanding(rooms.facts, caller)

@@ -10,6 +10,7 @@ import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { capabilityFor, isForwarded } from './asked.ts'
 import { answerBatch } from './batch.ts'
+import { aim, listBundle } from './bundle.ts'
 import type { CallRooms } from './call.ts'
 import type { FactSource } from './facts.ts'
 import { readEnvelope, revisions, type Envelope } from './envelope.ts'
@@ -211,23 +212,25 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
 
 async function greet({ facts, lists: shown }: ServeRooms, caller: Caller): Promise<Greeted> {
   await requireStanding(facts, caller)
-  return { lists: shown, view: await facts.view(caller) }
+  return { lists: shown, name: caller.upstream, views: await facts.views(caller) }
 }
 
 async function forward(rooms: ServeRooms, { caller, envelope, reply, signal, headers }: Routed): Promise<void> {
-  const { catalogue } = await rooms.facts.view(caller)
-  if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
-  requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
-  return callOrResume(rooms, {
+  const call = await aim(rooms, {
     id: makeId(rooms.clock),
     kind: 'call',
     caller,
+    upstream: caller.upstream,
     envelope,
     reply,
     requestId: envelope.id,
     signal,
     parameterHeaders: parameterHeaders(headers),
   })
+  const { catalogue } = await rooms.facts.view(caller, call.upstream)
+  if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
+  requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
+  return callOrResume(rooms, call)
 }
 
 // What the upstream does not have is not served, so that a client is told the same as without us.
@@ -242,9 +245,15 @@ function requireCapability(
 async function list(rooms: ServeRooms, { caller, envelope, reply }: Routed): Promise<void> {
   const { kind, member, capability } = lists[envelope.method]!
   const catalogue = await requireStanding(rooms.facts, caller)
-  requireCapability(catalogue, { method: envelope.method, capability })
-  await rooms.pool.freshen(catalogue.upstream)
-  const text = rooms.lists.text(await rooms.facts.view(caller), kind)
+  const bundle = await rooms.facts.bundle(caller.upstream)
+  if (bundle === undefined) {
+    requireCapability(catalogue, { method: envelope.method, capability })
+    await rooms.pool.freshen(catalogue.upstream)
+  }
+  const text =
+    bundle === undefined
+      ? rooms.lists.text(await rooms.facts.view(caller), kind)
+      : await listBundle(rooms, { bundle, caller, kind })
   // Filtered by the caller's rights, so it is nobody else's to keep.
   const hints = envelope.era === 'modern' ? { ttlMs: 0, cacheScope: 'private' } : {}
   reply.resultWith(envelope, hints, { name: member, text })

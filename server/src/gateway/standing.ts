@@ -16,17 +16,19 @@ export function findFall(facts: FactSource, view: View): Deny | undefined {
 }
 
 /**
- * Demands that the caller may be here at all: principal, client, grant and upstream in good standing.
+ * Demands that the caller may be here at all: principal, client, grant and upstream in good standing; at the address of a
+ * bundle one member at least.
  *
- * @returns the catalogue of the upstream.
+ * @returns the catalogue of the upstream, or of the first member that stands.
  * @throws {Fault} 401 where only a new login could help, else 403.
  */
 export async function requireStanding(facts: FactSource, caller: Caller): Promise<PinnedCatalogue> {
-  const view = await facts.view(caller)
-  const fall = findFall(facts, view)
-  if (fall !== undefined) throw faultOf(fall)
-  if (view.catalogue === undefined) throw new Fault('gateway.denied', 'there is no such server')
-  return view.catalogue
+  const views = await facts.views(caller)
+  const falls = views.map((view) => findFall(facts, view))
+  const [standing] = views.filter((_view, at) => falls[at] === undefined)
+  if (standing === undefined && falls[0] !== undefined) throw faultOf(falls[0])
+  if (standing?.catalogue === undefined) throw new Fault('gateway.denied', 'there is no such server')
+  return standing.catalogue
 }
 
 const onlyLoginHelps: ReadonlySet<DenialReason> = new Set(standingReasons)

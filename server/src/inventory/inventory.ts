@@ -5,6 +5,8 @@ import { listEntitlements } from '../store/entitlements.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findUpstream, listUpstreams } from '../store/upstreams.ts'
+import { findBundle, listBundles } from '../store/bundles.ts'
+import { changeBundle, findPlace, listMistakable, makeBundle, retireBundle } from './bundle.ts'
 import { entitle, findEntitlements, hasRight, revokeEntitlement } from './entitlement.ts'
 import { declareMethod } from './method.ts'
 import {
@@ -22,7 +24,7 @@ import {
 } from './tool.ts'
 import { preloadUpstream, proposeUpstream, setCeiling, setUpstreamOwner, stepUpstream } from './upstream.ts'
 
-/** What can be used no more: an upstream, one tool of it, or one tool by one principal. */
+/** What can be used no more: an upstream or a bundle, one tool of it, or one tool by one principal. */
 export interface Withdrawal {
   upstream: string
   tool?: string
@@ -65,6 +67,17 @@ export function openInventory(rooms: InventoryRooms) {
         const retired = step.to === 'retired'
         if (retired || step.to === 'suspended') await onWithdraw(tx, { upstream: step.name, by: step.by, retired })
       }),
+
+    findBundle: (name: string) => findBundle(store, name),
+    listBundles: () => listBundles(store),
+    makeBundle: bind(rooms, makeBundle),
+    changeBundle: bind(rooms, changeBundle),
+    /** @see retireBundle; the grants of its address end with it. */
+    retireBundle: (step: Parameters<typeof retireBundle>[1]) =>
+      retireBundle(rooms, step, (tx) => onWithdraw(tx, { upstream: step.name, by: step.by, retired: true })),
+    listMistakable: (bundle: string, member: Parameters<typeof listMistakable>[2]) =>
+      listMistakable(store, bundle, member),
+    findPlace: bind(rooms, findPlace),
 
     observe: bind(rooms, observe),
     recordProbeFailure: bind(rooms, recordProbeFailure),

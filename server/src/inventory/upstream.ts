@@ -11,6 +11,7 @@ import {
   type Upstream,
   type UpstreamState,
 } from '../model/upstream.ts'
+import { findBundle } from '../store/bundles.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findUpstream, insertUpstream, updateUpstream, updateUpstreamState } from '../store/upstreams.ts'
@@ -52,6 +53,7 @@ export async function proposeUpstream(
     },
     async (tx) => {
       await requireOwner(tx, upstream.ownerId)
+      if ((await findBundle(tx, upstream.name)) !== undefined) throw taken(upstream.name)
       if (!(await insertUpstream(tx, upstream))) throw taken(upstream.name)
     },
   )

@@ -40,6 +40,8 @@ const intent = {
   grantId: id,
   /** `jti` of the access token. */
   tokenId: id.optional(),
+  /** The bundle that the call came through; absent where it came to the address of the upstream. */
+  bundle: id.optional(),
   upstream: id,
   tool: id,
   /** Digest of the definition that was pinned when it was decided. */
@@ -86,6 +88,7 @@ const denial = {
   client: client.optional(),
   grantId: id.optional(),
   tokenId: id.optional(),
+  bundle: id.optional(),
   upstream: display,
   tool: display.optional(),
   toolDigest: digest.optional(),
@@ -171,6 +174,9 @@ export const changeKinds = [
   'approval.expired',
   'approval.requested',
   'approval.spent',
+  'bundle.changed',
+  'bundle.made',
+  'bundle.retired',
   'client.changed',
   'client.registered',
   'client.revoked',

@@ -4,13 +4,13 @@ import { Fault } from '../base/fault.ts'
 import { formBytesMax } from '../base/limits.ts'
 import { type Door, readBody } from '../base/listen.ts'
 import { pageHeaders } from '../base/page.ts'
-import type { PinnedCatalogue } from '../inventory/catalogue.ts'
+import type { Place } from '../inventory/bundle.ts'
 import type { Grant } from '../model/rights.ts'
 import type { StoredClient } from '../store/clients.ts'
 import type { Store } from '../store/store.ts'
 import type { Clients } from './clients.ts'
 import { readConsentForm } from './consent/form.ts'
-import { digestOfOffer, offerTools, type OfferedTool } from './consent/offer.ts'
+import { digestOfOffer, offerTools, readMembers, type OfferedTool } from './consent/offer.ts'
 import { consentPage } from './consent/view.ts'
 import { openThrottle } from './endpoint/throttle.ts'
 import type { Grants } from './grants.ts'
@@ -35,7 +35,7 @@ interface Sight {
   waiting: WaitingRequest
   signedIn: SignedIn
   client: StoredClient
-  pinned: PinnedCatalogue
+  place: Place
   earlier: Grant | undefined
   tools: OfferedTool[]
   shown: string
@@ -80,23 +80,22 @@ async function look(parts: ConsentParts, waiting: WaitingRequest, signedIn: Sign
   const now = parts.clock.now()
   const principalId = signedIn.principal.id
   const upstream = upstreamOf(parts.origin, waiting.resource) ?? ''
-  const [client, pinned, entitlements, grants] = await Promise.all([
+  const [client, place, grants] = await Promise.all([
     parts.clients.resolve(waiting.clientId),
-    parts.catalogue.readPinned(upstream),
-    parts.catalogue.listEntitlements({ principalId, upstream }),
+    parts.catalogue.findPlace(upstream),
     parts.grants.list({ principalId, clientId: waiting.clientId, upstream, activeAt: now }),
   ])
-  if (client === undefined || pinned?.upstream.state !== 'approved') {
+  if (client === undefined || place?.open !== true) {
     throw new Fault('oauth.consent_ended', 'cannot go on with this request: the program or the server was withdrawn')
   }
   const earlier = grants[0]
-  const tools = offerTools({ pinned, entitlements, earlier, now })
+  const tools = offerTools({ place, members: await readMembers(parts.catalogue, place, principalId), earlier, now })
   const shown = digestOfOffer({ clientName: client.name, redirectUri: waiting.redirectUri, upstream, tools })
-  return { waiting, signedIn, client, pinned, earlier, tools, shown }
+  return { waiting, signedIn, client, place, earlier, tools, shown }
 }
 
 function show(sight: Sight, response: ServerResponse, problem?: string): void {
-  const { waiting, signedIn, client, pinned, earlier, tools, shown } = sight
+  const { waiting, signedIn, client, place, earlier, tools, shown } = sight
   const text = consentPage({
     uid: waiting.uid,
     csrf: signedIn.csrf,
@@ -104,7 +103,7 @@ function show(sight: Sight, response: ServerResponse, problem?: string): void {
     who: signedIn.principal.name,
     client,
     redirectUri: waiting.redirectUri,
-    upstream: pinned.upstream,
+    place,
     tools,
     again: earlier !== undefined,
     problem,
@@ -122,7 +121,7 @@ async function answer(
   const body = new URLSearchParams(Buffer.from(await readBody(request, formBytesMax)).toString())
   parts.people.checkForm(request, body)
   const form = readConsentForm(body)
-  const { waiting, signedIn, client, pinned, tools, shown } = sight
+  const { waiting, signedIn, client, place, tools, shown } = sight
   if (form.answer === 'refuse') {
     await parts.engine.answer(request, response, { refused: true })
     return
@@ -131,7 +130,7 @@ async function answer(
     show(sight, response, 'Something changed while you were reading. Look again, then answer.')
     return
   }
-  const offered = new Map(tools.map((tool) => [tool.name, tool.digest]))
+  const offered = new Map(tools.map((tool) => [tool.path, tool.digest]))
   const chosen = new Map([...form.tools].flatMap((name) => (offered.has(name) ? [[name, offered.get(name)!]] : [])))
   if (chosen.size !== form.tools.size) {
     throw new Fault('oauth.request_refused', 'cannot give this: the form names a tool that was not offered')
@@ -143,7 +142,7 @@ async function answer(
   const choice = {
     principalId: signedIn.principal.id,
     client: { id: client.id, name: client.name },
-    upstream: pinned.upstream.name,
+    upstream: place.name,
     tools: chosen,
     durationSeconds: form.durationSeconds,
     replaces: form.replaces,

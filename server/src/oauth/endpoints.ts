@@ -46,9 +46,9 @@ export function metadataDoor(parts: {
       const path = pathOf(request)
       if (serverDocument.test(path)) return sendJson(response, { body: server, cache: 'public, max-age=300' })
       const name = resourceDocument.exec(path)?.[1]
-      const upstream = name === undefined ? undefined : await parts.catalogue.findUpstream(name)
-      if (upstream?.state !== 'approved') return sendJson(response, { status: 404, body: { error: 'not_found' } })
-      sendJson(response, { body: resourceMetadata(parts.origin, upstream.name), cache: 'no-cache' })
+      const place = name === undefined ? undefined : await parts.catalogue.findPlace(name)
+      if (place?.open !== true) return sendJson(response, { status: 404, body: { error: 'not_found' } })
+      sendJson(response, { body: resourceMetadata(parts.origin, place.name), cache: 'no-cache' })
     },
   }
 }

@@ -153,10 +153,10 @@ async function stands(
 ): Promise<boolean> {
   const grant = await rooms.grants.find(grantId)
   if (grant === undefined || grant.revokedAt !== undefined || grant.endsAt <= rooms.clock.now()) return false
-  const [principal, client, upstream] = await Promise.all([
+  const [principal, client, place] = await Promise.all([
     rooms.people.findPrincipal(grant.principalId),
     rooms.clients.find(grant.clientId),
-    rooms.catalogue.findUpstream(grant.upstream),
+    rooms.catalogue.findPlace(grant.upstream),
   ])
-  return principal?.state === 'active' && client?.state === 'active' && upstream?.state === 'approved'
+  return principal?.state === 'active' && client?.state === 'active' && place?.open === true
 }

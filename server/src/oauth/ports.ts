@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import type { Place } from '../inventory/bundle.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Change } from '../ledger/change.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Entitlement } from '../model/rights.ts'
-import type { Upstream } from '../model/upstream.ts'
 import type { Handle } from '../store/store.ts'
 import type { TokenKeySet } from '../vault/keyring.ts'
 
@@ -44,7 +44,7 @@ export interface People {
 
 /** What the inventory does for the authorization server. */
 export interface Catalogue {
-  findUpstream(name: string): Promise<Upstream | undefined>
+  findPlace(name: string): Promise<Place | undefined>
   readPinned(upstream: string): Promise<PinnedCatalogue | undefined>
   listEntitlements(of: { principalId: string; upstream: string }): Promise<Entitlement[]>
 }

@@ -176,8 +176,8 @@ export async function findApproval(handle: Handle, id: string): Promise<Approval
   return row && approvalFrom(row)
 }
 
-/** One call of a grant: the tool and the argument bytes. */
-export type ApprovedCall = Pick<Approval, 'grantId' | 'tool' | 'argumentsDigest'>
+/** One call of a grant: the tool of an upstream and the argument bytes. */
+export type ApprovedCall = Pick<Approval, 'grantId' | 'upstream' | 'tool' | 'argumentsDigest'>
 
 /**
  * The approval of a grant for a tool and these argument bytes: one that is pending or approved and not past its end at
@@ -192,6 +192,7 @@ export async function findNewestApproval(
     .selectFrom('approvals')
     .selectAll()
     .where('grant_id', '=', call.grantId)
+    .where('upstream', '=', call.upstream)
     .where('tool', '=', call.tool)
     .where('arguments_digest', '=', call.argumentsDigest)
     // Not by time alone: a wall clock that was set back would hide the new behind the old.
@@ -236,6 +237,7 @@ export async function supersedeApprovals(tx: Handle, call: ApprovedCall, now: nu
     .updateTable('approvals')
     .set({ state: 'cancelled' })
     .where('grant_id', '=', call.grantId)
+    .where('upstream', '=', call.upstream)
     .where('tool', '=', call.tool)
     .where('arguments_digest', '=', call.argumentsDigest)
     .where('state', '=', 'approved')

@@ -5,6 +5,7 @@ import type { Handle } from './store.ts'
 export interface About {
   kind:
     | 'approval'
+    | 'bundle'
     | 'client'
     | 'connection'
     | 'entitlement'

@@ -68,6 +68,15 @@ export interface Tables {
     probed_at: number | null
     probe_error: string | null
   }
+  bundles: {
+    name: string
+    purpose: string
+    owner_id: string | null
+    members: string
+    state: string
+    created_at: number
+    changed_at: number
+  }
   tools: {
     upstream: string
     name: string

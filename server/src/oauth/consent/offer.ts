@@ -1,11 +1,17 @@
 import { compareEffect, type Effect, type Trait } from '../../model/effect.ts'
 import type { Entitlement, Grant } from '../../model/rights.ts'
 import { digestOf } from '../../base/ids.ts'
+import type { Place } from '../../inventory/bundle.ts'
 import type { PinnedCatalogue } from '../../inventory/catalogue.ts'
+import { grantAt, toolPath } from '../../model/bundle.ts'
+import type { Catalogue } from '../ports.ts'
 
 /** A tool that a person may give to a client. */
 export interface OfferedTool {
   name: string
+  upstream: string
+  /** As the form and the grant call it: with its upstream before it where the address is a bundle. */
+  path: string
   title: string | undefined
   description: string | undefined
   effect: Effect
@@ -21,13 +27,34 @@ export interface OfferedTool {
 const descriptionMax = 240
 
 /**
- * What the consent page offers: the tools that are pinned, that the principal may use now, and that are not above the
+ * What the consent page offers at an address: of each upstream behind it what `offerOf` says, in the order of the address.
+ */
+export function offerTools(facts: {
+  place: Pick<Place, 'bundle'>
+  members: { pinned: PinnedCatalogue; entitlements: Entitlement[] }[]
+  earlier: Grant | undefined
+  now: number
+}): OfferedTool[] {
+  const { place, earlier, now } = facts
+  return facts.members.flatMap(({ pinned, entitlements }) => {
+    const { name: upstream } = pinned.upstream
+    if (place.bundle === undefined) return offerOf({ pinned, entitlements, earlier, now })
+    const had = grantAt(earlier, place.bundle, upstream)
+    return offerOf({ pinned, entitlements, earlier: had, now }).map((tool) => ({
+      ...tool,
+      path: toolPath(upstream, tool.name),
+    }))
+  })
+}
+
+/**
+ * What is offered of one upstream: the tools that are pinned, that the principal may use now, and that are not above the
  * upstream's ceiling. Mildest first, then by name.
  *
  * Ticked beforehand is what only reads and returns no secrets, and what this client had before by the same definition;
  * never what destroys.
  */
-export function offerTools(facts: {
+function offerOf(facts: {
   pinned: PinnedCatalogue
   entitlements: Entitlement[]
   earlier: Grant | undefined
@@ -47,6 +74,8 @@ export function offerTools(facts: {
     const harmless = tool.effect === 'read' && !tool.traits.includes('secret')
     offered.push({
       name,
+      upstream: pinned.upstream.name,
+      path: name,
       ...wordsOf(definition),
       effect: tool.effect,
       traits: tool.traits,
@@ -58,6 +87,21 @@ export function offerTools(facts: {
   return offered.sort((a, b) => compareEffect(a.effect, b.effect) || (a.name < b.name ? -1 : 1))
 }
 
+/** The upstreams of an address that serve now, with what this principal may use of each. */
+export async function readMembers(
+  catalogue: Pick<Catalogue, 'readPinned' | 'listEntitlements'>,
+  { upstreams }: Pick<Place, 'upstreams'>,
+  principalId: string,
+): Promise<{ pinned: PinnedCatalogue; entitlements: Entitlement[] }[]> {
+  const read = upstreams.map(async (upstream) => ({
+    pinned: await catalogue.readPinned(upstream),
+    entitlements: await catalogue.listEntitlements({ principalId, upstream }),
+  }))
+  return (await Promise.all(read)).flatMap(({ pinned, entitlements }) =>
+    pinned?.upstream.state === 'approved' ? [{ pinned, entitlements }] : [],
+  )
+}
+
 /** Digest of all that a person saw and judged by: a form that was made from something else is not taken. */
 export function digestOfOffer(seen: {
   clientName: string
@@ -65,7 +109,7 @@ export function digestOfOffer(seen: {
   upstream: string
   tools: OfferedTool[]
 }): string {
-  const tools = seen.tools.map(({ name, digest, effect, traits }) => [name, digest, effect, traits])
+  const tools = seen.tools.map(({ path, digest, effect, traits }) => [path, digest, effect, traits])
   return digestOf(JSON.stringify([seen.clientName, seen.redirectUri, seen.upstream, tools]))
 }
 

@@ -1,5 +1,6 @@
 import { html, type Html, page } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
+import type { Place } from '../../inventory/bundle.ts'
 import type { Effect } from '../../model/effect.ts'
 import { groupItems, type ItemGroup } from '../../model/item-group.ts'
 import { itemOf, type ItemKind } from '../../model/item.ts'
@@ -16,7 +17,7 @@ export interface ConsentView {
   who: string
   client: Pick<Client, 'id' | 'source' | 'name'>
   redirectUri: string
-  upstream: { name: string; purpose: string }
+  place: Pick<Place, 'name' | 'purpose' | 'bundle'>
   tools: OfferedTool[]
   /** Whether this client has a grant on this upstream now. */
   again: boolean
@@ -54,7 +55,7 @@ const traitWords = {
 /** Writes the consent page. Everything from the client and from the upstream is text of a stranger. */
 export function consentPage(view: ConsentView): string {
   const name = visible(view.client.name)
-  const upstream = view.upstream.name
+  const upstream = view.place.name
   return page({
     title: `Connect ${name}`,
     width: 'narrow',
@@ -66,7 +67,7 @@ export function consentPage(view: ConsentView): string {
         <dt>Answer goes to</dt>
         <dd>${receiver(view.redirectUri)}</dd>
         <dt>Server</dt>
-        <dd><code>${upstream}</code><br /><span class="small muted">${visible(view.upstream.purpose)}</span></dd>
+        <dd><code>${upstream}</code><br /><span class="small muted">${visible(view.place.purpose)}</span></dd>
         <dt>On behalf of</dt>
         <dd>${visible(view.who)}</dd>
       </dl>
@@ -99,7 +100,7 @@ function caution({ redirectUri }: ConsentView): Html | undefined {
 
 function nothingToGive(view: ConsentView): Html {
   return html`<p class="notice">
-      You may not use any tool of <code>${view.upstream.name}</code> yet. Ask an administrator of this gateway, then
+      You may not use any tool of <code>${view.place.name}</code> yet. Ask an administrator of this gateway, then
       connect again.
     </p>
     <form method="post" action="/consent/${view.uid}">
@@ -118,7 +119,8 @@ function choiceForm(view: ConsentView): Html {
         This program has access now, on this or another device. What it had is ticked, except what destroys.
       </p>`
     }
-    ${groupItems(view.tools).map((group) => itemGroup(group, view.again))} ${view.again && earlierAccess}
+    ${view.place.bundle === undefined ? itemGroups(view.tools, view.again) : byUpstream(view)}
+    ${view.again && earlierAccess}
     <div class="field">
       <label for="duration">For how long</label>
       <select id="duration" name="duration">
@@ -136,6 +138,22 @@ function choiceForm(view: ConsentView): Html {
       <button name="answer" value="refuse">Refuse</button>
     </div>
   </form>`
+}
+
+/** A bundle gives nothing by itself: what is ticked is given upstream by upstream. */
+function byUpstream({ tools, again }: ConsentView): Html {
+  const upstreams = [...Map.groupBy(tools, (tool) => tool.upstream)]
+  return html`${upstreams.map(
+    ([upstream, some]) =>
+      html`<section class="stack">
+        <h2><code>${upstream}</code></h2>
+        ${itemGroups(some, again)}
+      </section>`,
+  )}`
+}
+
+function itemGroups(tools: OfferedTool[], again: boolean): Html {
+  return html`${groupItems(tools).map((group) => itemGroup(group, again))}`
 }
 
 const earlierAccess = html`<ul class="choices">
@@ -166,7 +184,7 @@ function itemChoice(tool: OfferedTool, again: boolean): Html {
   const words = tool.description ?? (tool.title === key ? undefined : tool.title)
   return html`<li>
     <label>
-      <input type="checkbox" name="tool" value="${tool.name}" ${tool.preselected ? html` checked` : ''} />
+      <input type="checkbox" name="tool" value="${tool.path}" ${tool.preselected ? html` checked` : ''} />
       <span>
         <span class="name">
           <span>${visible(key)}</span>

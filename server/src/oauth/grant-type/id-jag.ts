@@ -10,7 +10,7 @@ import { spend } from '../../store/spent.ts'
 import type { Store } from '../../store/store.ts'
 import type { FetchDocument } from '../client/metadata-document.ts'
 import type { Clients } from '../clients.ts'
-import { offerTools } from '../consent/offer.ts'
+import { offerTools, readMembers } from '../consent/offer.ts'
 import { type Grants, replaced } from '../grants.ts'
 import { upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
@@ -155,18 +155,14 @@ async function grantFor(
   const { issuer, client, principalId, upstream } = of
   const now = parts.clock.now()
   const whose = { principalId, clientId: client.id, upstream }
-  const [pinned, entitlements, grants] = await Promise.all([
-    parts.catalogue.readPinned(upstream),
-    parts.catalogue.listEntitlements({ principalId, upstream }),
-    parts.grants.list(whose),
-  ])
-  if (pinned?.upstream.state !== 'approved') throw new NotTaken('the upstream does not serve')
+  const [place, grants] = await Promise.all([parts.catalogue.findPlace(upstream), parts.grants.list(whose)])
+  if (place?.open !== true) throw new NotTaken('the upstream does not serve')
   const last = grants[0]
   if (last?.revokedAt !== undefined && last.revokedBecause !== replaced) throw new NotTaken('the grant was withdrawn')
   const tools = new Map(
-    offerTools({ pinned, entitlements, earlier: undefined, now })
+    offerTools({ place, members: await readMembers(parts.catalogue, place, principalId), earlier: undefined, now })
       .filter(({ effect, traits }) => compareEffect(effect, issuer.effects) <= 0 && !traits.includes('secret'))
-      .map(({ name, digest }) => [name, digest]),
+      .map(({ path, digest }) => [path, digest]),
   )
   if (tools.size === 0) throw new NotTaken('the principal is entitled to nothing that is granted so')
   const standing = grants.find(

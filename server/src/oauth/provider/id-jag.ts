@@ -11,7 +11,7 @@ import { readResource } from './settings.ts'
 export function registerIdJag(
   provider: Provider,
   exchange: ExchangeIdJag,
-  parts: { origin: string; catalogue: Pick<Catalogue, 'findUpstream'>; log: Log },
+  parts: { origin: string; catalogue: Pick<Catalogue, 'findPlace'>; log: Log },
 ): void {
   const handler: Parameters<Provider['registerGrantType']>[1] = async (ctx) => {
     const client = ctx.oidc.client!

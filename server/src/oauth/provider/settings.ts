@@ -18,7 +18,7 @@ export interface EngineParts {
   origin: string
   clock: Clock
   people: Pick<People, 'findPrincipal'>
-  catalogue: Pick<Catalogue, 'findUpstream'>
+  catalogue: Pick<Catalogue, 'findPlace'>
   fetch: FetchDocument
   adapter: (model: string) => Adapter
   ends: WeakMap<object, number>
@@ -134,11 +134,11 @@ export async function readResource(
 ) {
   if (Array.isArray(ctx.oidc.params?.['resource'])) requireResource([])
   const name = upstreamOf(parts.origin, resource)
-  const upstream = name === undefined ? undefined : await parts.catalogue.findUpstream(name)
-  if (upstream?.state !== 'approved') throw new errors.InvalidTarget('there is no such resource here')
+  const place = name === undefined ? undefined : await parts.catalogue.findPlace(name)
+  if (place?.open !== true) throw new errors.InvalidTarget('there is no such resource here')
   return {
     scope,
-    audience: resourceFor(parts.origin, upstream.name),
+    audience: resourceFor(parts.origin, place.name),
     accessTokenFormat: 'jwt' as const,
     accessTokenTTL: accessTokenSeconds,
     jwt: { sign: { alg: 'ES256' as const } },

@@ -6,6 +6,7 @@ import * as spent from './0004-spent.ts'
 import * as rates from './0005-rates.ts'
 import * as upstreamOAuth from './0006-upstream-oauth.ts'
 import * as grantIssuer from './0007-grant-issuer.ts'
+import * as bundles from './0008-bundles.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-rates': rates,
   '0006-upstream-oauth': upstreamOAuth,
   '0007-grant-issuer': grantIssuer,
+  '0008-bundles': bundles,
 }

@@ -220,7 +220,8 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await insertApproval(store, asked('new', { requestedAt: 170 }))
       await insertApproval(store, asked('other bytes', { requestedAt: 180, argumentsDigest: 'a2' }))
       await insertApproval(store, asked('other grant', { requestedAt: 180, grantId: 'g2' }))
-      const call = { grantId: 'g1', tool: 'delete_asset', argumentsDigest: 'a1' }
+      await insertApproval(store, asked('other upstream', { requestedAt: 180, upstream: 'other' }))
+      const call = { grantId: 'g1', upstream: 'mux', tool: 'delete_asset', argumentsDigest: 'a1' }
       assert.equal((await findNewestApproval(store, call, 170))?.id, 'new')
       assert.equal(await findNewestApproval(store, { ...call, tool: 'x' }, 170), undefined)
       await insertApproval(store, asked('live, by a clock that was set back', { requestedAt: 50, expiresAt: 400 }))
@@ -231,7 +232,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
   [
     'what is approved of a call and not used is superseded, nothing else is',
     async (store) => {
-      const call = { grantId: 'g1', tool: 'delete_asset', argumentsDigest: 'a1' }
+      const call = { grantId: 'g1', upstream: 'mux', tool: 'delete_asset', argumentsDigest: 'a1' }
       await approved(store, 'approved')
       await approved(store, 'other bytes', { argumentsDigest: 'a2' })
       await insertApproval(store, asked('pending'))

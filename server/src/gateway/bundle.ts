@@ -1,0 +1,144 @@
+import { isObject } from '../base/json.ts'
+import type { PinnedCatalogue } from '../inventory/catalogue.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { namesInBundle, type Bundle, type BundleMember } from '../model/bundle.ts'
+import { itemOf, nameOfItem, type ItemKind } from '../model/item.ts'
+import type { Caller } from '../oauth/access-token.ts'
+import { decide } from '../policy/decide.ts'
+import type { Deny } from '../policy/decision.ts'
+import { resourceAt } from './asked/resource.ts'
+import type { Call } from './call-state.ts'
+import type { FactSource } from './facts.ts'
+import type { Lists } from './list.ts'
+import type { Pool } from './pool.ts'
+import { denialOf } from './record.ts'
+import { faultOfItem, findFall, unknownMethod } from './standing.ts'
+
+// A bundle is names and nothing else: before a call is judged, the name at its address becomes an upstream and a tool of it.
+
+/**
+ * Aims a call: at the address of a bundle its name means a tool of a member, everywhere else it stays as it is. What is
+ * decided, recorded and sent afterwards is the call of that tool of that upstream.
+ *
+ * @throws {Fault} `gateway.denied` where the name means nothing; the denial is recorded.
+ */
+export async function aim(rooms: { facts: FactSource; ledger: Ledger }, call: Call): Promise<Call> {
+  const bundle = await rooms.facts.bundle(call.caller.upstream)
+  if (bundle === undefined) return call
+  const { method, params } = call.envelope
+  if (!Object.hasOwn(aims, method)) throw unknownMethod(method)
+  const members: Member[] = []
+  for (const member of bundle.members) {
+    const { catalogue } = await rooms.facts.view(call.caller, member.upstream)
+    if (catalogue !== undefined) members.push({ ...member, bundle, catalogue })
+  }
+  const came = { ...call, bundle: bundle.name }
+  const found = aims[method]!(params, members)
+  if (found !== undefined) {
+    const envelope = { ...call.envelope, params: found.params }
+    return { ...came, upstream: found.member.upstream, envelope }
+  }
+  const [view] = await rooms.facts.views(call.caller)
+  const decision = decide(rooms.facts.gather(view!, { tool: '' })) as Deny
+  const at = { view: { ...view!, catalogue: undefined }, name: shownOf(params), reason: decision.reason }
+  await rooms.ledger.recordDenial(denialOf(came, { ...at, requestable: false }))
+  throw faultOfItem(decision, call.envelope)
+}
+
+interface Member extends BundleMember {
+  bundle: Bundle
+  catalogue: PinnedCatalogue
+}
+
+type Params = Record<string, unknown>
+type Found = { member: Member; params: Params } | undefined
+
+/** The methods that a bundle serves, each with what its parameters mean there. */
+const aims: Readonly<Record<string, (params: Params, members: Member[]) => Found>> = {
+  'tools/call': (params, members) => byName('tool', params, members),
+  'prompts/get': (params, members) => byName('prompt', params, members),
+  'resources/read': (params, members) => byUri(params, params['uri'], members),
+  'completion/complete'(params, members) {
+    const { ref } = params
+    if (!isObject(ref)) return undefined
+    if (ref['type'] !== 'ref/prompt') return byUri(params, ref['uri'], members)
+    const found = byName('prompt', ref, members)
+    return found && { member: found.member, params: { ...params, ref: found.params } }
+  },
+}
+
+function byName(kind: 'tool' | 'prompt', params: Params, members: Member[]): Found {
+  const { name } = params
+  if (typeof name !== 'string') return undefined
+  // No prefix begins another, so no other member can be meant.
+  const member = members.find(({ prefix }) => name.startsWith(`${prefix}_`))
+  const key = member && namesOf(member, kind).get(name)
+  return member && key !== undefined ? { member, params: { ...params, name: key } } : undefined
+}
+
+// A URI means the same at a bundle as at the upstream; one that two members claim means nothing.
+function byUri(params: Params, uri: unknown, members: Member[]): Found {
+  if (typeof uri !== 'string') return undefined
+  const claiming = members.filter(({ catalogue }) => {
+    const names = [resourceAt(catalogue, uri).item, nameOfItem({ kind: 'template', key: uri })]
+    return names.some((name) => catalogue.tools.get(name)?.definition !== undefined)
+  })
+  return claiming.length === 1 ? { member: claiming[0]!, params } : undefined
+}
+
+function shownOf({ name, uri, ref }: Params): string {
+  const named = name ?? uri ?? (isObject(ref) ? (ref['name'] ?? ref['uri']) : undefined)
+  return typeof named === 'string' ? named : ''
+}
+
+/** The definitions that a caller is shown at the address of a bundle: members in its order, items in theirs. */
+export async function listBundle(
+  rooms: { facts: FactSource; lists: Lists; pool: Pool },
+  { bundle, caller, kind }: { bundle: Bundle; caller: Caller; kind: ItemKind },
+): Promise<Uint8Array> {
+  const before = await rooms.facts.views(caller)
+  const serving = before.flatMap(({ catalogue }) =>
+    catalogue?.upstream.state === 'approved' ? [catalogue.upstream] : [],
+  )
+  await Promise.all(serving.map((upstream) => rooms.pool.freshen(upstream)))
+  const shown: { name: string; definition: unknown }[] = []
+  for (const member of bundle.members) {
+    const view = await rooms.facts.view(caller, member.upstream)
+    const { catalogue } = view
+    if (catalogue === undefined || findFall(rooms.facts, view) !== undefined) continue
+    const called = kind === 'tool' || kind === 'prompt' ? namesOf({ ...member, bundle, catalogue }, kind) : undefined
+    const names = called && new Map([...called].map(([name, key]) => [key, name]))
+    for (const { tool, definition } of rooms.lists.shown(view, kind).items) {
+      const { key } = itemOf(tool.name)
+      const name = names === undefined ? key : names.get(key)
+      if (name === undefined) continue
+      shown.push({ name, definition: names === undefined ? definition : { ...definition, name } })
+    }
+  }
+  // An address that two members claim would be answered by whoever comes first: it is nobody's.
+  const counts = Map.groupBy(shown, ({ name }) => name)
+  const unique = shown.filter(({ name }) => counts.get(name)!.length === 1)
+  return Buffer.from(JSON.stringify(unique.map(({ definition }) => definition)))
+}
+
+const remembered = new WeakMap<PinnedCatalogue, Map<string, Map<string, string>>>()
+
+// A catalogue is never changed, only replaced: what is worked out of it holds as long as it does.
+function namesOf(member: Member, kind: 'tool' | 'prompt'): Map<string, string> {
+  const { bundle, catalogue, prefix } = member
+  const all = remembered.get(catalogue) ?? new Map<string, Map<string, string>>()
+  remembered.set(catalogue, all)
+  const by = `${bundle.name} ${prefix} ${kind}`
+  let names = all.get(by)
+  if (names === undefined) {
+    const accepted = [...catalogue.tools.values()].filter(({ tool }) => tool.pin === 'pinned')
+    const keys = accepted.map(({ tool }) => itemOf(tool.name)).filter((item) => item.kind === kind)
+    names = namesInBundle(
+      bundle.name,
+      member,
+      keys.map(({ key }) => key),
+    ).names
+    all.set(by, names)
+  }
+  return names
+}
