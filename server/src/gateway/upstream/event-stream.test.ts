@@ -23,7 +23,7 @@ test('events are read whatever their line ends and wherever the chunks are cut',
     const text = [': hello', 'event: message', 'data: {"a":', 'data:"ü😀"}', 'id: 4', '', 'data: two', '', ''].join(end)
     for (const size of [1, 2, 3, 7, 1_000]) {
       assert.deepEqual(await read(text, [size]), [
-        { event: 'message', data: '{"a":\n"ü😀"}' },
+        { event: 'message', data: '{"a":\n"ü😀"}', id: '4' },
         { event: '', data: 'two' },
       ])
     }
@@ -37,6 +37,13 @@ test('an event is there as soon as its empty line is, even if that ends in a CR'
   }
   const { value } = await readEvents(slow()).next()
   assert.deepEqual(value, { event: '', data: 'first' })
+})
+
+test('where a stream is, and how long to wait, is told; what could not go back in a header is not', async () => {
+  assert.deepEqual(await read('id: 7\nretry: 500\n\nid: a b\nretry: soon\ndata: x\n\nid: ü\n\n'), [
+    { event: '', data: '', id: '7', retry: 500 },
+    { event: '', data: 'x' },
+  ])
 })
 
 test('an event that was cut off is dropped, and so is one without data', async () => {

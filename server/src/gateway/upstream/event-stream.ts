@@ -45,7 +45,9 @@ export async function* readEvents(
       partial = [lines[next]!]
       partialSize = lines[next]!.length
       if (line === '') {
-        if (data.length > 0) yield { event, data: data.join('\n'), ...more }
+        // One without data tells nothing but where the stream is.
+        if (data.length > 0 || more.id !== undefined || more.retry !== undefined)
+          yield { event, data: data.join('\n'), ...more }
         event = ''
         data = []
         more = {}
