@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readText } from './read-text.ts'
 import { serveUsage } from './serve-usage.ts'
 
 // An MCP server of the modern era with the tools of a genuine one, that does as little as a server can: a page of assets.
-const [toolsPath, journals] = process.argv.slice(2) as [string, string | undefined]
+const [toolsPath, journals, listDelayMs = '0'] = process.argv.slice(2) as [string, string?, string?]
 /** When the last call that names this page arrived, in microseconds that every process of the machine counts alike. */
 const journal = journals === 'journal' ? new Map<number, number>() : undefined
 const caching = { resultType: 'complete', ttlMs: 60_000, cacheScope: 'public' }
@@ -43,7 +44,10 @@ const list = Buffer.from(JSON.stringify({ ...caching, tools: JSON.parse(readFile
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { id, method, params } = JSON.parse(await readText(request)) as Heard
   if (method === 'tools/call') journal?.set(params.arguments.page, Number(process.hrtime.bigint() / 1_000n))
-  if (method === 'tools/list') return answerList(id, response)
+  if (method === 'tools/list') {
+    if (listDelayMs !== '0') await sleep(Number(listDelayMs))
+    return answerList(id, response)
+  }
   if (method === 'subscriptions/listen') return listen(id, response)
   const known = results[method]
   const said = known === undefined ? `"error":${unknownMethod}` : `"result":${known}`
