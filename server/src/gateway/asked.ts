@@ -43,11 +43,10 @@ const ways: Readonly<Record<string, Way>> = {
   'resources/read': {
     capability: 'resources',
     members: ['uri', ...unjudged],
-    read({ uri }, catalogue) {
-      if (typeof uri !== 'string' || uri === '' || uri.length > 2_048) throw bad('`uri` must be the URI of a resource')
-      return { ...resourceAt(catalogue, uri), bound: { uri }, written: asBound }
-    },
+    read: atUri,
   },
+  'resources/subscribe': { capability: 'resources', members: ['uri', '_meta'], read: atUri },
+  'resources/unsubscribe': { capability: 'resources', members: ['uri', '_meta'], read: atUri },
   'completion/complete': {
     capability: 'completions',
     members: ['ref', 'argument', 'context', '_meta'],
@@ -76,6 +75,11 @@ export function readAsked({ method, params }: Envelope, catalogue: PinnedCatalog
   const way = ways[method]!
   requireOnly(params, way.members)
   return way.read(params, catalogue)
+}
+
+function atUri({ uri }: Params, catalogue: PinnedCatalogue | undefined): Asked {
+  if (typeof uri !== 'string' || uri === '' || uri.length > 2_048) throw bad('`uri` must be the URI of a resource')
+  return { ...resourceAt(catalogue, uri), bound: { uri }, written: asBound }
 }
 
 const asBound = (bound: Params): Params => bound

@@ -77,7 +77,7 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
 
   // Once sent, the approval has done its work: that its time runs out then does not break the call off.
   const held = { ...question, approval: approval && { ...approval, expiresAt: Infinity } }
-  using exchange = rooms.exchanges.begin(call, async () => {
+  using exchange = rooms.exchanges.begin({ ...call, session: call.envelope.session }, async () => {
     const [view, now] = [await rooms.facts.view(call.caller, call.upstream), rooms.facts.now()]
     return decide(rooms.facts.gather(view, held)).allow ? nextEnd(view, now) : undefined
   })

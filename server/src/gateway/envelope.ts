@@ -19,6 +19,7 @@ const meta = {
   version: 'io.modelcontextprotocol/protocolVersion',
   capabilities: 'io.modelcontextprotocol/clientCapabilities',
   info: 'io.modelcontextprotocol/clientInfo',
+  level: 'io.modelcontextprotocol/logLevel',
 }
 
 // An envelope has these members and no other, so that no second reader of it can see something that was not judged.
@@ -38,6 +39,8 @@ export interface Envelope {
   clientCapabilities: Readonly<Record<string, unknown>>
   /** Who the client says it is, likewise. */
   clientInfo: UpstreamClient['info']
+  /** From which level on the client wants log messages; undefined where it did not say. */
+  logLevel: string | undefined
   /** The session of a legacy client that began one. */
   session: Session | undefined
   /** Of a response, what it answers. */
@@ -80,6 +83,7 @@ export function readEnvelope(
     params,
     clientCapabilities: {},
     clientInfo: readInfo(metaOf(params)[meta.info]),
+    logLevel: readLevel(metaOf(params)[meta.level]),
     session: undefined,
     answer: message.answer,
   }
@@ -141,6 +145,13 @@ function readParams(message: Message): Record<string, unknown> {
   if (!isObject(message.params))
     throw new Fault('gateway.bad_params', 'cannot read the message: `params` must be an object')
   return message.params
+}
+
+const levels: readonly unknown[] = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
+
+/** Reads a level of log messages; undefined for what is none. */
+export function readLevel(value: unknown): string | undefined {
+  return levels.includes(value) ? (value as string) : undefined
 }
 
 function readModern(claimed: unknown, header: string | undefined): string {

@@ -9,6 +9,8 @@ export interface Exchange extends Disposable {
   readonly caller: Caller
   /** The JSON-RPC id of the request, so that the client can cancel it. */
   readonly requestId: string | number | undefined
+  /** The session of a legacy client in which it was opened. */
+  readonly sessionId: string | undefined
   /** A stream has no end of its own; a call has, and is given time for it. */
   readonly kind: 'call' | 'stream'
   /** Aborted when the exchange must end: the client went away, or the right behind it was withdrawn. */
@@ -59,7 +61,13 @@ export class Exchanges {
    * @throws {Fault} `gateway.too_many_streams` when this principal holds as many open as one may.
    */
   begin(
-    of: { caller: Caller; signal: AbortSignal; kind: Exchange['kind']; requestId?: string | number | undefined },
+    of: {
+      caller: Caller
+      signal: AbortSignal
+      kind: Exchange['kind']
+      requestId?: string | number | undefined
+      session?: { id: string } | undefined
+    },
     holdsUntil: () => Promise<number | undefined>,
   ): Exchange {
     // Counted where it is entered: nothing waits in between, so that no burst slips past the limit.
@@ -73,6 +81,7 @@ export class Exchanges {
       caller: of.caller,
       requestId: of.requestId,
       kind: of.kind,
+      sessionId: of.session?.id,
       signal: ending.signal,
       end: (why) => ending.abort(new Error(why)),
       until: 0,
@@ -107,6 +116,11 @@ export class Exchanges {
   cancel(caller: Caller, requestId: string | number): void {
     const meant = [...this.#open].filter((one) => one.caller.grantId === caller.grantId && one.requestId === requestId)
     if (meant.length === 1) meant[0]!.end('cancelled by the client')
+  }
+
+  /** Ends what was opened within a session that its client has ended. */
+  endSession({ id }: { id: string }): void {
+    for (const one of this.#open) if (one.sessionId === id) one.end('the client ended its session')
   }
 
   /** Asks every open exchange whether its right still holds, and ends those whose does not. Doubt ends them. */

@@ -17,12 +17,14 @@ import { Exchanges } from './exchanges.ts'
 import { FactSource } from './facts.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Lists } from './list.ts'
+import { News } from './news.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor, type TokenJudge } from './serve.ts'
 import { HeldCalls } from './held-calls.ts'
 import { Questions } from './questions.ts'
 import { RequestStates } from './request-state.ts'
 import { Sessions } from './session.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { builtinLaunches } from './builtin.ts'
 import { clientDocumentDoor } from './client-document.ts'
 import { openConnections, type ConnectionRooms, type Connections } from './connections.ts'
@@ -101,6 +103,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
   })
   const connections: Connections = openConnections({ ...rooms, look: (upstream) => pool.look(upstream) })
   const facts = new FactSource({ feed, sources, clock })
+  const news = new News(pool)
   const exchanges = new Exchanges(feed, clock)
   const keepAlive = new KeepAlive()
   const door = gatewayDoor({
@@ -116,6 +119,8 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     lists: new Lists(facts),
     keepAlive,
     questions: new Questions(),
+    news,
+    subscriptions: new Subscriptions(),
     held: new HeldCalls(),
     states: new RequestStates({ sealer: rooms.vault, clock }),
     sessions: new Sessions({ sealer: rooms.vault, clock, store: rooms.store }),
@@ -129,6 +134,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     endStreams: () => exchanges.endStreams(),
     async close() {
       exchanges.close()
+      news.close()
       keepAlive.close()
       await pool.close()
     },
@@ -145,7 +151,11 @@ async function lookForSandbox(log: Log): Promise<Sandbox> {
 
 type Opening = GatewayRooms & { sandbox: () => Promise<Sandbox>; connections: Connections }
 
-function openConnection(rooms: Opening, upstream: Upstream, onListChanged: () => void): UpstreamConnection {
+function openConnection(
+  rooms: Opening,
+  upstream: Upstream,
+  onListChanged: (method?: string) => void,
+): UpstreamConnection {
   const { clock, log, sandbox } = rooms
   const spec = { name: upstream.name, launch: resolveLaunch(rooms, upstream), learnt: upstream.learnt }
   const dispatcher = rooms.dispatcherFor(upstream.name)

@@ -1,3 +1,4 @@
+import { isObject } from '../base/json.ts'
 import { instructionsKey, itemOf, nameOfItem } from '../model/item.ts'
 import { revisions, type Envelope } from './envelope.ts'
 import type { View } from './facts.ts'
@@ -50,9 +51,10 @@ export function answerDiscover(to: Greeted): Record<string, unknown> {
 
 // Of what the upstream declared, what we serve and no more.
 const served: Readonly<Record<string, Record<string, unknown>>> = {
-  prompts: {},
-  resources: {},
+  prompts: { listChanged: true },
+  resources: { listChanged: true, subscribe: true },
   completions: {},
+  logging: {},
 }
 
 function capabilitiesFor(to: Greeted): Record<string, unknown> {
@@ -64,7 +66,14 @@ function capabilitiesFor(to: Greeted): Record<string, unknown> {
   )
   return {
     tools: { listChanged: true },
-    ...Object.fromEntries(Object.entries(served).filter(([name]) => declared.some((one) => one[name] !== undefined))),
+    ...Object.fromEntries(
+      Object.entries(served).flatMap(([name, what]) => {
+        const theirs = declared.map((one) => one[name]).filter((one) => one !== undefined)
+        if (theirs.length === 0) return []
+        const { subscribe: _subscribe, ...rest } = what
+        return [[name, theirs.some((one) => isObject(one) && one['subscribe'] === true) ? what : rest]]
+      }),
+    ),
     ...(Object.keys(extensions).length > 0 && { extensions }),
   }
 }

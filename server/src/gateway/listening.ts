@@ -1,12 +1,35 @@
-import { isObject } from '../base/json.ts'
 import { Fault } from '../base/fault.ts'
+import { isObject } from '../base/json.ts'
+import { digestOf } from '../base/ids.ts'
+import type { PinnedCatalogue } from '../inventory/catalogue.ts'
+import type { ItemKind } from '../model/item.ts'
 import type { Caller } from '../oauth/access-token.ts'
+import { decide } from '../policy/decide.ts'
+import { resourceAt } from './asked/resource.ts'
 import type { Envelope } from './envelope.ts'
-import type { Exchanges } from './exchanges.ts'
+import type { Exchange, Exchanges } from './exchanges.ts'
 import { nextEnd, type FactSource, type View } from './facts.ts'
 import type { Lists } from './list.ts'
-import { findFall, requireStanding } from './standing.ts'
+import type { News } from './news.ts'
+import type { Pool } from './pool.ts'
+import { refusal, whyNotAsked, type Questions } from './questions.ts'
 import type { Reply } from './reply.ts'
+import type { Session } from './session.ts'
+import { findFall, requireStanding } from './standing.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { RpcNotification } from './upstream/message.ts'
+import type { Listener } from './upstream/upstream-kind.ts'
+
+/** The rooms that a listening client needs. */
+export interface ListeningRooms {
+  facts: FactSource
+  lists: Lists
+  exchanges: Exchanges
+  pool: Pool
+  news: News
+  questions: Questions
+  subscriptions: Subscriptions
+}
 
 interface Listening {
   caller: Caller
@@ -14,62 +37,190 @@ interface Listening {
   signal: AbortSignal
   /** The `subscriptions/listen` request of the modern era; absent on the GET stream of the legacy ones. */
   envelope: Envelope | undefined
+  /** The session of a legacy client that began one. */
+  session: Session | undefined
 }
 
+/** What a client is told of, by the words of its filter. */
+const filters: Readonly<Record<string, { method: string; kinds: readonly ItemKind[] }>> = {
+  toolsListChanged: { method: 'notifications/tools/list_changed', kinds: ['tool'] },
+  promptsListChanged: { method: 'notifications/prompts/list_changed', kinds: ['prompt'] },
+  resourcesListChanged: { method: 'notifications/resources/list_changed', kinds: ['resource', 'template'] },
+}
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
+const updated = 'notifications/resources/updated'
+const urisMax = 256
+/** News that come at once are one. */
+const gatherMs = 25
 
 /**
- * Opens the stream on which a client hears that its tools changed. It ends when the right behind it is withdrawn.
+ * Opens the stream on which a client hears what belongs to no call: that what it is shown has changed, or that the upstream
+ * says so; that a resource which it may read and asked for has changed; and, in the legacy eras, what the upstream says and
+ * asks in its session. It ends when the right behind it is withdrawn.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports the GET stream
  */
-export async function openListening(
-  rooms: { facts: FactSource; lists: Lists; exchanges: Exchanges },
-  listening: Listening,
-): Promise<void> {
+export async function openListening(rooms: ListeningRooms, listening: Listening): Promise<void> {
   const { caller, reply, envelope } = listening
   await requireStanding(rooms.facts, caller)
-  const wanted = envelope === undefined || readFilter(envelope)
-  let shown = shownIn(rooms.lists, await rooms.facts.views(caller))
+  const views = await rooms.facts.views(caller)
+  const wanted = envelope === undefined ? Object.keys(filters) : readFilter(envelope)
+  const asked = envelope === undefined ? [] : readResources(envelope)
+  const sources = views.flatMap((view) => {
+    // What the caller may not read is not listened to, and the acknowledgement says so by leaving it out.
+    const resources = asked.filter((uri) => mayRead(rooms.facts, view, uri))
+    return view.catalogue === undefined ? [] : [{ upstream: view.catalogue.upstream, resources }]
+  })
+  const shown = new Map(wanted.map((filter) => [filter, digestsOf(rooms.lists, views, filter)]))
+  const waiting = new Map<string, NodeJS.Timeout>()
+  const tell = (filter: string): void => {
+    if (waiting.has(filter)) return
+    const send = () => {
+      waiting.delete(filter)
+      reply.event(notification(envelope, filters[filter]!.method, {}))
+    }
+    waiting.set(filter, setTimeout(send, gatherMs).unref())
+  }
   using exchange = rooms.exchanges.begin({ ...listening, kind: 'stream' }, async () => {
     const [views, now] = [await rooms.facts.views(caller), rooms.facts.now()]
     if (views.every((view) => findFall(rooms.facts, view) !== undefined)) return undefined
-    // News that change nothing of what this client would be shown are no news to it.
-    const digest = shownIn(rooms.lists, views)
-    if (wanted && digest !== shown) reply.event(listChanged(envelope))
-    shown = digest
+    for (const [filter, before] of shown) {
+      const digest = digestsOf(rooms.lists, views, filter)
+      if (digest !== before) tell(filter)
+      shown.set(filter, digest)
+    }
     return Math.min(...views.map((view) => nextEnd(view, now)))
   })
+  using news = new DisposableStack()
+  for (const { upstream } of sources) {
+    const heard = (method: string) => {
+      const filter = wanted.find((one) => filters[one]!.method === method)
+      if (filter !== undefined) tell(filter)
+    }
+    news.use(rooms.news.listen(upstream, heard))
+  }
   reply.stream()
-  if (envelope !== undefined) reply.event(acknowledged(envelope, wanted))
+  if (envelope !== undefined)
+    reply.event(
+      acknowledged(
+        envelope,
+        wanted,
+        sources.flatMap(({ resources }) => resources),
+      ),
+    )
+  const hearing = sources.map((source) => hear(rooms, { ...listening, exchange, ...source }))
   if (!exchange.signal.aborted) {
     await new Promise((resolve) => exchange.signal.addEventListener('abort', resolve, { once: true }))
   }
+  for (const timer of waiting.values()) clearTimeout(timer)
   reply.end()
+  await Promise.all(hearing)
 }
 
-function shownIn(lists: Lists, views: View[]): string {
-  return views.map((view) => lists.shown(view, 'tool').digest).join()
+type Hearing = Listening & { exchange: Exchange; upstream: PinnedCatalogue['upstream']; resources: readonly string[] }
+
+/** Passes on what the upstream says to this client alone. */
+async function hear(rooms: ListeningRooms, hearing: Hearing): Promise<void> {
+  const { session, exchange } = hearing
+  if (session === undefined && hearing.resources.length === 0) return
+  while (!exchange.signal.aborted) {
+    const changed = new AbortController()
+    const forget = session && rooms.subscriptions.onChange(session.id, () => changed.abort())
+    const signal = AbortSignal.any([exchange.signal, changed.signal])
+    try {
+      await hearOnce(rooms, hearing, signal)
+    } catch {
+      // An upstream that cannot be heard is no reason to end the stream: the lists are ours to tell of.
+    }
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    forget?.()
+  }
 }
 
-function readFilter({ params }: Envelope): boolean {
+async function hearOnce(rooms: ListeningRooms, hearing: Hearing, signal: AbortSignal): Promise<void> {
+  const { caller, envelope, reply, upstream } = hearing
+  const of = listenerOf(rooms, hearing)
+  if (of === undefined) return
+  for await (const said of rooms.pool.get(upstream).listen?.(of, signal) ?? []) {
+    const passed = await passing(rooms.facts, { said, of, view: () => rooms.facts.view(caller, upstream.name) })
+    if (passed) reply.event(notification(envelope, said.method, said.params ?? {}))
+    await reply.drained(signal)
+  }
+}
+
+function listenerOf(rooms: ListeningRooms, hearing: Hearing): Listener | undefined {
+  const { caller, envelope, session, upstream, reply, exchange } = hearing
+  if (envelope !== undefined) {
+    const client = { info: envelope.clientInfo, capabilities: envelope.clientCapabilities }
+    const callerKey = `${caller.grantId} listens ${digestOf(JSON.stringify([envelope.id, hearing.resources, exchange.requestId]))}`
+    const { protocolVersion } = envelope
+    return { callerKey, protocolVersion, client, ask: undefined, lists: false, resources: hearing.resources }
+  }
+  if (session === undefined) return undefined
+  const theirs = upstream.learnt?.era === 'modern'
+  const resources = theirs ? rooms.subscriptions.list(session.id) : []
+  // A modern upstream says nothing outside of a call but what it was asked to.
+  if (theirs && resources.length === 0) return undefined
+  const { protocolVersion, client } = session
+  const to = { caller, sessionId: session.id, send: (message: string) => reply.event(message) }
+  const ask: Listener['ask'] = async (question, signal) => {
+    const why = whyNotAsked(client.capabilities, question)
+    if (why !== undefined) return refusal(why)
+    return rooms.questions.put(to, question, AbortSignal.any([signal, exchange.signal]))
+  }
+  return { callerKey: `${caller.grantId} ${session.id}`, protocolVersion, client, ask, lists: false, resources }
+}
+
+// Progress belongs to calls, and lists are told of by us; of resources only those that the caller may read.
+async function passing(
+  facts: FactSource,
+  { said, of, view }: { said: RpcNotification; of: Listener; view: () => Promise<View> },
+): Promise<boolean> {
+  const { method, params } = said
+  if (/list_changed$|^notifications\/(?:progress|cancelled|subscriptions\/)/.test(method)) return false
+  if (method !== updated) return of.protocolVersion < '2026' || method.startsWith('notifications/tasks')
+  const uri = params?.['uri']
+  return typeof uri === 'string' && mayRead(facts, await view(), uri)
+}
+
+/** Whether this caller may read the resource at this address, as it stands now. */
+export function mayRead(facts: FactSource, view: View, uri: string): boolean {
+  return decide(facts.gather(view, { tool: resourceAt(view.catalogue, uri).item })).allow
+}
+
+function digestsOf(lists: Lists, views: readonly View[], filter: string): string {
+  const { kinds } = filters[filter]!
+  return views.flatMap((view) => kinds.map((kind) => lists.shown(view, kind).digest)).join(' ')
+}
+
+function readFilter({ params }: Envelope): string[] {
   const filter = params['notifications']
   if (!isObject(filter)) throw new Fault('gateway.bad_params', 'cannot listen: `notifications` must say what to')
-  return filter['toolsListChanged'] === true
+  return Object.keys(filters).filter((name) => filter[name] === true)
 }
 
-function acknowledged(envelope: Envelope, wanted: boolean): string {
+function readResources({ params }: Envelope): string[] {
+  const uris = isObject(params['notifications']) ? params['notifications']['resourceSubscriptions'] : undefined
+  if (uris === undefined) return []
+  if (!Array.isArray(uris) || uris.length > urisMax || uris.some((uri) => typeof uri !== 'string'))
+    throw new Fault('gateway.bad_params', `cannot listen: \`resourceSubscriptions\` must be at most ${urisMax} URIs`)
+  return uris as string[]
+}
+
+function acknowledged(envelope: Envelope, wanted: readonly string[], resources: readonly string[]): string {
   return notification(envelope, 'notifications/subscriptions/acknowledged', {
-    notifications: wanted ? { toolsListChanged: true } : {},
+    notifications: {
+      ...Object.fromEntries(wanted.map((filter) => [filter, true])),
+      ...(resources.length > 0 && { resourceSubscriptions: resources }),
+    },
   })
 }
 
-function listChanged(envelope: Envelope | undefined): string {
-  return notification(envelope, 'notifications/tools/list_changed', {})
-}
-
 function notification(envelope: Envelope | undefined, method: string, params: Record<string, unknown>): string {
-  const tagged = envelope === undefined ? params : { ...params, _meta: { [subscriptionKey]: envelope.id } }
+  const { [subscriptionKey]: _theirs, ...meta } = isObject(params['_meta']) ? params['_meta'] : {}
+  const own = { ...meta, ...(envelope !== undefined && { [subscriptionKey]: envelope.id }) }
+  const { _meta: _m, ...rest } = params
+  const tagged = Object.keys(own).length > 0 ? { ...rest, _meta: own } : rest
   return JSON.stringify({ jsonrpc: '2.0', method, params: tagged })
 }

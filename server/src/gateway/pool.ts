@@ -22,7 +22,7 @@ export interface PoolRooms {
   feed: Feed
   inventory: Inventory
   /** Opens a connection to an upstream, lazily: nothing happens before its first use. */
-  open(upstream: Upstream, onListChanged: () => void): UpstreamConnection
+  open(upstream: Upstream, onListChanged: (method?: string) => void): UpstreamConnection
 }
 
 interface Member {
@@ -37,6 +37,7 @@ interface Member {
 export class Pool {
   readonly #rooms: PoolRooms
   readonly #members = new Map<string, Member>()
+  readonly #listeners = new Map<string, Set<(method: string) => void>>()
   readonly #unsubscribe: () => void
   /** Steps so far by which the inventory of an upstream may have changed. */
   #news = 0
@@ -52,6 +53,23 @@ export class Pool {
   /** The connection to an upstream. Whether it may be used is not asked here: a call needs its receipt. */
   get(upstream: Upstream): UpstreamConnection {
     return this.#member(upstream).connection
+  }
+
+  /** Tells who listens each time that an upstream said that a list has changed, after it was looked at. */
+  onListChanged(upstream: string, tell: (method: string) => void): () => void {
+    const listeners = this.#listeners.get(upstream) ?? new Set()
+    this.#listeners.set(upstream, listeners.add(tell))
+    return () => {
+      if (listeners.delete(tell) && listeners.size === 0) this.#listeners.delete(upstream)
+    }
+  }
+
+  /** An upstream says that a list has changed. */
+  changed(upstream: Upstream, method = 'notifications/tools/list_changed'): void {
+    const tellAll = () => {
+      for (const tell of this.#listeners.get(upstream.name) ?? []) tell(method)
+    }
+    void this.look(upstream).then(tellAll, tellAll)
   }
 
   /**
@@ -124,7 +142,7 @@ export class Pool {
   #member(upstream: Upstream): Member {
     let member = this.#members.get(upstream.name)
     if (member === undefined) {
-      const connection = this.#rooms.open(upstream, () => void this.look(upstream).catch(() => undefined))
+      const connection = this.#rooms.open(upstream, (method) => this.changed(upstream, method))
       member = { connection, lookedAt: undefined, looking: undefined, known: undefined }
       this.#members.set(upstream.name, member)
     }

@@ -44,7 +44,11 @@ export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRe
     text: canonicalJson(message),
     protocolVersion: envelope.protocolVersion,
     callerKey: callerKeyOf(call),
-    client: { info: envelope.clientInfo, capabilities: envelope.clientCapabilities },
+    client: {
+      info: envelope.clientInfo,
+      capabilities: envelope.clientCapabilities,
+      logLevel: envelope.logLevel,
+    },
     principalId: call.caller.principalId,
     // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
     parameterHeaders: bound ? {} : call.parameterHeaders,
@@ -63,8 +67,8 @@ export function nextRound(clock: Clock, call: Call, { inputResponses, requestSta
 // else. A legacy client has as many as it began with us; a modern one has one for each thing that it declares.
 function callerKeyOf({ caller, envelope }: Call): string {
   if (envelope.session !== undefined) return `${caller.grantId} ${envelope.session.id}`
-  const { clientInfo, clientCapabilities } = envelope
-  return `${caller.grantId} ${digestOf(canonicalJson({ clientInfo, clientCapabilities }))}`
+  const { clientInfo, clientCapabilities, logLevel = '' } = envelope
+  return `${caller.grantId} ${digestOf(canonicalJson({ clientInfo, clientCapabilities, logLevel }))}`
 }
 
 // What the client answers to our own elicitation is for us; what an approval does not bind stays behind.

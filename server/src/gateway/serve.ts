@@ -13,13 +13,15 @@ import { answerBatch } from './batch.ts'
 import { aim, listBundle } from './bundle.ts'
 import type { CallRooms } from './call.ts'
 import type { FactSource } from './facts.ts'
-import { readEnvelope, revisions, type Envelope } from './envelope.ts'
+import type { Call } from './call-state.ts'
+import { readEnvelope, readLevel, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize, negotiate, type Greeted } from './lifecycle.ts'
 import { lists, type Lists } from './list.ts'
 import type { KeepAlive } from './keep-alive.ts'
-import { openListening } from './listening.ts'
+import { openListening, type ListeningRooms } from './listening.ts'
 import { Reply } from './reply.ts'
 import { callOrResume } from './resume.ts'
+import { subscribe } from './subscribe.ts'
 import type { Session, Sessions } from './session.ts'
 import { requireStanding, unknownMethod } from './standing.ts'
 
@@ -31,7 +33,7 @@ export interface TokenJudge {
 }
 
 /** The rooms that the MCP door opens on. */
-export interface ServeRooms extends CallRooms {
+export interface ServeRooms extends CallRooms, Omit<ListeningRooms, keyof CallRooms> {
   clock: Clock
   log: Log
   oauth: TokenJudge
@@ -96,7 +98,13 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   })
   const modern = revisions.modern.includes(String(request.headers['mcp-protocol-version']))
   if (request.method === 'GET' && !modern)
-    return openListening(rooms, { caller, reply, signal: gone.signal, envelope: undefined })
+    return openListening(rooms, {
+      caller,
+      reply,
+      signal: gone.signal,
+      envelope: undefined,
+      session: await rooms.sessions.find(caller, request.headers['mcp-session-id']),
+    })
   if (request.method === 'DELETE' && !modern) return endSession(rooms, caller, { request, reply })
   if (request.method !== 'POST') {
     response.setHeader('allow', modern ? 'POST' : 'DELETE, GET, POST')
@@ -171,6 +179,8 @@ async function endSession(
   if (session === undefined)
     throw new Fault('gateway.bad_envelope', 'cannot end a session: `Mcp-Session-Id` names none')
   await rooms.sessions.end(header, session)
+  rooms.subscriptions.forget(session.id)
+  rooms.exchanges.endSession(session)
   reply.empty(204)
 }
 
@@ -184,6 +194,7 @@ interface Routed {
 
 async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
   const { caller, envelope, reply } = routed
+  if (envelope.session !== undefined) envelope.logLevel = rooms.subscriptions.levelOf(envelope.session.id)
   if (envelope.shape !== 'request') {
     await requireStanding(rooms.facts, caller)
     if (envelope.method === 'notifications/cancelled') cancel(rooms, caller, envelope)
@@ -203,8 +214,17 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
     case 'legacy ping':
       await requireStanding(rooms.facts, caller)
       return reply.result(envelope, {})
+    case 'legacy logging/setLevel':
+      await setLevel(rooms, routed)
+      return reply.result(envelope, {})
+    case 'legacy resources/subscribe':
+    case 'legacy resources/unsubscribe':
+      return subscribe(rooms, await aim(rooms, callOf(rooms, routed)))
+    case 'modern resources/subscribe':
+    case 'modern resources/unsubscribe':
+      throw unknownMethod(envelope.method)
     case 'modern subscriptions/listen':
-      return openListening(rooms, { caller, reply, signal: routed.signal, envelope })
+      return openListening(rooms, { caller, reply, signal: routed.signal, envelope, session: undefined })
     default:
       return Object.hasOwn(lists, envelope.method) ? list(rooms, routed) : forward(rooms, routed)
   }
@@ -215,9 +235,27 @@ async function greet({ facts, lists: shown }: ServeRooms, caller: Caller): Promi
   return { lists: shown, name: caller.upstream, views: await facts.views(caller) }
 }
 
-async function forward(rooms: ServeRooms, { caller, envelope, reply, signal, headers }: Routed): Promise<void> {
-  const call = await aim(rooms, {
-    id: makeId(rooms.clock),
+// The level is the session's: it goes with each of its requests to wherever the upstream keeps it.
+async function setLevel(rooms: ServeRooms, { caller, envelope }: Routed): Promise<void> {
+  requireCapability(await requireStanding(rooms.facts, caller), { method: envelope.method, capability: 'logging' })
+  const level = readLevel(envelope.params['level'])
+  if (level === undefined)
+    throw new Fault('gateway.bad_params', 'cannot set this level: `level` is none of the protocol')
+  if (envelope.session !== undefined) rooms.subscriptions.setLevel(envelope.session.id, level)
+}
+
+async function forward(rooms: ServeRooms, routed: Routed): Promise<void> {
+  const { caller, envelope } = routed
+  const call = await aim(rooms, callOf(rooms, routed))
+  const { catalogue } = await rooms.facts.view(caller, call.upstream)
+  if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
+  requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
+  return callOrResume(rooms, call)
+}
+
+function callOf({ clock }: ServeRooms, { caller, envelope, reply, signal, headers }: Routed): Call {
+  return {
+    id: makeId(clock),
     kind: 'call',
     caller,
     upstream: caller.upstream,
@@ -226,11 +264,7 @@ async function forward(rooms: ServeRooms, { caller, envelope, reply, signal, hea
     requestId: envelope.id,
     signal,
     parameterHeaders: parameterHeaders(headers),
-  })
-  const { catalogue } = await rooms.facts.view(caller, call.upstream)
-  if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
-  requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
-  return callOrResume(rooms, call)
+  }
 }
 
 // What the upstream does not have is not served, so that a client is told the same as without us.

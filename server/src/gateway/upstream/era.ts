@@ -62,6 +62,7 @@ export function requestToModern(message: RpcRequest, client: UpstreamClient): Rp
     [`${metaPrefix}protocolVersion`]: modernVersion,
     [`${metaPrefix}clientInfo`]: client.info,
     [`${metaPrefix}clientCapabilities`]: capabilitiesFor('modern', client.capabilities),
+    ...(client.logLevel !== undefined && { [`${metaPrefix}logLevel`]: client.logLevel }),
   }
   return { ...message, params: { ...message.params, _meta: meta } }
 }

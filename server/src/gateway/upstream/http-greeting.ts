@@ -41,7 +41,7 @@ export class HttpGreeting {
     const headers = { 'mcp-protocol-version': modernVersion, ...routingHeaders(message, undefined) }
     const answer = await this.#wire.post(JSON.stringify(message), headers, signal)
     try {
-      return await this.#answerTo(answer, id)
+      return await this.answerTo(answer, id)
     } catch (error) {
       // A legacy upstream may refuse what it does not know in any way but these.
       if (error instanceof Fault && error.code !== 'gateway.upstream_bad_reply') throw error
@@ -58,17 +58,22 @@ export class HttpGreeting {
     const params = { protocolVersion, capabilities: client.capabilities, clientInfo: client.info }
     const hello = JSON.stringify({ jsonrpc: '2.0', id, method: 'initialize', params })
     const answer = await this.#wire.post(hello, {}, signal)
-    const response = await this.#answerTo(answer, id)
+    const response = await this.answerTo(answer, id)
     if ('error' in response) throw errorOf(this.#upstream, response.error)
     const learnt = learntFromInitialize(response.result)
-    const session = { id: readSessionId(this.#upstream, answer.sessionId), protocolVersion: learnt.protocolVersion }
+    const session: HttpSession = {
+      id: readSessionId(this.#upstream, answer.sessionId),
+      protocolVersion: learnt.protocolVersion,
+      logs: learnt.capabilities['logging'] !== undefined,
+    }
     const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })
     const taken = await this.#wire.post(initialized, sessionHeaders(session), signal)
     taken.finish()
     return { learnt, session }
   }
 
-  async #answerTo(answer: HttpAnswer, id: RpcId): Promise<RpcResponse> {
+  /** Reads the answer to a request of ours. */
+  async answerTo(answer: HttpAnswer, id: RpcId): Promise<RpcResponse> {
     judgeStatus(this.#upstream, answer)
     if (answer.mediaType === 'text/event-stream') {
       for await (const { data } of readEvents(answer.chunks)) {

@@ -6,6 +6,9 @@ export interface HttpSession {
   /** Absent when the upstream keeps none. */
   id: string | undefined
   protocolVersion: string
+  /** Whether the upstream logs, and from which level on it was told to. */
+  logs: boolean
+  level?: string
 }
 
 interface Kept {

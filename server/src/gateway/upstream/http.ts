@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
+import { upstreamConnectionsMax } from '../../base/limits.ts'
 import { canonicalJson } from '../../base/json.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
@@ -17,6 +19,7 @@ import {
 } from './era.ts'
 import type { HttpAnswer } from './http-exchange.ts'
 import { answers, HttpGreeting, judgeStatus, sessionHeaders, strangeAnswer } from './http-greeting.ts'
+import { listenLegacy, listenModern, type Heard } from './http-listening.ts'
 import { resumedEvents } from './http-resume.ts'
 import { HttpWire } from './http-wire.ts'
 import { HttpSessions, type HttpSession } from './http-sessions.ts'
@@ -27,6 +30,7 @@ import {
   readMessage,
   type RpcId,
   type RpcMessage,
+  type RpcNotification,
   type RpcRequest,
   type RpcResponse,
 } from './message.ts'
@@ -35,6 +39,7 @@ import { routingHeaders } from './routing-headers.ts'
 import {
   controlMethods,
   type ControlRequest,
+  type Listener,
   type ReplyEvent,
   type UpstreamConnection,
   type UpstreamKind,
@@ -60,6 +65,9 @@ export const httpKind: UpstreamKind = {
 /** No grant has this id: what we ask on our own account shares no session with a caller. */
 const ownKey = 'sallyport'
 const greetMsMax = 20_000
+const retryMs = { first: 1_000, most: 30_000 }
+/** Half of the connections to one upstream: calls always find one. */
+const listeningMax = upstreamConnectionsMax / 2
 
 type Known = Pick<Learnt, 'era' | 'protocolVersion'>
 
@@ -80,6 +88,7 @@ class HttpConnection implements UpstreamConnection {
   readonly #receipts = new ReceiptBook()
   readonly #greeting: HttpGreeting
   #known: Promise<Known> | undefined
+  #listening = 0
   #lastId = 0
 
   constructor(spec: UpstreamSpec, wire: HttpWire, needs: UpstreamNeeds) {
@@ -117,6 +126,36 @@ class HttpConnection implements UpstreamConnection {
       signal,
     )
     return this.#resultOf(await lastMessage(reply))
+  }
+
+  async *listen(of: Listener, signal: AbortSignal): AsyncGenerator<RpcNotification> {
+    if (this.#listening >= listeningMax)
+      return this.#needs.log.warn({ upstream: this.#spec.name }, 'too many listen at an upstream: one more does not')
+    this.#listening++
+    try {
+      for (let pauseMs = retryMs.first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, retryMs.most)) {
+        if ((yield* this.#listenOnce(of, signal)) === 'absent') return undefined
+        await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined)
+      }
+      return undefined
+    } finally {
+      this.#listening--
+    }
+  }
+
+  async *#listenOnce(of: Listener, signal: AbortSignal): AsyncGenerator<RpcNotification, Heard> {
+    const parts = { wire: this.#wire, greeting: this.#greeting, nextId: () => this.#nextId() }
+    try {
+      if ((await this.#knowing()).era === 'modern') return yield* listenModern(parts, of, signal)
+      const key = `${of.callerKey} ${of.protocolVersion}`
+      const kept = this.#sessions.get(key, () => this.#openSession(of))
+      const heard = yield* listenLegacy(parts, { of, session: await kept }, signal)
+      if (heard === 'forgotten') this.#sessions.forget(key, kept)
+      return heard
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      return 'ended'
+    }
   }
 
   async learn(signal: AbortSignal): Promise<Learnt> {
@@ -166,9 +205,19 @@ class HttpConnection implements UpstreamConnection {
     const wireId = session.id === undefined ? message.id : this.#nextId()
     const untouched = same && wireId === message.id
     const headers = sessionHeaders(session)
+    await this.#setLevel(session, request.client.logLevel, signal)
     const text = untouched ? request.text : canonicalJson({ ...message, id: wireId })
     const passage: Passage = { request, known, wireId, headers, signal }
     return { answer: await this.#cancelling(passage, this.#wire.post(text, headers, signal)), passage }
+  }
+
+  // Log messages are a matter of the session, and nobody else's: without one there is nowhere to set a level.
+  async #setLevel(session: HttpSession, level: string | undefined, signal: AbortSignal): Promise<void> {
+    if (level === undefined || level === session.level || session.id === undefined || !session.logs) return
+    session.level = level
+    const id = this.#nextId()
+    const text = JSON.stringify({ jsonrpc: '2.0', id, method: 'logging/setLevel', params: { level } })
+    await this.#greeting.answerTo(await this.#wire.post(text, sessionHeaders(session), signal), id)
   }
 
   async #reply(passage: Passage, answer: HttpAnswer): Promise<UpstreamReply> {
@@ -246,7 +295,7 @@ class HttpConnection implements UpstreamConnection {
     }
     if (!isNotification(message)) return answers(message, passage.wireId) ? message : undefined
     if (isListChanged(message)) {
-      this.#needs.onListChanged?.()
+      this.#needs.onListChanged?.(message.method)
       return undefined
     }
     if (message.method === 'notifications/cancelled' && questions.withdraw(message.params?.['requestId']))
@@ -306,7 +355,7 @@ class HttpConnection implements UpstreamConnection {
     return learnt
   }
 
-  async #openSession(request: UpstreamRequest): Promise<HttpSession> {
+  async #openSession(request: Pick<UpstreamRequest, 'protocolVersion' | 'client'>): Promise<HttpSession> {
     const own = eraOf(request.protocolVersion) === 'legacy'
     const protocolVersion = own ? request.protocolVersion : legacyVersion
     const { info, capabilities } = request.client

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
-import type { RpcAnswer, RpcMessage, RpcRequest, RpcResponse } from './message.ts'
+import type { RpcAnswer, RpcMessage, RpcNotification, RpcRequest, RpcResponse } from './message.ts'
 
 /** How an upstream is reached, after the configuration had its say. */
 export type ResolvedLaunch = StdioLaunch | OpenApiLaunch | { kind: 'http'; url: string }
@@ -69,8 +69,8 @@ export interface UpstreamNeeds {
   sandbox?: (() => Promise<Sandbox>) | undefined
   /** The guarded way out, for `http`. */
   dispatcher?: MessageDispatcher | undefined
-  /** Told when the upstream says that its tools changed. */
-  onListChanged?(): void
+  /** Told when the upstream says that one of its lists has changed: by the method of its notification. */
+  onListChanged?(method?: string): void
 }
 
 /** A credential as it is sent. */
@@ -116,8 +116,21 @@ export interface UpstreamConnection {
   ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>>
   /** Contacts the upstream and learns its era and its name. Self-reported: never a ground for a decision. */
   learn(signal: AbortSignal): Promise<Learnt>
+  /**
+   * Listens to what the upstream says outside of any call, until `signal` ends it or the upstream offers no such stream.
+   * Breaks are mended. Absent on kinds that say nothing there.
+   */
+  listen?(of: Listener, signal: AbortSignal): AsyncIterable<RpcNotification>
   /** Ends processes, sessions and calls in flight. */
   close(): Promise<void>
+}
+
+/** Who listens, and to what. */
+export interface Listener extends Pick<UpstreamRequest, 'callerKey' | 'protocolVersion' | 'client' | 'ask'> {
+  /** Whether to the news that lists have changed. */
+  lists: boolean
+  /** URIs of resources, to the news that they have changed. */
+  resources: readonly string[]
 }
 
 export const controlMethods = [
@@ -137,6 +150,8 @@ export interface ControlRequest {
 /** A client as it describes itself: a ground for no decision, but an upstream may ask of it only what it declared. */
 export interface UpstreamClient {
   info: { name: string; version: string }
+  /** From which level on it wants log messages; absent: it did not say. */
+  logLevel?: string | undefined
   capabilities: Readonly<Record<string, unknown>>
 }
 
