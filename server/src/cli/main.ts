@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { buildApplication, buildCommand, buildRouteMap, run } from '@stricli/core'
+import { bundles, changeBundle, makeBundle, retireBundle } from './command/bundles.ts'
 import { approval, approvals, approve, deny, revoke, rotateKeys } from './command/decisions.ts'
 import { grants, invite, people, status, tools, upstreams } from './command/governed.ts'
 import { exportLedger, verify } from './command/ledger.ts'
@@ -34,6 +35,10 @@ const routes = buildRouteMap({
     status,
     upstreams,
     tools,
+    bundles,
+    makeBundle,
+    changeBundle,
+    retireBundle,
     grants,
     people,
     invite,

@@ -1,5 +1,6 @@
 import type { Action } from './action.ts'
 import { approvalActions } from './action/approvals.ts'
+import { bundleActions } from './action/bundles.ts'
 import { clientActions } from './action/clients.ts'
 import { connectionActions } from './action/connections.ts'
 import { entitlementActions } from './action/entitlements.ts'
@@ -13,6 +14,7 @@ import { upstreamActions } from './action/upstreams.ts'
 /** Everything that operators can do. A new action is one entry of a file in `action/`, or a file and a line here. */
 export const actions: readonly Action[] = [
   ...approvalActions,
+  ...bundleActions,
   ...clientActions,
   ...connectionActions,
   ...entitlementActions,

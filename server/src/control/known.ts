@@ -1,4 +1,5 @@
 import { Fault } from '../base/fault.ts'
+import type { Bundle } from '../model/bundle.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { ControlRooms, Viewer } from './rooms.ts'
@@ -40,6 +41,30 @@ export async function listSeen(rooms: Pick<ControlRooms, 'inventory'>, viewer: V
  */
 export async function getSeen(rooms: Pick<ControlRooms, 'inventory'>, viewer: Viewer, name: string): Promise<Upstream> {
   return (await listSeen(rooms, viewer)).find((upstream) => upstream.name === name) ?? unknown('upstream')
+}
+
+/** The bundles of which a viewer may see a member at least; administrators see all. */
+export async function listSeenBundles(rooms: Pick<ControlRooms, 'inventory'>, viewer: Viewer): Promise<Bundle[]> {
+  const all = await rooms.inventory.listBundles()
+  if (viewer.administrator) return all
+  const seen = new Set((await listSeen(rooms, viewer)).map(({ name }) => name))
+  return all.flatMap((bundle) => {
+    const members = bundle.members.filter(({ upstream }) => seen.has(upstream))
+    return members.length > 0 && bundle.state === 'serving' ? [{ ...bundle, members }] : []
+  })
+}
+
+/**
+ * One bundle, as far as the viewer may see it: with those of its members that he may see.
+ *
+ * @throws {Fault} `control.not_found`, whether or not it exists.
+ */
+export async function getSeenBundle(
+  rooms: Pick<ControlRooms, 'inventory'>,
+  viewer: Viewer,
+  name: string,
+): Promise<Bundle> {
+  return (await listSeenBundles(rooms, viewer)).find((bundle) => bundle.name === name) ?? unknown('bundle')
 }
 
 async function ownsSome(

@@ -1,12 +1,14 @@
 import type { PageRoute } from './page.ts'
 import { approvalPage } from './page/approval.ts'
 import { approvalsPage } from './page/approvals.ts'
+import { bundlePage } from './page/bundle.ts'
 import { callPage } from './page/call.ts'
 import { clientsPage } from './page/clients.ts'
 import { connectPage } from './page/connect.ts'
 import { entryPage } from './page/entry.ts'
 import { grantsPage } from './page/grants.ts'
 import { ledgerPage } from './page/ledger.ts'
+import { makeBundlePage } from './page/make-bundle.ts'
 import { peoplePage } from './page/people.ts'
 import { personPage } from './page/person.ts'
 import { proposePage } from './page/propose.ts'
@@ -26,6 +28,8 @@ export const pages: readonly PageRoute[] = [
   proposePage,
   upstreamPage,
   toolPage,
+  makeBundlePage,
+  bundlePage,
   grantsPage,
   clientsPage,
   connectPage,

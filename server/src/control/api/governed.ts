@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
-import { getSeen, listSeen, unknown } from '../known.ts'
+import { getSeen, getSeenBundle, listSeen, listSeenBundles, unknown } from '../known.ts'
 import { reading } from '../reading.ts'
-import { toolOut, toolShape, upstreamOut, upstreamShape } from './shapes.ts'
+import { bundleOut, bundleShape, toolOut, toolShape, upstreamOut, upstreamShape } from './shapes.ts'
 
 const difference = z.object({ field: z.string(), what: z.string() })
 
@@ -28,6 +28,26 @@ export const governedReadings = [
     answer: upstreamShape,
     read: async (rooms, viewer, { name }) =>
       upstreamOut(await getSeen(rooms, viewer, name), { origin: rooms.config.origin, viewer }),
+  }),
+  reading({
+    name: 'listBundles',
+    summary: 'The bundles that you may see, each with those of its members that you may see',
+    guard: 'signed-in',
+    path: '/bundles',
+    input: z.object({}),
+    answer: z.object({ bundles: z.array(bundleShape) }),
+    read: async (rooms, viewer) => ({
+      bundles: (await listSeenBundles(rooms, viewer)).map((one) => bundleOut(one, rooms.config.origin)),
+    }),
+  }),
+  reading({
+    name: 'getBundle',
+    summary: 'One bundle',
+    guard: 'signed-in',
+    path: '/bundles/{name}',
+    input: z.object({ name: z.string() }),
+    answer: bundleShape,
+    read: async (rooms, viewer, { name }) => bundleOut(await getSeenBundle(rooms, viewer, name), rooms.config.origin),
   }),
   reading({
     name: 'listTools',

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { effectSchema, traitSchema } from '../../model/effect.ts'
 import { itemKinds, itemOf } from '../../model/item.ts'
 import { approvalStates, rights, type Approval, type Client, type Entitlement, type Grant } from '../../model/rights.ts'
+import type { Bundle } from '../../model/bundle.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Tool } from '../../model/tool.ts'
 import type { Viewer } from '../rooms.ts'
@@ -40,6 +41,23 @@ export const upstreamShape = z
     runs: z.array(z.string()).optional().openapi({ description: 'how it runs, for those who govern it' }),
   })
   .openapi('Upstream')
+
+export const bundleShape = z
+  .object({
+    name: z.string(),
+    address: z.string().openapi({ description: 'where clients reach it' }),
+    purpose: z.string(),
+    state: z.enum(['serving', 'retired']),
+    ownerId: id.optional(),
+    members: z.array(z.object({ upstream: z.string(), prefix: z.string() })),
+    createdAt: at,
+    changedAt: at,
+  })
+  .openapi('Bundle')
+
+export function bundleOut(bundle: Bundle, origin: string): z.input<typeof bundleShape> {
+  return { ...bundle, members: [...bundle.members], address: resourceFor(origin, bundle.name) }
+}
 
 export const toolShape = z
   .object({

@@ -1,5 +1,6 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
+import { readToolPath, toolPath } from '../../model/bundle.ts'
 import { countItems, groupItems } from '../../model/item-group.ts'
 import { itemOf } from '../../model/item.ts'
 import type { Grant } from '../../model/rights.ts'
@@ -25,7 +26,7 @@ export async function grantCards(
     if (!clients.has(clientId))
       clients.set(clientId, (await rooms.oauth.findClient(clientId))?.name ?? 'unknown client')
     if (tools.has(upstream)) continue
-    tools.set(upstream, new Map((await rooms.inventory.listTools(upstream)).map((tool) => [tool.name, tool])))
+    tools.set(upstream, await toolsAt(rooms, upstream))
   }
   return html`<div class="stack">
     ${grants.map((grant) => {
@@ -75,23 +76,37 @@ export async function grantCards(
   </div>`
 }
 
+/** The tools behind an address, by what a grant of it calls them. */
+async function toolsAt({ inventory }: ControlRooms, address: string): Promise<ReadonlyMap<string, Tool>> {
+  const place = await inventory.findPlace(address)
+  const all = await Promise.all((place?.upstreams ?? []).map((upstream) => inventory.listTools(upstream)))
+  const path = (tool: Tool) => (place?.bundle === undefined ? tool.name : toolPath(tool.upstream, tool.name))
+  return new Map(all.flat().map((tool) => [path(tool), tool]))
+}
+
 function revoke(grant: Grant, { csrf }: Visit, content: Html): Html {
   return form({ action: `/grants/${grant.id}/revoke`, csrf, content })
 }
 
 function byEffect(grant: Grant, known: ReadonlyMap<string, Tool>): Html {
-  const chosen = [...grant.tools.keys()].map((name) => ({ name, effect: known.get(name)?.effect ?? ('read' as const) }))
+  // No upstream has a `/` in its name; a tool that is gone is told apart from a bundle's by what is known beside it.
+  const bundled = [...known].some(([path, tool]) => path !== tool.name)
+  const chosen = [...grant.tools.keys()].map((path) => {
+    const place = bundled ? readToolPath(path) : { upstream: grant.upstream, tool: path }
+    return { path, name: place.tool, upstream: place.upstream, effect: known.get(path)?.effect ?? ('read' as const) }
+  })
   return html`${groupItems(chosen).map(({ effect, items: some }) => {
     return html`<details>
       <summary>${effect !== undefined && effectBadge(effect)} ${countItems(some)}</summary>
       <ul class="plain">
         ${some.map(
-          ({ name }) =>
+          ({ path, name, upstream }) =>
             html`<li>
-              <a href="${toolHref({ upstream: grant.upstream, name })}">${visible(itemOf(name).key)}</a>
-              ${!known.has(name) && html`<span class="badge">gone</span>`}
+              <a href="${toolHref({ upstream, name })}">${visible(itemOf(name).key)}</a>
+              ${upstream !== grant.upstream && html`<span class="muted small">${upstream}</span>`}
+              ${!known.has(path) && html`<span class="badge">gone</span>`}
               ${
-                known.get(name)?.digest !== grant.tools.get(name) &&
+                known.get(path)?.digest !== grant.tools.get(path) &&
                 html`<span class="badge warn">changed since: needs a new consent</span>`
               }
             </li>`,

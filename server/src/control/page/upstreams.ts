@@ -1,6 +1,7 @@
-import { html } from '../../base/page.ts'
+import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
-import { listSeen } from '../known.ts'
+import type { Bundle } from '../../model/bundle.ts'
+import { listSeen, listSeenBundles } from '../known.ts'
 import type { PageRoute } from '../page.ts'
 import { readNames } from '../people.ts'
 import { empty, person, stateBadge } from './elements.ts'
@@ -10,6 +11,7 @@ export const upstreamsPage: PageRoute = {
   guard: 'signed-in',
   async show(rooms, { viewer }) {
     const upstreams = await listSeen(rooms, viewer)
+    const bundles = await listSeenBundles(rooms, viewer)
     const names = await readNames(
       rooms,
       upstreams.map(({ ownerId }) => ownerId),
@@ -59,7 +61,43 @@ export const upstreamsPage: PageRoute = {
                   </tbody>
                 </table>
               </div>`
-        }`,
+        }
+        ${bundleList(bundles, viewer.administrator)}`,
     }
   },
+}
+
+function bundleList(bundles: readonly Bundle[], administrator: boolean): Html {
+  return html`<div class="row apart">
+      <h2>Bundles</h2>
+      ${administrator && html`<a class="button" href="/bundles/new">Make a bundle</a>`}
+    </div>
+    ${
+      bundles.length === 0
+        ? empty('No bundle. One address over several upstreams spares clients to connect to each.')
+        : html`<div class="table">
+            <table>
+              <thead>
+                <tr>
+                  <th>Bundle</th>
+                  <th>State</th>
+                  <th>Upstreams</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${bundles.map(
+                  (one) =>
+                    html`<tr>
+                      <th scope="row">
+                        <a href="/bundles/${one.name}">${one.name}</a>
+                        <p class="muted small purpose">${visible(one.purpose)}</p>
+                      </th>
+                      <td data-label="State">${stateBadge(one.state)}</td>
+                      <td data-label="Upstreams">${one.members.map(({ upstream }) => upstream).join(', ')}</td>
+                    </tr>`,
+                )}
+              </tbody>
+            </table>
+          </div>`
+    }`
 }

@@ -43,6 +43,19 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
     purpose: 'Pages of the company',
     reason: 'asked for',
   })
+  const members = [
+    { upstream: 'memory', prefix: 'memory' },
+    { upstream: 'mux', prefix: 'video' },
+  ]
+  const ownerId = ana.principal.id
+  await inventory.makeBundle({
+    by,
+    ownerId,
+    name: 'work',
+    purpose: 'All that the team uses',
+    members,
+    reason: 'one address',
+  })
   const agent = await ana.connect('memory', 'all')
   await agent.call('create_entities', { entities })
   await agent.call('read_graph', {})
@@ -64,6 +77,8 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       memory: '/upstreams/memory',
       mux: '/upstreams/mux',
       proposal: '/upstreams/wiki',
+      'make bundle': '/bundles/new',
+      bundle: '/bundles/work',
       tool: '/upstreams/mux/tool?name=create_system_signing_keys',
       grants: '/grants?whose=all&ended=true',
       clients: '/clients',
