@@ -12,6 +12,10 @@ import pg from 'pg'
 export interface TestPostgres {
   /** Makes an empty database and returns its `postgres://` URL. */
   createDatabase(): Promise<string>
+  /** Kills the server without warning; nobody reaches it then. */
+  kill(): Promise<void>
+  /** Starts it again after `kill`, where it was. */
+  restart(): Promise<void>
   /** Stops the server and removes its files. */
   stop(): Promise<void>
 }
@@ -96,6 +100,58 @@ const watch = 'exec 3<&0; "$@" 3<&- & child=$!; read -r line <&3; kill -INT $chi
 
 async function run(binaries: Binaries, place: Place): Promise<TestPostgres> {
   const port = await freePort()
+  const url = (database: string) => `postgres://postgres:${place.password}@127.0.0.1:${port}/${database}`
+  const start = () => launch(binaries, place, { port, url: url('postgres') })
+  let server = await start()
+
+  return {
+    async createDatabase() {
+      const name = `t${randomBytes(6).toString('hex')}`
+      const client = new pg.Client({ connectionString: url('postgres') })
+      await client.connect()
+      try {
+        await client.query(`create database ${name}`)
+      } finally {
+        await client.end()
+      }
+      return url(name)
+    },
+    async kill() {
+      const ended = once(server, 'exit')
+      const [pid] = readFileSync(join(place.folder, 'data', 'postmaster.pid'), 'utf8').split('\n', 1)
+      process.kill(Number(pid), 'SIGKILL')
+      // The shell that watches it waits for us.
+      server.stdin!.end()
+      await ended
+    },
+    async restart() {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          server = await start()
+          return
+        } catch (error) {
+          // The processes of the one that was killed take a moment to notice.
+          if (attempt === 50) throw error
+          await sleep(100)
+        }
+      }
+    },
+    async stop() {
+      if (server.exitCode === null) {
+        const ended = once(server, 'exit')
+        server.stdin!.end()
+        await ended
+      }
+      rmSync(place.folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function launch(
+  binaries: Binaries,
+  place: Place,
+  { port, url }: { port: number; url: string },
+): Promise<ChildProcess> {
   const settings = [
     'listen_addresses=127.0.0.1',
     `port=${port}`,
@@ -114,30 +170,8 @@ async function run(binaries: Binaries, place: Place): Promise<TestPostgres> {
   })
   let said = ''
   server.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)))
-  const url = (database: string) => `postgres://postgres:${place.password}@127.0.0.1:${port}/${database}`
-  await answering(url('postgres'), server, () => said)
-
-  return {
-    async createDatabase() {
-      const name = `t${randomBytes(6).toString('hex')}`
-      const client = new pg.Client({ connectionString: url('postgres') })
-      await client.connect()
-      try {
-        await client.query(`create database ${name}`)
-      } finally {
-        await client.end()
-      }
-      return url(name)
-    },
-    async stop() {
-      if (server.exitCode === null) {
-        const ended = once(server, 'exit')
-        server.stdin.end()
-        await ended
-      }
-      rmSync(place.folder, { recursive: true, force: true })
-    },
-  }
+  await answering(url, server, () => said)
+  return server
 }
 
 async function answering(url: string, server: ChildProcess, said: () => string): Promise<void> {
