@@ -31,7 +31,7 @@ const machine = describeMachine(folder)
 const toolsPath = join(folder, 'tools.json')
 writeFileSync(toolsPath, JSON.stringify([{ name: 'read_note', inputSchema: { type: 'object' } }]))
 const upstream = await startProgram('upstream', [toolsPath])
-const { agents, configPath } = await setUp(folder, upstream.first, people)
+const { agents, configPath, key } = await setUp(folder, upstream.first, people)
 const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
 const gateway = await startProgram('gateway', [configPath], profiling)
 const load = await startProgram('idle')
@@ -54,12 +54,31 @@ async function rest(streams: number, forSeconds: number): Promise<void> {
   })
 }
 
+/** Revokes a grant while all these streams are open. @returns ms until the answer, and until its last stream ended. */
+async function revokeOne(grantId: string, endedBefore: number): Promise<{ answered: number; ended: number }> {
+  const startedAt = performance.now()
+  const answer = await fetch(`${gateway.first}/api/v1/grants/${grantId}/revoke`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ reason: 'for the bench' }),
+  })
+  if (!answer.ok) throw new Error(`not revoked: ${answer.status} ${await answer.text()}`)
+  const answered = performance.now() - startedAt
+  for (let ended = endedBefore; ended < endedBefore + each;) {
+    await sleep(5)
+    ended = (await load.ask<{ ended: number }>('heard')).ended
+  }
+  return { answered, ended: performance.now() - startedAt }
+}
+
+const revoked: { answered: number; ended: number }[] = []
 try {
   await rest(0, Math.min(20, seconds))
   const headers = agents.map((one) => ({ authorization: `Bearer ${one.tokens.access_token}` }))
   const { open } = await load.ask<{ open: number }>({ url: `${gateway.first}/mcp/mux`, headers, each } satisfies Idle)
   if (open !== people * each) throw new Error(`only ${open} streams could be opened`)
   await rest(open, seconds)
+  for (const [i, agent] of agents.slice(0, 10).entries()) revoked.push(await revokeOne(agent.grantId, i * each))
 } finally {
   for (const program of [load, gateway, upstream]) await program.stop()
   rmSync(folder, { recursive: true, force: true })
@@ -77,6 +96,12 @@ console.log(
     ]),
   ),
 )
+const worst = Math.max(...revoked.map(({ ended }) => ended))
+const answered = Math.max(...revoked.map((one) => one.answered))
+console.log(
+  `\nOf ${revoked.length} grants revoked then, each with ${each} of the streams, the slowest was answered after ${answered.toFixed(0)} ms` +
+    `\nand its last stream had ended after ${worst.toFixed(0)} ms.`,
+)
 if (values.json) {
   const { streams, megabytes, cpu } = rows.at(-1)!
   console.log(
@@ -85,6 +110,7 @@ if (values.json) {
       streams,
       residentMegabytes: round(megabytes, 0),
       percentOfACore: round(cpu * 100, 2),
+      revokedStreamsEndedMaxMs: round(worst, 0),
     }),
   )
 }

@@ -9,7 +9,7 @@ import type { Deny } from '../policy/decision.ts'
 import { resourceAt } from './asked/resource.ts'
 import type { Call } from './call-state.ts'
 import type { FactSource } from './facts.ts'
-import type { Lists } from './list.ts'
+import type { Lists, Shown } from './list.ts'
 import type { Pool } from './pool.ts'
 import { denialOf } from './record.ts'
 import { faultOfItem, findFall, unknownMethod } from './standing.ts'
@@ -101,14 +101,30 @@ export async function listBundle(
     catalogue?.upstream.state === 'approved' ? [catalogue.upstream] : [],
   )
   await Promise.all(serving.map((upstream) => rooms.pool.freshen(upstream)))
-  const shown: { name: string; definition: unknown }[] = []
+  const parts: Part[] = []
   for (const member of bundle.members) {
     const view = await rooms.facts.view(caller, member.upstream)
     const { catalogue } = view
     if (catalogue === undefined || findFall(rooms.facts, view) !== undefined) continue
+    parts.push({ member, catalogue, shown: rooms.lists.shown(view, kind) })
+  }
+  // With a catalogue its bundles are read anew: one object of a bundle has always been made of the same catalogues.
+  const digest = JSON.stringify([kind, ...parts.map(({ member, shown }) => [member.upstream, shown.digest])])
+  return rooms.lists.remembered(bundle, digest, () => writeBundle({ bundle, kind, parts }))
+}
+
+interface Part {
+  member: BundleMember
+  catalogue: PinnedCatalogue
+  shown: Shown
+}
+
+function writeBundle({ bundle, kind, parts }: { bundle: Bundle; kind: ItemKind; parts: Part[] }): Uint8Array {
+  const shown: { name: string; definition: unknown }[] = []
+  for (const { member, catalogue, shown: part } of parts) {
     const called = kind === 'tool' || kind === 'prompt' ? namesOf({ ...member, bundle, catalogue }, kind) : undefined
     const names = called && new Map([...called].map(([name, key]) => [key, name]))
-    for (const { tool, definition } of rooms.lists.shown(view, kind).items) {
+    for (const { tool, definition } of part.items) {
       const { key } = itemOf(tool.name)
       const name = names === undefined ? key : names.get(key)
       if (name === undefined) continue

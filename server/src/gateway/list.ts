@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { CatalogueTool, PinnedCatalogue } from '../inventory/catalogue.ts'
+import type { Bundle } from '../model/bundle.ts'
 import { itemOf, type ItemKind } from '../model/item.ts'
 import { decide } from '../policy/decide.ts'
 import { nextEnd, type FactSource, type View } from './facts.ts'
@@ -44,7 +45,7 @@ const textBytesMax = 64 * 1024 * 1024
 export class Lists {
   readonly #facts: FactSource
   readonly #shown = new WeakMap<View, Remembered>()
-  #texts = new WeakMap<PinnedCatalogue, Map<string, Uint8Array>>()
+  #texts = new WeakMap<PinnedCatalogue | Bundle, Map<string, Uint8Array>>()
   #textBytes = 0
 
   constructor(facts: FactSource) {
@@ -81,18 +82,28 @@ export class Lists {
     const { items, digest } = this.shown(view, kind)
     const { catalogue } = view
     if (catalogue === undefined) return write(items)
-    return this.#texts.get(catalogue)?.get(digest) ?? this.#remember(catalogue, digest, write(items))
+    return this.remembered(catalogue, digest, () => write(items))
   }
 
-  #remember(catalogue: PinnedCatalogue, digest: string, text: Uint8Array): Uint8Array {
+  /**
+   * The text that was made of a catalogue or a bundle before, or that is made now.
+   *
+   * @param of what it is made of; it is forgotten with it.
+   * @param digest of everything else that it is made of.
+   */
+  remembered(of: PinnedCatalogue | Bundle, digest: string, make: () => Uint8Array): Uint8Array {
+    return this.#texts.get(of)?.get(digest) ?? this.#remember(of, digest, make())
+  }
+
+  #remember(of: PinnedCatalogue | Bundle, digest: string, text: Uint8Array): Uint8Array {
     this.#textBytes += text.byteLength
     // What belongs to catalogues of the past is counted until then, and gone already.
     if (this.#textBytes > textBytesMax) {
       this.#texts = new WeakMap()
       this.#textBytes = text.byteLength
     }
-    const texts = this.#texts.get(catalogue) ?? new Map<string, Uint8Array>()
-    this.#texts.set(catalogue, texts.set(digest, text))
+    const texts = this.#texts.get(of) ?? new Map<string, Uint8Array>()
+    this.#texts.set(of, texts.set(digest, text))
     return text
   }
 }
