@@ -64,7 +64,7 @@ export function connectUpstream(
 /** Where it will be dialled. */
 function hostsOf(launch: ResolvedLaunch): string[] {
   if (launch.kind === 'stdio') return []
-  if (launch.kind === 'http') return [new URL(launch.url).host]
+  if ('url' in launch) return [new URL(launch.url).host]
   const { servers } = JSON.parse(readFileSync(launch.file, 'utf8')) as { servers: { url: string }[] }
   return [launch.server ?? servers[0]!.url].map((url) => new URL(url).host)
 }

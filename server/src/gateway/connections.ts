@@ -247,7 +247,7 @@ export function openConnections(rooms: ConnectionRooms): Connections {
 }
 
 function addressOf({ name, launch }: Upstream): string {
-  if (launch.kind === 'http') return launch.url
+  if ('url' in launch) return launch.url
   throw new Fault('control.bad_input', `cannot connect \`${name}\`: it is not reached by an address`)
 }
 

@@ -185,7 +185,7 @@ function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
 
 // What is started comes from the configuration or from the product, by name; never from a record that a form could write.
 function resolveLaunch(rooms: GatewayRooms, { name, launch }: { name: string; launch: Launch }): ResolvedLaunch {
-  if (launch.kind === 'http') return launch
+  if ('url' in launch) return launch
   if (launch.kind === 'openapi') {
     const document = rooms.openapi[launch.document]
     if (document !== undefined) return { kind: 'openapi', ...document }

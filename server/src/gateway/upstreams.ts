@@ -1,6 +1,7 @@
 import type { Launch } from '../model/upstream.ts'
 import { httpKind } from './upstream/http.ts'
 import { openapiKind } from './upstream/openapi.ts'
+import { sseKind } from './upstream/sse.ts'
 import { stdioKind } from './upstream/stdio.ts'
 import type { UpstreamKind } from './upstream/upstream-kind.ts'
 
@@ -12,5 +13,6 @@ import type { UpstreamKind } from './upstream/upstream-kind.ts'
 export const kindsOfUpstream: Readonly<Record<Launch['kind'], UpstreamKind>> = {
   http: httpKind,
   openapi: openapiKind,
+  sse: sseKind,
   stdio: stdioKind,
 }

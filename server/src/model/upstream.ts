@@ -17,7 +17,7 @@ export const upstreamSteps: Record<UpstreamState, readonly UpstreamState[]> = {
 }
 
 /** The kinds of upstream. */
-export const upstreamKinds = ['stdio', 'http', 'openapi'] as const
+export const upstreamKinds = ['stdio', 'http', 'sse', 'openapi'] as const
 /** One of `upstreamKinds`. */
 export type UpstreamKind = (typeof upstreamKinds)[number]
 
@@ -40,7 +40,7 @@ export function readUpstreamName(value: unknown): string {
 const launchSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('stdio'), command: z.string().min(1).max(64) }),
   z.strictObject({ kind: z.literal('openapi'), document: z.string().min(1).max(64) }),
-  z.strictObject({ kind: z.literal('http'), url: z.url({ protocol: /^https?$/ }).max(2_048) }),
+  z.strictObject({ kind: z.enum(['http', 'sse']), url: z.url({ protocol: /^https?$/ }).max(2_048) }),
 ])
 /**
  * How to reach an upstream. `stdio` names a launch specification of the configuration and `openapi` a document of it, never

@@ -27,6 +27,7 @@ import {
 } from '../upstream-client.ts'
 import { contractPaths, openHttpApi } from '../fake/http-api.ts'
 import { openFakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
+import { openSseServer } from '../fake/sse-server.ts'
 
 // What every kind of upstream must do, whatever era the server behind it speaks.
 const receipts = await openReceipts()
@@ -73,6 +74,7 @@ const cases: Record<string, Case> = {
   'http, legacy, everything a stream': httpCase({ era: 'legacy', sessions: true, streams: true }),
   'http, modern': httpCase({ era: 'modern' }),
   'http, modern, everything a stream': httpCase({ era: 'modern', streams: true }),
+  sse: { era: 'legacy', open: behindSse },
   openapi: { era: 'legacy', plain: true, open: behindOpenApi },
 }
 
@@ -126,6 +128,26 @@ async function behindHttp(
     credential: { placement: 'headers', values: { Authorization: `Bearer ${secret}` } },
     sawCredential: async () => fake.journal.every(({ headers }) => headers.authorization === `Bearer ${secret}`),
     nowhere: { kind: 'http', url: nowhere },
+  }
+}
+
+async function behindSse(t: TestContext): Promise<Behind> {
+  const fake = await openSseServer()
+  t.after(() => fake.close())
+  const heard = (method: string) =>
+    fake.journal.flatMap(({ message }) => (message.method === method ? [message.params ?? {}] : []))
+  const authorization = `Bearer ${secret}`
+  return {
+    era: 'legacy',
+    launch: { kind: 'sse', url: fake.url },
+    heard,
+    sawCancel: () => heard('notifications/cancelled').length === 1,
+    credential: { placement: 'headers', values: { Authorization: authorization } },
+    sawCredential: async () =>
+      [...fake.streams, ...fake.journal.map(({ headers }) => headers)].every(
+        (headers) => headers.authorization === authorization,
+      ),
+    nowhere: { kind: 'sse', url: nowhere },
   }
 }
 

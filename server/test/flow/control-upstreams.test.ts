@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import { openFakeMcpServer } from '../fake/mcp-server.ts'
+import { openSseServer } from '../fake/sse-server.ts'
 import { openHouse } from '../house.ts'
 import { formPaths, sendForm, textOn } from '../operator.ts'
 
@@ -152,4 +153,17 @@ test('an owner governs the tools that are his, and no others', async (t) => {
   })
   assert.equal((await house.rooms.inventory.listTools('desk')).find(({ name }) => name === 'write_note')?.pin, 'pinned')
   assert.ok(!formPaths(again).includes('/upstreams/desk/step'), 'the lifecycle is for administrators')
+})
+
+test('an upstream that speaks HTTP+SSE is proposed by its address and transport, and probed', async (t) => {
+  const fake = await openSseServer()
+  t.after(() => fake.close())
+  const house = await openHouse(t, { reach: [fake.url] })
+  const ada = await house.person('Ada', ['administer'])
+  const proposal = { name: 'old', url: fake.url, transport: 'sse', purpose: 'notes', ownerId: ada.principal.id, reason }
+  await sendForm(ada, await ada.browser.open('/upstreams/new'), { to: '/upstreams', ...proposal })
+  const looked = await sendForm(ada, await ada.browser.open('/upstreams/old'), { to: '/upstreams/old/look' })
+  assert.match(textOn(looked), /\(HTTP\+SSE\)/)
+  assert.match(textOn(looked), /fake-sse/)
+  assert.ok((await house.rooms.inventory.listTools('old')).some(({ name }) => name === 'echo'))
 })

@@ -23,6 +23,10 @@ const lifecycleActions = [
     input: z.object({
       name,
       url: z.string().max(2_048).optional().openapi({ description: 'of an upstream of kind `http`' }),
+      transport: z
+        .enum(['http', 'sse'])
+        .optional()
+        .openapi({ description: 'of `url`: streamable HTTP, unless it is `sse`, the deprecated HTTP+SSE' }),
       command: z.string().max(64).optional().openapi({ description: 'of kind `stdio`: its name in the configuration' }),
       document: z
         .string()
@@ -34,10 +38,10 @@ const lifecycleActions = [
       reason,
     }),
     answer: z.object({ name }),
-    async run(rooms, viewer, { url, command, document, ...proposal }) {
+    async run(rooms, viewer, { url, transport, command, document, ...proposal }) {
       // Its page would be hidden by the one on which upstreams are proposed.
       if (proposal.name === 'new') throw new Fault('control.bad_input', 'cannot propose this: `new` cannot be a name')
-      const launch = readWay({ url, command, document }, rooms)
+      const launch = readWay({ url, transport, command, document }, rooms)
       const made = await rooms.inventory.proposeUpstream({ ...proposal, by: viewer.principal.id, launch })
       return { name: made.name }
     },
@@ -137,15 +141,19 @@ export const upstreamActions = [...lifecycleActions, ...credentialActions]
 
 interface Way {
   url: string | undefined
+  transport: 'http' | 'sse' | undefined
   command: string | undefined
   document: string | undefined
 }
 
-function readWay({ url, command, document }: Way, rooms: Pick<ControlRooms, 'launches' | 'documents'>): Launch {
+function readWay(
+  { url, transport, command, document }: Way,
+  rooms: Pick<ControlRooms, 'launches' | 'documents'>,
+): Launch {
   if ([url, command, document].filter((one) => one !== undefined).length !== 1) {
     throw new Fault('control.bad_input', 'cannot propose this: give an address, a command or a document, one of them')
   }
-  if (url !== undefined) return { kind: 'http', url }
+  if (url !== undefined) return { kind: transport ?? 'http', url }
   if (command !== undefined) {
     return {
       kind: 'stdio',

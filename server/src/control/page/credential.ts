@@ -24,7 +24,7 @@ export async function credentialSection(
         None.${expected.length > 0 && html` It expects ${expected.map((one) => html`<code>${one}</code> `)}`}
       </p>`
     }
-    ${launch.kind === 'http' && connectFolds(name, connections[0], csrf)}
+    ${'url' in launch && connectFolds(name, connections[0], csrf)}
     ${fold(
       connections.length === 0 ? 'Store a credential' : 'Replace the credential',
       form({

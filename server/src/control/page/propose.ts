@@ -39,18 +39,7 @@ export const proposePage: PageRoute = {
               </div>
               <fieldset class="stack">
                 <legend>How it is reached: one of these</legend>
-                <div class="field">
-                  <label for="url">Address (streamable HTTP)</label>
-                  <input
-                    id="url"
-                    name="url"
-                    type="url"
-                    maxlength="2048"
-                    placeholder="https://mcp.example.com/mcp"
-                    autocomplete="off"
-                  />
-                </div>
-                ${commandField(launches)} ${documentField(documents)}
+                ${addressFields()} ${commandField(launches)} ${documentField(documents)}
               </fieldset>
               <div class="field">
                 <label for="purpose">What is it for?</label>
@@ -68,6 +57,26 @@ export const proposePage: PageRoute = {
         </div>`,
     }
   },
+}
+
+function addressFields(): Html {
+  return html`<div class="field">
+      <label for="url">Address</label>
+      <input
+        id="url"
+        name="url"
+        type="url"
+        maxlength="2048"
+        placeholder="https://mcp.example.com/mcp"
+        autocomplete="off"
+      />
+    </div>
+    <div class="field">
+      <label for="transport">Transport at this address</label>
+      <select id="transport" name="transport">
+        ${option('', 'streamable HTTP')} ${option('sse', 'HTTP+SSE (deprecated)')}
+      </select>
+    </div>`
 }
 
 function commandField(launches: readonly { name: string }[]): Html {

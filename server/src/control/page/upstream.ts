@@ -57,7 +57,7 @@ function facts(
   const known =
     launch.kind === 'stdio'
       ? launches.some(({ name }) => name === launch.command)
-      : launch.kind === 'http' || documents.includes(launch.document)
+      : 'url' in launch || documents.includes(launch.document)
   return html`<dl class="facts">
     <dt>Address for clients</dt>
     <dd><code>${resourceFor(config.origin, upstream.name)}</code></dd>
@@ -99,7 +99,8 @@ function runs(learnt: Learnt | undefined): Html | false {
 }
 
 function way(launch: Launch): Html {
-  if (launch.kind === 'http') return html`<code>${visible(launch.url)}</code>`
+  if (launch.kind === 'sse') return html`<code>${visible(launch.url)}</code> (HTTP+SSE)`
+  if ('url' in launch) return html`<code>${visible(launch.url)}</code>`
   if (launch.kind === 'stdio') return html`program <code>${launch.command}</code>`
   return html`OpenAPI document <code>${launch.document}</code>`
 }

@@ -14,7 +14,8 @@ import {
   until,
   type Connection,
 } from '../../../test/upstream-client.ts'
-import { StdioProcesses } from './stdio-processes.ts'
+import type { LineProcess } from './line-process.ts'
+import { openProcesses } from './stdio.ts'
 import { mayHaveHappened, type StdioLaunch, type UpstreamNeeds } from './upstream-kind.ts'
 
 // What is true of processes alone; what is true of every kind stands in server/test/contract/upstream.test.ts.
@@ -208,17 +209,18 @@ test('a process that nobody uses any more is ended', async (t) => {
     credential: async () => undefined,
   }
   const parts = { upstream: 'fake', launch: { ...launch, process: 'per_principal' as const }, needs }
-  const processes = new StdioProcesses(parts)
+  const processes = openProcesses(parts)
   t.after(() => processes.close())
-  const { process: ours } = await processes.get('ana').live(never)
+  const pidOf = async () => ((await processes.get('ana').live(never)).carrier as LineProcess).pid!
+  const pid = await pidOf()
   now += 299_000
   processes.endIdle()
   assert.equal(processes.get('ana'), processes.get('ana'))
-  assert.ok(lives(ours.pid!))
+  assert.ok(lives(pid))
   now += 2_000
   processes.endIdle()
-  await until(() => !lives(ours.pid!))
-  assert.notEqual((await processes.get('ana').live(never)).process.pid, ours.pid)
+  await until(() => !lives(pid))
+  assert.notEqual(await pidOf(), pid)
 })
 
 test('a process that ends while nobody uses it is started again by who needs it, not by itself', async (t) => {

@@ -1,100 +1,71 @@
-import type { Receipt } from '../../ledger/intent.ts'
-import type { Learnt } from '../../model/upstream.ts'
-import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
-import { eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
-import type { RpcRequest } from './message.ts'
-import { ReceiptBook } from './receipt-book.ts'
-import type { Life } from './stdio-process.ts'
-import { StdioProcesses } from './stdio-processes.ts'
-import type { Call } from './stdio-session.ts'
-import {
-  controlMethods,
-  type ControlRequest,
-  type ReplyEvent,
-  type StdioLaunch,
-  type UpstreamConnection,
-  type UpstreamKind,
-  type UpstreamNeeds,
-  type UpstreamReply,
-  type UpstreamRequest,
-  type UpstreamSpec,
-} from './upstream-kind.ts'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Started } from './line-connection.ts'
+import { LineConnections } from './line-connections.ts'
+import { startLineProcess, type LineListener } from './line-process.ts'
+import { LineUpstream } from './line-upstream.ts'
+import type { Confine, Sandbox, StdioLaunch, UpstreamKind, UpstreamNeeds } from './upstream-kind.ts'
 
 /** Programs that speak in lines: one process for all callers, or one for each principal. */
 export const stdioKind: UpstreamKind = {
   open(spec, needs) {
     if (spec.launch.kind !== 'stdio') throw new TypeError('stdioKind opens stdio upstreams')
-    return new StdioConnection(spec, spec.launch, needs)
+    const processes = openProcesses({ upstream: spec.name, launch: spec.launch, needs })
+    return new LineUpstream(spec, processes, (request) => request.principalId ?? request.callerKey)
   },
 }
 
-/** No principal has this id: what we ask on our own account happens in no process of theirs. */
-const ownKey = 'sallyport'
-
-class StdioConnection implements UpstreamConnection {
-  readonly #spec: UpstreamSpec
-  readonly #receipts = new ReceiptBook()
-  readonly #processes: StdioProcesses
-  #closed = false
-
-  constructor(spec: UpstreamSpec, launch: StdioLaunch, needs: UpstreamNeeds) {
-    this.#spec = spec
-    this.#processes = new StdioProcesses({ upstream: spec.name, launch, needs })
-  }
-
-  async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
-    this.#receipts.use(receipt)
-    const { session, learnt } = await this.#live(request.principalId ?? request.callerKey, signal)
-    const way = {
-      method: request.message.method,
-      from: learnt.era,
-      to: eraOf(request.protocolVersion),
-      upstream: this.#spec.name,
-      id: request.message.id,
-    }
-    const call = session.call(bridged(request, learnt), signal)
-    await call.begun
-    const translate = (answer: Answer) => changed(answer, ({ text, message }) => translateResponse(text, message, way))
-    if (call.progress.size > 0) return { kind: 'stream', status: 200, events: streamed(call, translate) }
-    return wholeReply(200, translate(await call.answer))
-  }
-
-  async ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
-    if (!controlMethods.includes(request.method)) throw new TypeError(`\`${request.method}\` is not a control method`)
-    const { session, learnt } = await this.#live(ownKey, signal)
-    const message: RpcRequest = { jsonrpc: '2.0', id: 0, method: request.method, params: request.params ?? {} }
-    const asked = learnt.era === 'modern' ? requestToModern(message, ourselves) : message
-    return resultOf(this.#spec.name, await session.call(asked, signal).answer)
-  }
-
-  async learn(signal: AbortSignal): Promise<Learnt> {
-    return (await this.#live(ownKey, signal)).learnt
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#processes.close()
-  }
-
-  async #live(key: string, signal: AbortSignal): Promise<Life> {
-    if (this.#closed) throw unreachable(this.#spec.name, 'it is being closed')
-    return this.#processes.get(key).live(signal)
-  }
+export function openProcesses(of: { upstream: string; launch: StdioLaunch; needs: UpstreamNeeds }): LineConnections {
+  const { upstream, launch, needs } = of
+  const shared = launch.process === 'shared'
+  return new LineConnections({
+    upstream,
+    needs,
+    shared,
+    most: launch.processesMax,
+    start: (key, listener, signal) => {
+      const folder = shared ? launch.folder : join(launch.folder, 'principals', nameOf(key))
+      return start({ launch: { ...launch, folder }, needs }, listener, signal)
+    },
+  })
 }
 
-function bridged(request: UpstreamRequest, learnt: Learnt): RpcRequest {
-  const { message } = request
-  const from = eraOf(request.protocolVersion)
-  if (from === learnt.era) return message
-  return learnt.era === 'legacy' ? requestToLegacy(message) : requestToModern(message, request.client)
+// A folder name that says nothing and fits every file system.
+function nameOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 32)
 }
 
-async function* streamed(call: Call, translate: (answer: Answer) => Answer): AsyncGenerator<ReplyEvent> {
-  yield* call.progress
-  yield translate(await call.answer)
+async function start(
+  { launch, needs }: { launch: StdioLaunch; needs: UpstreamNeeds },
+  listener: LineListener,
+  signal: AbortSignal,
+): Promise<Started> {
+  const [credential, { bwrap, says }] = await Promise.all([needs.credential(), admit(launch.confine, needs.sandbox)])
+  if (signal.aborted) throw new Error('it is being closed')
+  const secrets = credential?.placement === 'env' ? credential.values : {}
+  const carrier = startLineProcess({ launch, secrets, log: needs.log, bwrap }, listener)
+  return { carrier, runs: [says, sharing(launch)] }
 }
 
-function resultOf(upstream: string, { message }: Answer): Record<string, unknown> {
-  if ('error' in message) throw errorOf(upstream, message.error)
-  return message.result
+/** How it is run, and what to say of that. */
+interface Admitted {
+  bwrap: string | undefined
+  says: string
+}
+
+function sharing({ process, processesMax }: StdioLaunch): string {
+  return process === 'shared' ? 'one process for everybody' : `a process for each principal, ${processesMax} at most`
+}
+
+/** How it may run here; fails where it must be confined and cannot be. */
+async function admit(confine: Confine, sandbox: UpstreamNeeds['sandbox']): Promise<Admitted> {
+  if (confine.sandbox === 'off')
+    return { bwrap: undefined, says: 'not confined: the configuration says `sandbox: off`' }
+  const found: Sandbox = (await sandbox?.()) ?? { works: false, why: 'nobody looked for one' }
+  if (found.works) {
+    const network = confine.network ? 'with the network of the machine, past the egress guard' : 'without the network'
+    return { bwrap: found.bwrap, says: `confined by bubblewrap, ${network}` }
+  }
+  if (confine.sandbox === 'required') throw new Error(`its sandbox is required and there is none: ${found.why}`)
+  return { bwrap: undefined, says: `not confined: ${found.why}` }
 }

@@ -5,7 +5,7 @@ import type { Learnt } from '../../model/upstream.ts'
 import type { RpcAnswer, RpcMessage, RpcNotification, RpcRequest, RpcResponse } from './message.ts'
 
 /** How an upstream is reached, after the configuration had its say. */
-export type ResolvedLaunch = StdioLaunch | OpenApiLaunch | { kind: 'http'; url: string }
+export type ResolvedLaunch = StdioLaunch | OpenApiLaunch | { kind: 'http' | 'sse'; url: string }
 
 export interface OpenApiLaunch {
   kind: 'openapi'

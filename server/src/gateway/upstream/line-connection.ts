@@ -3,36 +3,40 @@ import { Fault } from '../../base/fault.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { cancelled, unreachable } from './answer.ts'
 import { learntFromDiscover, learntFromInitialize, legacyVersion, ourselves, requestToModern } from './era.ts'
-import { startLineProcess, type LineProcess } from './line-process.ts'
+import type { LineListener, LineProcess } from './line-process.ts'
 import type { RpcRequest } from './message.ts'
 import { StdioSession } from './stdio-session.ts'
-import type { Confine, Sandbox, StdioLaunch, UpstreamNeeds } from './upstream-kind.ts'
+import type { UpstreamNeeds } from './upstream-kind.ts'
 
-// One process through all its lives: started with the first use, started again after a crash, left alone for longer and
-// longer when it crashes again and again.
+// One process, or one stream, through all its lives: started with the first use, started again after a crash, left alone
+// for longer and longer when it crashes again and again.
 
-export interface ProcessParts {
+/** What carries lines to an upstream. */
+export type Carrier = Pick<LineProcess, 'write' | 'stop' | 'kill'>
+
+export interface Started {
+  carrier: Carrier
+  /** How it runs, one sentence each. */
+  runs?: readonly string[]
+}
+
+export interface LineParts {
   upstream: string
-  launch: StdioLaunch
-  needs: UpstreamNeeds
+  needs: Pick<UpstreamNeeds, 'clock' | 'log' | 'onListChanged'>
+  /** @param signal Aborted when nobody wants it any more. */
+  start(listener: LineListener, signal: AbortSignal): Promise<Started>
 }
 
 export interface Life {
-  process: LineProcess
+  carrier: Carrier
   session: StdioSession
   learnt: Learnt
 }
 
-/** How it is run, and what to say of that. */
-interface Admitted {
-  bwrap: string | undefined
-  says: string
-}
-
 interface Born {
-  process: LineProcess
   session: StdioSession
   ready: boolean
+  carrier: Carrier | undefined
 }
 
 const startMsMax = 20_000
@@ -40,8 +44,8 @@ const waitMsMax = 5_000
 const backoffMs = { first: 250, most: 30_000, forgottenAfter: 60_000 }
 const oddLines = { logged: 10, most: 1_000 }
 
-export class StdioProcess {
-  readonly #parts: ProcessParts
+export class LineConnection {
+  readonly #parts: LineParts
   readonly #closing = new AbortController()
   #life: Promise<Life> | undefined
   #inFlight: () => number = () => 0
@@ -50,7 +54,7 @@ export class StdioProcess {
   #startAfter = 0
   #lastWords = ''
 
-  constructor(parts: ProcessParts) {
+  constructor(parts: LineParts) {
     this.#parts = parts
     this.#usedAt = parts.needs.clock.monotonic()
   }
@@ -85,7 +89,7 @@ export class StdioProcess {
   async close(): Promise<void> {
     this.#closing.abort()
     const life = await this.#life?.catch(() => undefined)
-    await life?.process.stop()
+    await life?.carrier.stop()
   }
 
   #begin(): Promise<Life> {
@@ -98,14 +102,16 @@ export class StdioProcess {
   }
 
   async #start(): Promise<Life> {
-    const { upstream, launch, needs } = this.#parts
+    const { upstream, needs } = this.#parts
+    const born = this.#conceive()
     try {
       const waitMs = this.#startAfter - needs.clock.monotonic()
       if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.#closing.signal, ref: false })
-      const [credential, admitted] = await Promise.all([needs.credential(), admit(launch.confine, needs.sandbox)])
-      if (this.#closing.signal.aborted) throw unreachable(upstream, 'it is being closed')
-      const secrets = credential?.placement === 'env' ? credential.values : {}
-      return await this.#handshake(this.#spawn(secrets, admitted.bwrap), admitted.says)
+      const { carrier, runs } = await this.#parts.start(this.#listenerOf(born), this.#closing.signal)
+      born.carrier = carrier
+      const learnt = await this.#handshake(born.session, carrier)
+      born.ready = true
+      return { carrier, session: born.session, learnt: runs === undefined ? learnt : { ...learnt, runs } }
     } catch (error) {
       throw error instanceof Fault
         ? error
@@ -113,35 +119,37 @@ export class StdioProcess {
     }
   }
 
-  #spawn(secrets: Readonly<Record<string, string>>, bwrap: string | undefined): Born {
-    const { upstream, launch } = this.#parts
-    const { log, clock, onListChanged } = this.#parts.needs
-    const startedAt = clock.monotonic()
-    let oddities = 0
+  #conceive(): Born {
+    const { upstream, needs } = this.#parts
     const session = new StdioSession({
       upstream,
-      write: (line) => process.write(line),
-      onListChanged: () => onListChanged?.(),
+      write: (line) => born.carrier?.write(line) ?? false,
+      onListChanged: () => needs.onListChanged?.(),
     })
-    const process = startLineProcess(
-      { launch, secrets, log, bwrap },
-      {
-        onLine: (line) => {
-          if (session.receive(line)) return
-          if (oddities++ < oddLines.logged) log.warn({ upstream }, 'an upstream wrote a line that is no message')
-          if (oddities > oddLines.most) process.kill('it wrote too many lines that are no messages')
-        },
-        onEnd: (why) => {
-          const again = born.ready && session.inFlight > 0
-          session.end(why)
-          if (born.ready) this.#life = undefined
-          this.#ended(why, { again, livedMs: clock.monotonic() - startedAt })
-        },
-      },
-    )
-    const born: Born = { process, session, ready: false }
+    const born: Born = { session, ready: false, carrier: undefined }
     this.#inFlight = () => session.inFlight
     return born
+  }
+
+  #listenerOf(born: Born): LineListener {
+    const { upstream, needs } = this.#parts
+    const { log, clock } = needs
+    const startedAt = clock.monotonic()
+    const { session } = born
+    let oddities = 0
+    return {
+      onLine: (line) => {
+        if (session.receive(line)) return
+        if (oddities++ < oddLines.logged) log.warn({ upstream }, 'an upstream wrote a line that is no message')
+        if (oddities > oddLines.most) born.carrier?.kill('it wrote too many lines that are no messages')
+      },
+      onEnd: (why) => {
+        const again = born.ready && session.inFlight > 0
+        session.end(why)
+        if (born.ready) this.#life = undefined
+        this.#ended(why, { again, livedMs: clock.monotonic() - startedAt })
+      },
+    }
   }
 
   // One that was in use is started again by itself; one that never got through its handshake, or that ends while nobody
@@ -157,36 +165,15 @@ export class StdioProcess {
     if (again) void this.#begin().catch(() => undefined)
   }
 
-  async #handshake(born: Born, says: string): Promise<Life> {
-    const { process, session } = born
-    const signal = AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal])
+  async #handshake(session: StdioSession, carrier: Carrier): Promise<Learnt> {
     try {
-      const learnt = await greet(session, signal)
-      born.ready = true
-      return { process, session, learnt: { ...learnt, runs: [says, sharing(this.#parts.launch)] } }
+      return await greet(session, AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal]))
     } catch (error) {
-      await process.stop()
+      await carrier.stop()
       const detail = error instanceof Fault ? (error.detail ?? error.message) : String(error)
       throw unreachable(this.#parts.upstream, `its handshake failed: ${detail}`)
     }
   }
-}
-
-function sharing({ process, processesMax }: StdioLaunch): string {
-  return process === 'shared' ? 'one process for everybody' : `a process for each principal, ${processesMax} at most`
-}
-
-/** How it may run here; fails where it must be confined and cannot be. */
-async function admit(confine: Confine, sandbox: UpstreamNeeds['sandbox']): Promise<Admitted> {
-  if (confine.sandbox === 'off')
-    return { bwrap: undefined, says: 'not confined: the configuration says `sandbox: off`' }
-  const found: Sandbox = (await sandbox?.()) ?? { works: false, why: 'nobody looked for one' }
-  if (found.works) {
-    const network = confine.network ? 'with the network of the machine, past the egress guard' : 'without the network'
-    return { bwrap: found.bwrap, says: `confined by bubblewrap, ${network}` }
-  }
-  if (confine.sandbox === 'required') throw new Error(`its sandbox is required and there is none: ${found.why}`)
-  return { bwrap: undefined, says: `not confined: ${found.why}` }
 }
 
 // Legacy first: that is what processes speak today. One that knows only the modern era refuses `initialize`.

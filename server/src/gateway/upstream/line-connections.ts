@@ -1,0 +1,68 @@
+import { busy } from './answer.ts'
+import { LineConnection, type LineParts, type Started } from './line-connection.ts'
+import type { LineListener } from './line-process.ts'
+
+// The processes or streams of one upstream: one for everybody, or one for each key. Those that nobody uses are ended, and
+// there are never more than were allowed.
+
+export interface LinesParts extends Omit<LineParts, 'start'> {
+  /** Whether one serves everybody. */
+  shared: boolean
+  most: number
+  start(key: string, listener: LineListener, signal: AbortSignal): Promise<Started>
+}
+
+const idleMsMax = 300_000
+const sweepMs = 30_000
+
+export class LineConnections {
+  readonly #parts: LinesParts
+  readonly #open = new Map<string, LineConnection>()
+  readonly #ending = new Set<Promise<void>>()
+  #sweep: NodeJS.Timeout | undefined
+
+  constructor(parts: LinesParts) {
+    this.#parts = parts
+  }
+
+  /** @param key whose it is, where one does not serve everybody. */
+  get(key: string): LineConnection {
+    const { shared, most, upstream, needs, start } = this.#parts
+    const whose = shared ? '' : key
+    const one = this.#open.get(whose)
+    if (one !== undefined) return one
+    if (!shared && this.#open.size >= most && !this.#endIdlest()) throw busy(upstream, `all ${most} of it are in use`)
+    const made = new LineConnection({
+      upstream,
+      needs,
+      start: (listener, signal) => start(whose, listener, signal),
+    })
+    this.#open.set(whose, made)
+    if (!shared) this.#sweep ??= setInterval(() => this.endIdle(), sweepMs).unref()
+    return made
+  }
+
+  /** Ends those that nobody has used for a while. */
+  endIdle(): void {
+    for (const [key, one] of this.#open) if (one.idleMs > idleMsMax) this.#end(key, one)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep)
+    for (const [key, one] of this.#open) this.#end(key, one)
+    await Promise.all(this.#ending)
+  }
+
+  #endIdlest(): boolean {
+    const [idlest] = [...this.#open].toSorted(([, a], [, b]) => b.idleMs - a.idleMs)
+    if (idlest === undefined || idlest[1].idleMs === 0) return false
+    this.#end(...idlest)
+    return true
+  }
+
+  #end(key: string, one: LineConnection): void {
+    this.#open.delete(key)
+    const ending = one.close().finally(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
+  }
+}

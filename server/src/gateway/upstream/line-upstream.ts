@@ -1,0 +1,93 @@
+import type { Receipt } from '../../ledger/intent.ts'
+import type { Learnt } from '../../model/upstream.ts'
+import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
+import { eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
+import type { RpcRequest } from './message.ts'
+import { ReceiptBook } from './receipt-book.ts'
+import type { Life } from './line-connection.ts'
+import type { LineConnections } from './line-connections.ts'
+import type { Call } from './stdio-session.ts'
+import {
+  controlMethods,
+  type ControlRequest,
+  type ReplyEvent,
+  type UpstreamConnection,
+  type UpstreamReply,
+  type UpstreamRequest,
+  type UpstreamSpec,
+} from './upstream-kind.ts'
+
+// MCP in lines, whatever carries them: a process, or an event stream.
+
+/** Nobody has this key: what we ask on our own account happens in no process or stream of theirs. */
+const ownKey = 'sallyport'
+
+export class LineUpstream implements UpstreamConnection {
+  readonly #spec: UpstreamSpec
+  readonly #receipts = new ReceiptBook()
+  readonly #connections: LineConnections
+  readonly #keyOf: (request: UpstreamRequest) => string
+  #closed = false
+
+  constructor(spec: UpstreamSpec, connections: LineConnections, keyOf: (request: UpstreamRequest) => string) {
+    this.#spec = spec
+    this.#connections = connections
+    this.#keyOf = keyOf
+  }
+
+  async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+    this.#receipts.use(receipt)
+    const { session, learnt } = await this.#live(this.#keyOf(request), signal)
+    const way = {
+      method: request.message.method,
+      from: learnt.era,
+      to: eraOf(request.protocolVersion),
+      upstream: this.#spec.name,
+      id: request.message.id,
+    }
+    const call = session.call(bridged(request, learnt), signal)
+    await call.begun
+    const translate = (answer: Answer) => changed(answer, ({ text, message }) => translateResponse(text, message, way))
+    if (call.progress.size > 0) return { kind: 'stream', status: 200, events: streamed(call, translate) }
+    return wholeReply(200, translate(await call.answer))
+  }
+
+  async ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+    if (!controlMethods.includes(request.method)) throw new TypeError(`\`${request.method}\` is not a control method`)
+    const { session, learnt } = await this.#live(ownKey, signal)
+    const message: RpcRequest = { jsonrpc: '2.0', id: 0, method: request.method, params: request.params ?? {} }
+    const asked = learnt.era === 'modern' ? requestToModern(message, ourselves) : message
+    return resultOf(this.#spec.name, await session.call(asked, signal).answer)
+  }
+
+  async learn(signal: AbortSignal): Promise<Learnt> {
+    return (await this.#live(ownKey, signal)).learnt
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#connections.close()
+  }
+
+  async #live(key: string, signal: AbortSignal): Promise<Life> {
+    if (this.#closed) throw unreachable(this.#spec.name, 'it is being closed')
+    return this.#connections.get(key).live(signal)
+  }
+}
+
+function bridged(request: UpstreamRequest, learnt: Learnt): RpcRequest {
+  const { message } = request
+  const from = eraOf(request.protocolVersion)
+  if (from === learnt.era) return message
+  return learnt.era === 'legacy' ? requestToLegacy(message) : requestToModern(message, request.client)
+}
+
+async function* streamed(call: Call, translate: (answer: Answer) => Answer): AsyncGenerator<ReplyEvent> {
+  yield* call.progress
+  yield translate(await call.answer)
+}
+
+function resultOf(upstream: string, { message }: Answer): Record<string, unknown> {
+  if ('error' in message) throw errorOf(upstream, message.error)
+  return message.result
+}
