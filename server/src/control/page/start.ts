@@ -1,5 +1,6 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
+import { countItems } from '../../model/item-group.ts'
 import type { Tool } from '../../model/tool.ts'
 import type { Upstream } from '../../model/upstream.ts'
 import { resourceFor } from '../../oauth/metadata.ts'
@@ -101,7 +102,7 @@ function withheld(tools: readonly Tool[], what: string): [string, Html][] {
   const byUpstream = Map.groupBy(tools, (tool) => tool.upstream)
   return [...byUpstream].map(([upstream, some]) => [
     `/upstreams/${upstream}#withheld`,
-    html`<strong>${upstream}</strong>: ${counted(some.length, 'tool is', 'tools are')} ${what}`,
+    html`<strong>${upstream}</strong>: ${countItems(some)} ${some.length === 1 ? 'is' : 'are'} ${what}`,
   ])
 }
 

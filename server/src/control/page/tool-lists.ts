@@ -49,7 +49,8 @@ export async function withheldTools(
 
 async function withheldTool(inventory: ControlRooms['inventory'], tool: Tool): Promise<Html> {
   const detail = await inventory.findToolDetail(tool.upstream, tool.name)
-  const told = detail?.live?.['description'] ?? detail?.live?.['text']
+  const { description, text, title, name } = detail?.live ?? {}
+  const told = description ?? text ?? title ?? (name === itemOf(tool.name).key ? undefined : name)
   return html`<li>
     <label>
       <input type="checkbox" name="accept" value="${tool.liveDigest} ${tool.name}" />

@@ -2,7 +2,7 @@ import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import { effects, traits } from '../../model/effect.ts'
 import { kindWords } from '../../model/item-group.ts'
-import { itemOf } from '../../model/item.ts'
+import { itemOf, type ItemKind } from '../../model/item.ts'
 import type { Tool } from '../../model/tool.ts'
 import { getSeen, unknown } from '../known.ts'
 import type { PageRoute, Visit } from '../page.ts'
@@ -80,6 +80,9 @@ export const toolPage: PageRoute = {
   },
 }
 
+// All others are shown or read as they are.
+const hasArguments: ReadonlySet<ItemKind> = new Set<ItemKind>(['tool', 'prompt', 'template', 'method'])
+
 function digest(text: string | undefined): Html {
   return text === undefined ? html`<span class="muted">none</span>` : html`<code>${text}</code>`
 }
@@ -97,26 +100,29 @@ async function changes({ identity }: ControlRooms, tool: Tool, { csrf, viewer }:
   return html`<section class="stack tight" aria-labelledby="changes">
     <h2 id="changes">Change</h2>
     ${fold('Effect and traits', step('effect', effectFields(tool)))}
-    ${fold(
-      'Allow an argument to hold / and the like',
-      step(
-        'argument',
-        html`<div class="field">
-            <label for="argument">Argument</label>
-            <input
-              id="argument"
-              name="argument"
-              required
-              maxlength="128"
-              autocomplete="off"
-              spellcheck="false"
-              placeholder="filter.path"
-            />
-          </div>
-          ${reasonField('why-argument')}
-          <div class="actions"><button>Allow it</button></div>`,
-      ),
-    )}
+    ${
+      hasArguments.has(itemOf(tool.name).kind) &&
+      fold(
+        'Allow an argument to hold / and the like',
+        step(
+          'argument',
+          html`<div class="field">
+              <label for="argument">Argument</label>
+              <input
+                id="argument"
+                name="argument"
+                required
+                maxlength="128"
+                autocomplete="off"
+                spellcheck="false"
+                placeholder="filter.path"
+              />
+            </div>
+            ${reasonField('why-argument')}
+            <div class="actions"><button>Allow it</button></div>`,
+        ),
+      )
+    }
     ${
       viewer.administrator &&
       fold(

@@ -24,7 +24,7 @@ async function* visitAll(t: TestContext, full: FullHouse, window: Window): Async
     yield { name, page }
   }
   const client = await openClient(t, house, 'A program with quite a long name, as programs have')
-  for (const upstream of ['memory', 'mux', 'work']) {
+  for (const upstream of ['memory', 'mux', 'work', 'desk']) {
     await page.goto(client.authorizeUrl(upstream).href)
     assert.equal(await page.getByRole('button', { name: 'Accept' }).count(), 1)
     yield { name: `consent for ${upstream}`, page }

@@ -1,5 +1,8 @@
 import type { TestContext } from 'node:test'
 import { linkOf, type Agent } from '../../agent.ts'
+import { noteOffers } from '../../fake/fake-offers.ts'
+import { openFakeMcpServer } from '../../fake/mcp-server.ts'
+import { noteTools } from '../../fake-house.ts'
 import { openHouse, type House } from '../../house.ts'
 import type { Person } from '../../person.ts'
 
@@ -22,15 +25,31 @@ const entities = [
   { name: 'Ana Lima', entityType: 'person', observations: ['keeps bees on Elba'] },
 ]
 
-/** Opens a house with both built-in upstreams, two people, a client, calls, and one call that waits. */
+/**
+ * Opens a house with both built-in upstreams and one that offers every kind of item, two people, a client, calls, and one
+ * call that waits.
+ */
 export async function openFullHouse(t: TestContext | undefined): Promise<FullHouse> {
-  const house = await openHouse(t, { preload: ['memory', 'mux'] })
+  const fake = await openFakeMcpServer({ offers: noteOffers(), tools: [...noteTools] })
+  const house = await openHouse(t, { preload: ['memory', 'mux'], reach: [fake.url] })
+  const { close } = house
+  house.close = async () => {
+    await fake.close()
+    await close()
+  }
   const { gateway, inventory } = house.rooms
   for (const upstream of await inventory.listUpstreams()) await gateway.look(upstream)
-  const rights = ['administer', 'memory/*', 'mux/*']
+  await house.httpUpstream('desk', fake.url, {})
+  const method = { by: 'set-up', upstream: 'desk', method: 'dice/roll', reason: 'the extension of dice' }
+  await inventory.declareMethod(method)
+  const rights = ['administer', 'memory/*', 'mux/*', 'desk/*']
   const ana = await house.person('Ana Lima', rights)
   const bo = await house.person('Bo Berg', ['memory/*', 'memory/*:approve'])
-  for (const name of ['memory', 'mux']) {
+  // One of each kind is withheld: changed or new.
+  fake.options.offers!.prompts[0]!['description'] = 'Summarises a note, in few words.'
+  fake.options.offers!.resources.push({ uri: 'memo://notes/second', name: 'The second note' })
+  await gateway.look((await inventory.findUpstream('desk'))!)
+  for (const name of ['memory', 'mux', 'desk']) {
     await inventory.setUpstreamOwner({ by: 'set-up', name, ownerId: ana.principal.id, reason: 'keeps it' })
   }
   const by = bo.principal.id
@@ -57,6 +76,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
     reason: 'one address',
   })
   const agent = await ana.connect('memory', 'all')
+  await ana.connect('desk', 'all')
   await agent.call('create_entities', { entities })
   await agent.call('read_graph', {})
   const approval = linkOf(await agent.call('delete_entities', { entityNames: ['Elba', 'Ana Lima'] }))
@@ -76,6 +96,10 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       propose: '/upstreams/new',
       memory: '/upstreams/memory',
       mux: '/upstreams/mux',
+      desk: '/upstreams/desk',
+      resource: `/upstreams/desk/tool?name=${encodeURIComponent('resource:memo://api-keys')}`,
+      prompt: `/upstreams/desk/tool?name=${encodeURIComponent('prompt:summarise')}`,
+      method: `/upstreams/desk/tool?name=${encodeURIComponent('method:dice/roll')}`,
       proposal: '/upstreams/wiki',
       'make bundle': '/bundles/new',
       bundle: '/bundles/work',
