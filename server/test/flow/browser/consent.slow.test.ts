@@ -36,9 +36,9 @@ test('a client leads to sign-in and consent; what only reads is ticked, what des
   assert.ok(facts.includes(new URL(client.redirectUri).host), facts)
   assert.match(facts, /Ana Lima/)
 
-  assert.deepEqual(await ticked(page), reads)
+  assert.deepEqual(await ticked(page), [...reads, 'resource:memory://knowledge-graph'])
   const groups = await page.locator('fieldset legend .badge').allInnerTexts()
-  assert.deepEqual(groups, ['Reads', 'Writes', 'Destroys'])
+  assert.deepEqual(groups, ['Reads', 'Writes', 'Destroys', 'Resources'])
   for (const name of destroys) assert.equal(await page.getByRole('checkbox', { name }).isChecked(), false, name)
 
   await page.getByRole('checkbox', { name: 'create_entities' }).check()
