@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test'
 import { linkOf, type Agent } from '../../agent.ts'
 import { noteOffers } from '../../fake/fake-offers.ts'
-import { openFakeMcpServer } from '../../fake/mcp-server.ts'
+import { openFakeMcpServer, type FakeMcpServer } from '../../fake/mcp-server.ts'
 import { noteTools } from '../../fake-house.ts'
 import { openHouse, type House } from '../../house.ts'
 import type { Person } from '../../person.ts'
@@ -32,23 +32,13 @@ const entities = [
 export async function openFullHouse(t: TestContext | undefined): Promise<FullHouse> {
   const fake = await openFakeMcpServer({ offers: noteOffers(), tools: [...noteTools] })
   const house = await openHouse(t, { preload: ['memory', 'mux'], reach: [fake.url] })
-  const { close } = house
-  house.close = async () => {
-    await fake.close()
-    await close()
-  }
   const { gateway, inventory } = house.rooms
   for (const upstream of await inventory.listUpstreams()) await gateway.look(upstream)
-  await house.httpUpstream('desk', fake.url, {})
-  const method = { by: 'set-up', upstream: 'desk', method: 'dice/roll', reason: 'the extension of dice' }
-  await inventory.declareMethod(method)
+  await enterDesk(house, fake)
   const rights = ['administer', 'memory/*', 'mux/*', 'desk/*']
   const ana = await house.person('Ana Lima', rights)
   const bo = await house.person('Bo Berg', ['memory/*', 'memory/*:approve'])
-  // One of each kind is withheld: changed or new.
-  fake.options.offers!.prompts[0]!['description'] = 'Summarises a note, in few words.'
-  fake.options.offers!.resources.push({ uri: 'memo://notes/second', name: 'The second note' })
-  await gateway.look((await inventory.findUpstream('desk'))!)
+  await changeDesk(house, fake)
   for (const name of ['memory', 'mux', 'desk']) {
     await inventory.setUpstreamOwner({ by: 'set-up', name, ownerId: ana.principal.id, reason: 'keeps it' })
   }
@@ -62,19 +52,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
     purpose: 'Pages of the company',
     reason: 'asked for',
   })
-  const members = [
-    { upstream: 'memory', prefix: 'memory' },
-    { upstream: 'mux', prefix: 'video' },
-  ]
-  const ownerId = ana.principal.id
-  await inventory.makeBundle({
-    by,
-    ownerId,
-    name: 'work',
-    purpose: 'All that the team uses',
-    members,
-    reason: 'one address',
-  })
+  await bundle(house, { by, ownerId: ana.principal.id })
   const agent = await ana.connect('memory', 'all')
   await ana.connect('desk', 'all')
   await agent.call('create_entities', { entities })
@@ -96,10 +74,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       propose: '/upstreams/new',
       memory: '/upstreams/memory',
       mux: '/upstreams/mux',
-      desk: '/upstreams/desk',
-      resource: `/upstreams/desk/tool?name=${encodeURIComponent('resource:memo://api-keys')}`,
-      prompt: `/upstreams/desk/tool?name=${encodeURIComponent('prompt:summarise')}`,
-      method: `/upstreams/desk/tool?name=${encodeURIComponent('method:dice/roll')}`,
+      ...deskPages,
       proposal: '/upstreams/wiki',
       'make bundle': '/bundles/new',
       bundle: '/bundles/work',
@@ -116,4 +91,39 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       'sign-out': '/sign-out',
     },
   }
+}
+
+const deskPages = {
+  desk: '/upstreams/desk',
+  resource: `/upstreams/desk/tool?name=${encodeURIComponent('resource:memo://api-keys')}`,
+  prompt: `/upstreams/desk/tool?name=${encodeURIComponent('prompt:summarise')}`,
+  method: `/upstreams/desk/tool?name=${encodeURIComponent('method:dice/roll')}`,
+}
+
+/** An upstream that offers every kind of item; it ends with the house. */
+async function enterDesk(house: House, fake: FakeMcpServer): Promise<void> {
+  const { close } = house
+  house.close = async () => {
+    await fake.close()
+    await close()
+  }
+  await house.httpUpstream('desk', fake.url, {})
+  const method = { by: 'set-up', upstream: 'desk', method: 'dice/roll', reason: 'the extension of dice' }
+  await house.rooms.inventory.declareMethod(method)
+}
+
+/** After it, one thing is withheld because it changed and one because it is new. */
+async function changeDesk({ rooms }: House, { options }: FakeMcpServer): Promise<void> {
+  options.offers!.prompts[0]!['description'] = 'Summarises a note, in few words.'
+  options.offers!.resources.push({ uri: 'memo://notes/second', name: 'The second note' })
+  await rooms.gateway.look((await rooms.inventory.findUpstream('desk'))!)
+}
+
+async function bundle({ rooms }: House, of: { by: string; ownerId: string }): Promise<void> {
+  const members = [
+    { upstream: 'memory', prefix: 'memory' },
+    { upstream: 'mux', prefix: 'video' },
+  ]
+  const purpose = 'All that the team uses'
+  await rooms.inventory.makeBundle({ ...of, name: 'work', purpose, members, reason: 'one address' })
 }
