@@ -27,6 +27,19 @@ test('nobody switches a sandbox off in silence: the ledger, the page and the API
   assert.doesNotMatch(textOn(await stranger.browser.open('/upstreams/memory')), /not confined/)
 })
 
+test('whether programs are confined on this machine is logged when the first one starts', async (t) => {
+  const house = await openHouse(t, { preload: ['memory'] })
+  const { inventory, gateway } = house.rooms
+  await gateway.look((await inventory.findUpstream('memory'))!)
+  const [said] = (await inventory.findUpstream('memory'))?.learnt?.runs ?? []
+  const logged = house.log.join('\n')
+  if (said === 'confined by bubblewrap, without the network') assert.match(logged, /confined by bubblewrap/)
+  else {
+    assert.match(said ?? '', /^not confined: bubblewrap/)
+    assert.match(logged, /NO SANDBOX/)
+  }
+})
+
 test('a program that cannot start says why to those who govern it, and how long it is left alone', async (t) => {
   const house = await openHouse(t, {
     yaml: 'stdio: { memory: { command: /bin/false, sandbox: "off" } }\n',

@@ -144,6 +144,18 @@ test('a confined program has no network unless it is given it', confined, async 
   assert.equal(await open(t, { sandbox: 'required', network: true }).attack('reach', { port }), 'reached')
 })
 
+test('a confined program may take only so much of the machine', confined, async (t) => {
+  const { attack } = open(t, { sandbox: 'required' })
+  const text = String(await attack('read', { path: '/proc/self/limits' }))
+  const limits = new Map(
+    text.split('\n').map((line) => [line.slice(0, 26).trim(), line.slice(26).trim().split(/\s+/)[0]]),
+  )
+  assert.deepEqual(
+    ['Max core file size', 'Max open files', 'Max processes', 'Max data size'].map((name) => limits.get(name)),
+    ['0', '4096', '512', String(4 * 1024 ** 3)],
+  )
+})
+
 test('children that fled from the process group end with a confined program', confined, async (t) => {
   const { attack, connection } = open(t, { sandbox: 'required' })
   const marker = `fled-${process.pid}-${Date.now()}`
