@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { listTools } from '../../server/test/golden/list-tools.ts'
 import type { Agent } from '../../server/test/agent.ts'
-import type { OAuthClient } from '../../server/test/oauth-client.ts'
 import { freePort, openHouse } from '../../server/test/house.ts'
 import type { Load, Loaded } from './load.ts'
 import { type Program, startProgram } from './programs.ts'
@@ -63,7 +62,6 @@ export function message(method: 'tools/call' | 'tools/list'): { message: string;
 
 /** Four people: one may hold 64 calls open, and nobody works at the edge of that. */
 const people = 4
-const consentsAtOnce = 40
 
 /**
  * Sets the stage: the upstream with the tools of Mux, the bare proxy, and the gateway with everything on, its data on a
@@ -144,26 +142,25 @@ export async function setUp(
 ): Promise<{ agents: Agent[]; configPath: string; key: string }> {
   const [port, dataDir] = [await freePort(), join(folder, 'data')]
   const agents: Agent[] = []
-  let client: OAuthClient | undefined
-  let key = ''
-  while (agents.length < count) {
-    // A house takes so many consents from one address in a minute; a house that opens again has forgotten them.
-    const house = await openHouse(undefined, { dataDir, port, reach: [url] })
-    try {
-      if (client === undefined) {
-        await house.httpUpstream('mux', url)
-        const { principal } = await house.person('operator', ['administer'])
-        key = (await house.rooms.identity.makeOperatorKey({ principal, label: 'bench' })).key
-      }
-      client ??= await house.register({ client_name: 'a client' })
-      for (const until = Math.min(count, agents.length + consentsAtOnce); agents.length < until;) {
-        const person = await house.person(`person ${agents.length}`, ['mux/*'])
-        agents.push(await person.connect('mux', 'all', { client }))
-      }
-    } finally {
-      await house.close()
+  // From one address only so many consents are taken in a minute: these people sit at one each.
+  const house = await openHouse(undefined, { dataDir, port, reach: [url], yaml: 'trustedProxies: [127.0.0.1]' })
+  try {
+    await house.httpUpstream('mux', url)
+    const { principal } = await house.person('operator', ['administer'])
+    const { key } = await house.rooms.identity.makeOperatorKey({ principal, label: 'bench' })
+    const client = await house.register({ client_name: 'a client' })
+    while (agents.length < count) {
+      const person = await house.person(`person ${agents.length}`, ['mux/*'])
+      person.browser.address = `203.0.${Math.floor(agents.length / 250)}.${agents.length % 250}`
+      agents.push(await person.connect('mux', 'all', { client }))
     }
+    return { agents, configPath: writeConfig(folder, { port, dataDir, url }), key }
+  } finally {
+    await house.close()
   }
+}
+
+function writeConfig(folder: string, { port, dataDir, url }: { port: number; dataDir: string; url: string }): string {
   const configPath = join(folder, 'sallyport.yaml')
   const settings = {
     origin: `http://127.0.0.1:${port}`,
@@ -171,5 +168,5 @@ export async function setUp(
     egress: { upstreams: { mux: [new URL(url).host] } },
   }
   writeFileSync(configPath, JSON.stringify({ ...settings, log: { level: 'warn' } }))
-  return { agents, configPath, key }
+  return configPath
 }

@@ -60,6 +60,8 @@ export const redirectUri = 'http://127.0.0.1:9/callback'
 export class Browser {
   readonly #origin: string
   readonly #cookies: Cookie[] = []
+  /** The address that a proxy says it sits at; believed only where the house trusts proxies of this machine. */
+  address: string | undefined
   /** Every request that was made, in order: method, address, status. */
   readonly visited: string[] = []
   /** Every `Set-Cookie` that came, in order. */
@@ -154,6 +156,7 @@ export class Browser {
     if (cookie) headers['cookie'] = cookie
     if (site) headers['sec-fetch-site'] = site
     if (origin) headers['origin'] = origin
+    if (this.address) headers['x-forwarded-for'] = this.address
     const method = body ? 'POST' : 'GET'
     const answer = await fetch(url, { method, headers, redirect: 'manual', ...(body && { body }) })
     this.visited.push(`${method} ${url.href} ${answer.status}`)
