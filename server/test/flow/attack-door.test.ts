@@ -104,6 +104,16 @@ test('a request whose end two readers could see at two places is refused, and th
     [['X: y\u0000', whole], call],
     [['Transfer-Encoding: chunked'], chunks.replace('\r\n', '\n')],
     [['Transfer-Encoding: chunked'], `-1\r\n${call}\r\n0\r\n\r\n`],
+    [['Transfer-Encoding: chunked, chunked'], chunks],
+    [['Transfer-Encoding: chunked'], chunks.replace('\r\n', ';a\n')],
+    [['Transfer-Encoding: chunked'], chunks.replace('\r\n', ';a\rb\r\n')],
+    [['Transfer-Encoding: chunked'], `0x${chunks}`],
+    [['Transfer-Encoding: chunked'], ` ${chunks}`],
+    [['Transfer-Encoding: chunked'], chunks.replace(`${call}\r\n`, call)],
+    [['Content-Length: 1e3'], call],
+    [[`Content-Length: ${call.length} ${call.length}`], call],
+    [[`Content-Length:\u000b${call.length}`], call],
+    [[`Content_Length: 0`, whole, `Content-Length\u0000: 0`], call],
     [['Transfer-Encoding: chunked'], `ffffffffffffffffff\r\n${call}\r\n0\r\n\r\n`],
   ]
   const inside = headOf(here, [whole]) + call

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { connect, type Socket } from 'node:net'
+import { test } from 'node:test'
+import { connectAll, openFakeHouse } from '../fake-house.ts'
+
+// Clients that are slow on purpose hold connections, and nothing else: everybody else is served, and they are shown out.
+
+interface Held {
+  /** What it heard, when it was shown out. */
+  closed: Promise<string>
+  heard(): string
+}
+
+test('clients that say nothing, or their headers byte by byte, are shown out, and others are served meanwhile', async (t) => {
+  const { house } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const { host, port } = new URL(house.origin)
+  const sockets: Socket[] = []
+  const timers: NodeJS.Timeout[] = []
+  t.after(() => {
+    for (const timer of timers) clearInterval(timer)
+    for (const socket of sockets) socket.destroy()
+  })
+  const hold = (begin: string, more: string): Held => {
+    const socket = connect(Number(port), '127.0.0.1')
+    sockets.push(socket)
+    let heard = ''
+    socket.on('error', () => undefined)
+    socket.on('data', (part: Buffer) => (heard += part.toString('latin1')))
+    if (begin !== '') socket.write(begin)
+    if (more !== '') timers.push(setInterval(() => socket.writable && socket.write(more), 400))
+    return { closed: new Promise((resolve) => socket.once('close', () => resolve(heard))), heard: () => heard }
+  }
+  const head = `POST /mcp/desk HTTP/1.1\r\nHost: ${host}\r\n`
+  const silent = Array.from({ length: 150 }, () => hold('', ''))
+  const dribbling = Array.from({ length: 150 }, () => hold(head, 'X: a\r\n'))
+  const half = Array.from({ length: 50 }, () => hold('POST /mcp/de', 's'))
+  // Who has no token is answered before its body is waited for; what is left of it has two minutes to come.
+  const withoutToken = Array.from({ length: 50 }, () => hold(`${head}Content-Length: 100000\r\n\r\n`, 'x'))
+
+  const served = { count: 0, over: false }
+  const shownOut = Promise.all([...silent, ...dribbling, ...half].map(({ closed }) => closed))
+  const others = (async () => {
+    while (!served.over) {
+      assert.equal((await agent.call('read_note', { id: 'n1' })).status, 200)
+      served.count++
+    }
+  })()
+  const late = new Promise<never>((_resolve, reject) => {
+    timers.push(setTimeout(() => reject(new Error('some are still connected')), 90_000))
+  })
+  const heard = await Promise.race([shownOut, late])
+  served.over = true
+  await others
+  assert.ok(served.count > 10, `${served.count} calls in between`)
+  const statuses = heard.map((text) => /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1])
+  assert.deepEqual(new Set(statuses.slice(150, 300)), new Set(['408']))
+  for (const { heard: answer } of withoutToken) assert.match(answer(), /^HTTP\/1\.1 401 /)
+})
+
+test('a client that does not read its answers holds back its own upstream call, and nobody else', async (t) => {
+  const { house, fake } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const other = (await connectAll(house, 'bo')).agent
+  const { host, port } = new URL(house.origin)
+  const big = 'x'.repeat(8 * 1024 * 1024)
+  fake.options.intercept = ({ message }, response) => {
+    const args = message?.params?.['arguments'] as { id?: string } | undefined
+    if (message?.method !== 'tools/call' || args?.id !== 'big') return false
+    const result = { content: [{ type: 'text', text: big }] }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
+    return true
+  }
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'read_note', arguments: { id: 'big' } },
+  })
+  const head = [
+    'POST /mcp/desk HTTP/1.1',
+    `Host: ${host}`,
+    `Authorization: Bearer ${agent.tokens.access_token}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ]
+  const before = process.memoryUsage().rss
+  const sockets = Array.from({ length: 20 }, () => {
+    const socket = connect(Number(port), '127.0.0.1').pause()
+    socket.on('error', () => undefined)
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+    return socket
+  })
+  t.after(() => sockets.forEach((socket) => socket.destroy()))
+  while ((await house.entries('intent')).length < 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (let at = 0; at < 20; at++) assert.equal((await other.call('read_note', { id: 'n1' })).status, 200)
+  // The text itself is once in this process, as the fake's; twenty of it would be 160 MiB in two encodings.
+  assert.ok(process.memoryUsage().rss - before < 900 * 1024 * 1024)
+  for (const socket of sockets) socket.destroy()
+  const ended = async () => (await house.entries('outcome')).length
+  while ((await ended()) < 40) await new Promise((resolve) => setTimeout(resolve, 20))
+  const outcomes = (await house.entries('outcome')).map(({ status }) => status)
+  assert.equal(outcomes.filter((status) => status === 'success').length >= 20, true)
+})
