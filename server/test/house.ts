@@ -61,8 +61,8 @@ export interface House {
   upstream(name: string, tools: string[]): Promise<void>
   /** Enters an upstream reached over HTTP, approved by two people, with all its tools accepted. */
   httpUpstream(name: string, url: string, options?: { effects?: Record<string, Effect> }): Promise<void>
-  /** The same over stdio, started by a command of the configuration. */
-  stdioUpstream(name: string, command: string, options?: { effects?: Record<string, Effect> }): Promise<void>
+  /** The same, reached in whatever way. */
+  launchUpstream(name: string, launch: Launch, options?: { effects?: Record<string, Effect> }): Promise<void>
   /** The entries of a kind, oldest first. */
   entries<Kind extends Entry['kind']>(kind: Kind): Promise<Extract<Entry, { kind: Kind }>[]>
   /** The recorded changes of this name, oldest first. */
@@ -93,7 +93,7 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
     register: (metadata) => registerClient(house, metadata),
     upstream: (name, tools) => enterUnreached(rooms, name, tools),
     httpUpstream: (name, url, more) => enterUpstream(house, { name, launch: { kind: 'http', url }, ...more }),
-    stdioUpstream: (name, command, more) => enterUpstream(house, { name, launch: { kind: 'stdio', command }, ...more }),
+    launchUpstream: (name, launch, more) => enterUpstream(house, { name, launch, ...more }),
     async entries(kind) {
       const placed = await rooms.ledger.listEntries({ after: -1, limit: 1_000, kinds: [kind] })
       return placed.map(({ entry }) => entry) as never

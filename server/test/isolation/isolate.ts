@@ -71,7 +71,8 @@ async function setUp(folder: string, url: string, databaseUrl: string | undefine
     const effects = Object.fromEntries([...speaking, ...listed].map((name) => [name, 'read' as const]))
     await house.httpUpstream('modern', `${url}/modern`, { effects })
     await house.httpUpstream('legacy', `${url}/legacy`, { effects })
-    for (const name of ['shared', 'own']) await house.stdioUpstream(name, name, { effects })
+    for (const name of ['shared', 'own'])
+      await house.launchUpstream(name, { kind: 'stdio', command: name }, { effects })
     const clients = await makeClients(house)
     const { origin } = house
     const [configPath, { host }] = [join(folder, 'sallyport.yaml'), new URL(url)]
