@@ -102,16 +102,18 @@ export function failing(
   return Object.fromEntries(found.filter(([, lines]) => lines.length > 0))
 }
 
-/** The scenarios with checks that passed in one run and do not pass, or not as often, in the other; and these checks. */
+/**
+ * The scenarios with checks that passed in one run and do not pass, or not as often, in the other; and these checks. To be
+ * told that something is optional and not done (`INFO`) is no failure.
+ */
 export function worse(before: Results, after: Results): Record<string, string[]> {
-  const count = (of: readonly Check[] = [], id: string) => of.filter((check) => check.id === id && passed(check)).length
+  const count = (of: readonly Check[] = [], id: string, good: readonly Check['status'][]) =>
+    of.filter((check) => check.id === id && good.includes(check.status)).length
   const found = [...before].map(([scenario, checks]) => {
+    const now = after.get(scenario)
     const ids = [...new Set(checks.map(({ id }) => id))]
-    return [scenario, ids.filter((id) => count(after.get(scenario), id) < count(checks, id))] as const
+    const lost = ids.filter((id) => count(now, id, ['SUCCESS', 'INFO']) < count(checks, id, ['SUCCESS']))
+    return [scenario, lost] as const
   })
-  return Object.fromEntries(found.filter(([, ids]) => ids.length > 0))
-}
-
-function passed({ status }: Check): boolean {
-  return status === 'SUCCESS' || status === 'INFO'
+  return Object.fromEntries(found.filter(([, lost]) => lost.length > 0))
 }
