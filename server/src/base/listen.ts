@@ -130,7 +130,7 @@ export async function readBody(req: IncomingMessage, bytesMax: number): Promise<
  * For limits and records; never a proof of who somebody is.
  */
 export function clientAddressOf(req: IncomingMessage): string {
-  return (req as Seen)[client] ?? req.socket.remoteAddress ?? 'unknown'
+  return (req as Seen)[client] ?? 'unknown'
 }
 
 interface Serving {
@@ -145,7 +145,7 @@ interface Serving {
 async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving): Promise<void> {
   let door: Door | undefined
   try {
-    for (const [name, value] of Object.entries(defaultHeaders)) res.setHeader(name, value)
+    for (const [name, value] of defaultHeaders) res.setHeader(name, value)
     if (serving.secure) res.setHeader('strict-transport-security', 'max-age=31536000')
     const path = admit(req, serving)
     if (serving.origin !== undefined && answerOtherName(req, res, serving.origin)) return
@@ -160,41 +160,73 @@ async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving
   }
 }
 
-const defaultHeaders = {
+const defaultHeaders = Object.entries({
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
-}
+})
 
 // Headers of which there is one or none. Node would take the first, others the last.
-const single = new Set(['host', 'authorization', 'content-type', 'origin', 'dpop'])
+const single = ['host', 'authorization', 'content-type', 'origin', 'dpop']
 const forwarding = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-rewrite-url)$/
 
 function admit(req: IncomingMessage, { hosts, isProxy }: Serving): string {
-  const seen = new Set<string>()
-  const kept: string[] = []
-  for (let i = 0; i < req.rawHeaders.length; i += 2) {
-    const name = req.rawHeaders[i]!.toLowerCase()
-    if (single.has(name) && seen.has(name)) throw new Fault('base.bad_request', `the header \`${name}\` comes twice`)
-    seen.add(name)
-    if (!forwarding.test(name)) kept.push(req.rawHeaders[i]!, req.rawHeaders[i + 1]!)
+  const raw = req.rawHeaders
+  let singles = 0
+  let forwards = false
+  for (let i = 0; i < raw.length; i += 2) {
+    const { name, bit, forwarding } = traitsOf(raw[i]!)
+    if ((singles & bit) !== 0) throw new Fault('base.bad_request', `the header \`${name}\` comes twice`)
+    singles |= bit
+    forwards ||= forwarding
   }
   if (!hosts.has((req.headers.host ?? '').toLowerCase())) {
     throw new Fault('base.host_refused', 'this is not the address of the gateway', {
       detail: `Host ${JSON.stringify(req.headers.host ?? '')}`,
     })
   }
+  ;(req as Seen)[client] = forwards ? takeForwarding(req, isProxy) : peerOf(req.socket)
+  return rawPathOf(req.url ?? '')
+}
+
+interface Traits {
+  name: string
+  /** Of a header of which there is one or none: a bit of its own. */
+  bit: number
+  forwarding: boolean
+}
+
+// The same few names come with every request. What is made up by somebody is looked at each time.
+const traits = new Map<string, Traits>()
+const traitsMax = 200
+
+function traitsOf(raw: string): Traits {
+  const known = traits.get(raw)
+  if (known !== undefined) return known
+  const name = raw.toLowerCase()
+  const place = single.indexOf(name)
+  const found = { name, bit: place < 0 ? 0 : 1 << place, forwarding: forwarding.test(name) }
+  if (traits.size < traitsMax) traits.set(raw, found)
+  return found
+}
+
+// Once for each connection: it is asked for with every request, and the system each time.
+function peerOf(socket: Socket & { [client]?: string }): string {
+  return (socket[client] ??= clientAddress(socket.remoteAddress ?? 'unknown', undefined, () => false))
+}
+
+function takeForwarding(req: IncomingMessage, isProxy: Serving['isProxy']): string {
   const forwarded = req.headers['x-forwarded-for']
   const peer = req.socket.remoteAddress ?? ''
-  const address = clientAddress(peer, Array.isArray(forwarded) ? forwarded.join(',') : forwarded, isProxy)
-  ;(req as Seen)[client] = address
-  if (kept.length < req.rawHeaders.length) {
-    req.rawHeaders = kept
-    for (const name of Object.keys(req.headers)) if (forwarding.test(name)) delete req.headers[name]
+  const kept: string[] = []
+  for (let i = 0; i < req.rawHeaders.length; i += 2) {
+    if (!traitsOf(req.rawHeaders[i]!).forwarding) kept.push(req.rawHeaders[i]!, req.rawHeaders[i + 1]!)
   }
-  return rawPathOf(req.url ?? '')
+  req.rawHeaders = kept
+  for (const name of Object.keys(req.headers)) if (forwarding.test(name)) delete req.headers[name]
+  return clientAddress(peer, Array.isArray(forwarded) ? forwarded.join(',') : forwarded, isProxy)
 }
 
 function createFor({ tls }: ListenOptions): Server {

@@ -43,7 +43,10 @@ export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRe
     message,
     text: canonicalJson(message),
     protocolVersion: envelope.protocolVersion,
-    callerKey: callerKeyOf(call),
+    // Made when it is asked for: only upstreams that keep sessions need it.
+    get callerKey() {
+      return callerKeyOf(call)
+    },
     client: {
       info: envelope.clientInfo,
       capabilities: envelope.clientCapabilities,

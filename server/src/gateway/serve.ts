@@ -300,8 +300,8 @@ function cancel(rooms: ServeRooms, caller: Caller, envelope: Envelope): void {
 
 function parameterHeaders(headers: IncomingMessage['headers']): Record<string, string> {
   const found: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith('mcp-param-') && typeof value === 'string') found[name] = value
+  for (const name in headers) {
+    if (name.startsWith('mcp-param-') && typeof headers[name] === 'string') found[name] = headers[name]
   }
   return found
 }

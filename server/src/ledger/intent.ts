@@ -9,6 +9,7 @@ const made = Symbol('made here')
  * The proof that an intent is durable: only `recordIntent` makes one, and whoever sends to an upstream demands it.
  */
 export class Receipt {
+  #used = false
   #taken = false
   readonly callId: string
   /** Position of the intent in the ledger. */
@@ -31,6 +32,17 @@ export class Receipt {
     this.seq = seq
     this.at = at
     this.revision = revision
+  }
+
+  /**
+   * Uses the receipt for its call, once.
+   *
+   * @throws {TypeError} for what is no receipt of the ledger, and for a receipt that was used: by whichever upstream.
+   */
+  static use(value: Receipt): void {
+    if (!(#used in value)) throw new TypeError('a call needs a receipt of the ledger')
+    if (value.#used) throw new TypeError('a receipt is good for one call')
+    value.#used = true
   }
 
   /**

@@ -31,11 +31,18 @@ export type RedactedText = string & { readonly [redacted]: true }
 export function redactArguments(value: unknown): RedactedText {
   const out: Writing = { parts: [], length: 0 }
   write(out, value, { secret: false, identifier: false, depth: 0 })
-  const text = out.parts
-    .join('')
+  const joined = out.parts.join('')
+  const text = plain.test(joined) ? joined : escapeInvisible(joined)
+  return cut(text) as RedactedText
+}
+
+/** Nothing in it could be invisible: so it is nearly always. */
+const plain = /^[\x20-\x7e]*$/
+
+function escapeInvisible(text: string): string {
+  return text
     .toWellFormed()
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\u{115f}\u{1160}\u{3164}]|\u{34f}|[\u{fe00}-\u{fe0f}]/gu, escape)
-  return cut(text) as RedactedText
 }
 
 interface Writing {
@@ -117,7 +124,7 @@ function escape(character: string): string {
 }
 
 function cut(text: string): string {
-  if (Buffer.byteLength(text) <= redactedBytesMax) return text
+  if (text.length * 3 <= redactedBytesMax || Buffer.byteLength(text) <= redactedBytesMax) return text
   const end = '«… cut»'
   const bytes = Buffer.from(text).subarray(0, redactedBytesMax - Buffer.byteLength(end))
   // A character that was cut in two becomes U+FFFD of three bytes at most: room for it is made by dropping it.

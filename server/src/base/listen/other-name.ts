@@ -11,8 +11,9 @@ const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
  * @returns whether the request has been answered.
  */
 export function answerOtherName(req: IncomingMessage, res: ServerResponse, origin: string): boolean {
-  const ours = new URL(origin).host
   const host = (req.headers.host ?? '').toLowerCase()
+  if (origin.endsWith(`//${host}`)) return false
+  const ours = new URL(origin).host
   if (host === ours || !loopback.test(ours) || !loopback.test(host)) return false
   if (req.method !== 'GET' && req.method !== 'HEAD') {
     throw new Fault('base.other_name', `this gateway is reached at ${origin}: use that address`)

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
 import { upstreamConnectionsMax } from '../../base/limits.ts'
 import { canonicalJson } from '../../base/json.ts'
-import type { Receipt } from '../../ledger/intent.ts'
+import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { badReply, cancelled, changed, errorOf, lost, readAnswer, wholeReply, type Answer } from './answer.ts'
 import { CarriedQuestions } from './carried-questions.ts'
@@ -34,7 +34,6 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts'
-import { ReceiptBook } from './receipt-book.ts'
 import { routingHeaders } from './routing-headers.ts'
 import {
   controlMethods,
@@ -85,7 +84,6 @@ class HttpConnection implements UpstreamConnection {
   readonly #needs: UpstreamNeeds
   readonly #wire: HttpWire
   readonly #sessions: HttpSessions
-  readonly #receipts = new ReceiptBook()
   readonly #greeting: HttpGreeting
   #known: Promise<Known> | undefined
   #listening = 0
@@ -101,7 +99,7 @@ class HttpConnection implements UpstreamConnection {
   }
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
-    this.#receipts.use(receipt)
+    Receipt.use(receipt)
     return this.#forward(request, signal)
   }
 
@@ -121,6 +119,7 @@ class HttpConnection implements UpstreamConnection {
         text: JSON.stringify(message),
         protocolVersion: known.era === 'modern' ? modernVersion : legacyVersion,
         callerKey: ownKey,
+        whole: true,
         client: ourselves,
       },
       signal,
@@ -386,5 +385,5 @@ async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
 /** Whether the answer passes to the byte: then it can pass before its end is known. */
 function passes({ request, known, wireId }: Passage): boolean {
   const same = eraOf(request.protocolVersion) === known.era && request.message.id === wireId
-  return same && request.callerKey !== ownKey
+  return same && request.whole !== true
 }

@@ -1,9 +1,8 @@
-import type { Receipt } from '../../ledger/intent.ts'
+import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
 import { eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
 import type { RpcRequest } from './message.ts'
-import { ReceiptBook } from './receipt-book.ts'
 import type { Life } from './line-connection.ts'
 import type { LineConnections } from './line-connections.ts'
 import type { Call } from './stdio-session.ts'
@@ -24,7 +23,6 @@ const ownKey = 'sallyport'
 
 export class LineUpstream implements UpstreamConnection {
   readonly #spec: UpstreamSpec
-  readonly #receipts = new ReceiptBook()
   readonly #connections: LineConnections
   readonly #keyOf: (request: UpstreamRequest) => string
   #closed = false
@@ -36,7 +34,7 @@ export class LineUpstream implements UpstreamConnection {
   }
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
-    this.#receipts.use(receipt)
+    Receipt.use(receipt)
     const { session, learnt } = await this.#live(this.#keyOf(request), signal)
     const way = {
       method: request.message.method,

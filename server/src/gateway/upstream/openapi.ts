@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isObject } from '../../base/json.ts'
-import type { Receipt } from '../../ledger/intent.ts'
+import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { cancelled, unreachable, wholeReply } from './answer.ts'
 import { eraOf, legacyVersion } from './era.ts'
@@ -11,7 +11,6 @@ import { documentBytesMax } from './openapi/document.ts'
 import { buildRequest, type BuiltRequest } from './openapi/request.ts'
 import { resultOf, textResult } from './openapi/result.ts'
 import { CannotWrite, encode } from './openapi/write.ts'
-import { ReceiptBook } from './receipt-book.ts'
 import {
   controlMethods,
   type ControlRequest,
@@ -46,7 +45,6 @@ class OpenApiConnection implements UpstreamConnection {
   readonly #spec: UpstreamSpec
   readonly #launch: OpenApiLaunch
   readonly #needs: UpstreamNeeds & { dispatcher: MessageDispatcher }
-  readonly #receipts = new ReceiptBook()
   readonly #open = new Set<() => void>()
   #read: Promise<Reading> | undefined
   #closed = false
@@ -58,7 +56,7 @@ class OpenApiConnection implements UpstreamConnection {
   }
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
-    this.#receipts.use(receipt)
+    Receipt.use(receipt)
     const { tools } = await this.#reading()
     if (signal.aborted) throw cancelled(signal)
     const { name, arguments: args } = request.message.params ?? {}

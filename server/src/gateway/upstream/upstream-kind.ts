@@ -163,7 +163,9 @@ export interface UpstreamRequest {
   /** The revision that the client speaks on this request. */
   protocolVersion: string
   /** Whose sessions with the upstream these are: callers with different keys never share one. */
-  callerKey: string
+  readonly callerKey: string
+  /** Whether the answer has to come whole, however long it is: those to our own questions. */
+  whole?: true
   /** Whose process it is, where each principal has one; `callerKey` when absent. */
   principalId?: string | undefined
   /** What the client said of itself: what an upstream hears of it, whatever era either speaks. */

@@ -17,6 +17,19 @@ const harmlessBefore = new Set(
 
 /** Whether a name announces a secret: `apiToken`, `DB_PASSWORD`, `x-api-key`; not `max_tokens`. */
 export function isSecretName(name: string): boolean {
+  let secret = judgedNames.get(name)
+  if (secret === undefined) {
+    secret = announcesSecret(name)
+    if (judgedNames.size < judgedNamesMax && name.length <= 64) judgedNames.set(name, secret)
+  }
+  return secret
+}
+
+// The names of arguments are those of the accepted definitions, nearly always.
+const judgedNames = new Map<string, boolean>()
+const judgedNamesMax = 4_096
+
+function announcesSecret(name: string): boolean {
   const words = name
     .slice(0, 200)
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
