@@ -26,7 +26,7 @@ const ofProtocol =
  * Declares that an upstream serves a method outside the protocol. From then on it is an item like a tool: who is entitled
  * to it and chose it may call it, its `params` are its arguments, and each call is decided, recorded and forwarded.
  *
- * @throws {Fault} `inventory.bad_definition` for what is no method or belongs to the protocol, `inventory.nothing_to_do` when
+ * @throws {Fault} `model.invalid` for what is no method or belongs to the protocol, `inventory.nothing_to_do` when
  *   it is declared already.
  */
 export async function declareMethod(rooms: ToolRooms, step: MethodStep): Promise<void> {
@@ -34,7 +34,7 @@ export async function declareMethod(rooms: ToolRooms, step: MethodStep): Promise
   const key = step.method
   if (!isItem({ kind: 'method', key }) || ofProtocol.test(key)) {
     throw new Fault(
-      'inventory.bad_definition',
+      'model.invalid',
       'cannot declare this method: name one that is not the protocol’s own, such as `example/do`',
     )
   }

@@ -167,3 +167,20 @@ test('an upstream that speaks HTTP+SSE is proposed by its address and transport,
   assert.match(textOn(looked), /fake-sse/)
   assert.ok((await house.rooms.inventory.listTools('old')).some(({ name }) => name === 'echo'))
 })
+
+test('a method outside the protocol is declared by a form, and stands on the page among what the upstream offers', async (t) => {
+  const house = await openHouse(t)
+  const ada = await house.person('Ada', ['administer'])
+  await house.upstream('desk', ['read_note'])
+  const path = '/upstreams/desk/tools/method'
+  const page = await ada.browser.open('/upstreams/desk')
+  const own = await sendForm(ada, page, { to: path, method: 'tools/call', effect: 'read', reason })
+  assert.equal(own.status, 400)
+  const declared = await sendForm(ada, page, { to: path, method: 'dice/roll', effect: 'write', reason })
+  assert.match(textOn(declared), /The method is declared/)
+  assert.match(textOn(declared), /1 method dice\/roll write/)
+  const item = (await house.rooms.inventory.listTools('desk')).find(({ name }) => name === 'method:dice/roll')
+  assert.deepEqual([item?.pin, item?.effect, item?.effectSetBy], ['pinned', 'write', ada.principal.id])
+  const [entry] = await house.changes('method.declared')
+  assert.deepEqual([entry?.about.id, entry?.by], ['desk/method:dice/roll', ada.principal.id])
+})

@@ -386,6 +386,6 @@ test('a method of the protocol cannot be declared, nor what is no method', async
   const desk = await openDesk(t, 'modern')
   for (const method of ['tools/call', 'tools/other', 'initialize', 'sampling/createMessage', 'a b', '/x', 'x:y', '']) {
     const step = { by: 'set-up', upstream: 'desk', method, reason: 'to see it refused' }
-    await assert.rejects(desk.house.rooms.inventory.declareMethod(step), { code: 'inventory.bad_definition' }, method)
+    await assert.rejects(desk.house.rooms.inventory.declareMethod(step), { code: 'model.invalid' }, method)
   }
 })

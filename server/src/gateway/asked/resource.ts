@@ -1,6 +1,6 @@
 import { compareEffect } from '../../model/effect.ts'
 import { itemOf, nameOfItem } from '../../model/item.ts'
-import { readUriTemplate } from '../../model/uri-template.ts'
+import { readUriTemplate, type UriTemplate } from '../../model/uri-template.ts'
 import type { CatalogueTool, PinnedCatalogue } from '../../inventory/catalogue.ts'
 
 // Which item a URI means must not depend on who asks, nor on what has only been offered: of what was ever accepted the
@@ -23,14 +23,30 @@ export function resourceAt(catalogue: PinnedCatalogue | undefined, uri: string):
 }
 
 function matches(catalogue: PinnedCatalogue | undefined, uri: string): Match[] {
-  const found: Match[] = []
-  for (const item of catalogue?.tools.values() ?? []) {
+  return templatesOf(catalogue).flatMap(({ item, template }) => {
+    const values = template.match(uri)
+    return values === undefined ? [] : [{ item, fixed: template.fixed, values }]
+  })
+}
+
+interface Accepted {
+  item: CatalogueTool
+  template: UriTemplate
+}
+
+// A catalogue is one state of an upstream, which requests look at many times.
+const known = new WeakMap<PinnedCatalogue, readonly Accepted[]>()
+
+function templatesOf(catalogue: PinnedCatalogue | undefined): readonly Accepted[] {
+  if (catalogue === undefined) return []
+  const kept = known.get(catalogue)
+  if (kept !== undefined) return kept
+  const found = [...catalogue.tools.values()].flatMap((item): Accepted[] => {
     const { kind, key } = itemOf(item.tool.name)
-    if (kind !== 'template' || item.definition === undefined) continue
-    const template = readUriTemplate(key)
-    const values = template?.match(uri)
-    if (values !== undefined) found.push({ item, fixed: template!.fixed, values })
-  }
+    const template = kind === 'template' && item.definition !== undefined ? readUriTemplate(key) : undefined
+    return template === undefined ? [] : [{ item, template }]
+  })
+  known.set(catalogue, found)
   return found
 }
 

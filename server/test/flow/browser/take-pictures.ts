@@ -19,12 +19,12 @@ async function look(person: typeof ana, height: number, deviceScaleFactor: numbe
   return context.newPage()
 }
 
-const consent = await look(ana, 1_800, 1)
+const consent = await look(ana, 2_000, 1)
 await consent.goto(client.authorizeUrl('memory').href)
 await consent.getByRole('checkbox', { name: 'create_entities' }).check()
 await consent.getByRole('checkbox', { name: 'delete_entities' }).check()
 await consent.mouse.move(1, 1)
-await consent.screenshot({ path: `${folder}consent.png`, clip: { x: 130, y: 70, width: 640, height: 1_700 } })
+await consent.screenshot({ path: `${folder}consent.png`, clip: { x: 130, y: 70, width: 640, height: 1_880 } })
 await consent.getByRole('button', { name: 'Accept' }).click()
 const agent = await client.redeem('memory', (await client.answer()).get('code')!)
 const held = await agent.call('delete_entities', { entityNames: ['Elba', 'Ana Lima'] })
