@@ -6,7 +6,7 @@ import { learntFromDiscover, learntFromInitialize, legacyVersion, ourselves, req
 import type { LineListener, LineProcess } from './line-process.ts'
 import type { RpcRequest } from './message.ts'
 import { StdioSession } from './stdio-session.ts'
-import type { UpstreamNeeds } from './upstream-kind.ts'
+import type { UpstreamClient, UpstreamNeeds } from './upstream-kind.ts'
 
 // One process, or one stream, through all its lives: started with the first use, started again after a crash, left alone
 // for longer and longer when it crashes again and again.
@@ -23,6 +23,8 @@ export interface Started {
 export interface LineParts {
   upstream: string
   needs: Pick<UpstreamNeeds, 'clock' | 'log' | 'onListChanged'>
+  /** In whose name it is greeted: the caller's where it serves no other. */
+  client: UpstreamClient
   /** @param signal Aborted when nobody wants it any more. */
   start(listener: LineListener, signal: AbortSignal): Promise<Started>
 }
@@ -167,7 +169,11 @@ export class LineConnection {
 
   async #handshake(session: StdioSession, carrier: Carrier): Promise<Learnt> {
     try {
-      return await greet(session, AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal]))
+      return await greet(
+        session,
+        this.#parts.client,
+        AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal]),
+      )
     } catch (error) {
       await carrier.stop()
       const detail = error instanceof Fault ? (error.detail ?? error.message) : String(error)
@@ -177,12 +183,12 @@ export class LineConnection {
 }
 
 // Legacy first: that is what processes speak today. One that knows only the modern era refuses `initialize`.
-async function greet(session: StdioSession, signal: AbortSignal): Promise<Learnt> {
+async function greet(session: StdioSession, client: UpstreamClient, signal: AbortSignal): Promise<Learnt> {
   const initialize: RpcRequest = {
     jsonrpc: '2.0',
     id: 0,
     method: 'initialize',
-    params: { protocolVersion: legacyVersion, capabilities: {}, clientInfo: ourselves.info },
+    params: { protocolVersion: legacyVersion, capabilities: client.capabilities, clientInfo: client.info },
   }
   const { message } = await session.call(initialize, signal).answer
   if (!('error' in message)) {

@@ -1,11 +1,12 @@
 import { busy } from './answer.ts'
 import { LineConnection, type LineParts, type Started } from './line-connection.ts'
 import type { LineListener } from './line-process.ts'
+import type { UpstreamClient } from './upstream-kind.ts'
 
 // The processes or streams of one upstream: one for everybody, or one for each key. Those that nobody uses are ended, and
 // there are never more than were allowed.
 
-export interface LinesParts extends Omit<LineParts, 'start'> {
+export interface LinesParts extends Omit<LineParts, 'start' | 'client'> {
   /** Whether one serves everybody. */
   shared: boolean
   most: number
@@ -26,7 +27,7 @@ export class LineConnections {
   }
 
   /** @param key whose it is, where one does not serve everybody. */
-  get(key: string): LineConnection {
+  get(key: string, client: UpstreamClient): LineConnection {
     const { shared, most, upstream, needs, start } = this.#parts
     const whose = shared ? '' : key
     const one = this.#open.get(whose)
@@ -35,6 +36,7 @@ export class LineConnections {
     const made = new LineConnection({
       upstream,
       needs,
+      client,
       start: (listener, signal) => start(whose, listener, signal),
     })
     this.#open.set(whose, made)

@@ -1,7 +1,7 @@
 import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
-import { eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
+import { capabilitiesFor, eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
 import type { RpcRequest } from './message.ts'
 import type { Life } from './line-connection.ts'
 import type { LineConnections } from './line-connections.ts'
@@ -10,6 +10,7 @@ import {
   controlMethods,
   type ControlRequest,
   type ReplyEvent,
+  type UpstreamClient,
   type UpstreamConnection,
   type UpstreamReply,
   type UpstreamRequest,
@@ -19,23 +20,28 @@ import {
 // MCP in lines, whatever carries them: a process, or an event stream.
 
 /** Nobody has this key: what we ask on our own account happens in no process or stream of theirs. */
-const ownKey = 'sallyport'
+const own = { key: 'sallyport', client: ourselves }
+
+/** Whose a process or stream is where it is not everybody's: the caller's alone, or shared by the clients of a principal. */
+export type Whose = 'caller' | 'principal'
 
 export class LineUpstream implements UpstreamConnection {
   readonly #spec: UpstreamSpec
   readonly #connections: LineConnections
-  readonly #keyOf: (request: UpstreamRequest) => string
+  readonly #whose: Whose
   #closed = false
 
-  constructor(spec: UpstreamSpec, connections: LineConnections, keyOf: (request: UpstreamRequest) => string) {
+  constructor(spec: UpstreamSpec, connections: LineConnections, whose: Whose) {
     this.#spec = spec
     this.#connections = connections
-    this.#keyOf = keyOf
+    this.#whose = whose
   }
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
     Receipt.use(receipt)
-    const { session, learnt } = await this.#live(this.#keyOf(request), signal)
+    const alone = this.#whose === 'caller'
+    const key = alone ? request.callerKey : (request.principalId ?? request.callerKey)
+    const { session, learnt } = await this.#live({ key, client: alone ? clientOf(request) : ourselves }, signal)
     const way = {
       method: request.message.method,
       from: learnt.era,
@@ -43,23 +49,28 @@ export class LineUpstream implements UpstreamConnection {
       upstream: this.#spec.name,
       id: request.message.id,
     }
-    const call = session.call(bridged(request, learnt), signal)
+    const call = session.call(
+      bridged(request, learnt),
+      signal,
+      alone && learnt.era === 'legacy' ? request.ask : undefined,
+    )
     await call.begun
     const translate = (answer: Answer) => changed(answer, ({ text, message }) => translateResponse(text, message, way))
-    if (call.progress.size > 0) return { kind: 'stream', status: 200, events: streamed(call, translate) }
+    if (call.progress.size > 0 || call.asked())
+      return { kind: 'stream', status: 200, events: streamed(call, translate) }
     return wholeReply(200, translate(await call.answer))
   }
 
   async ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
     if (!controlMethods.includes(request.method)) throw new TypeError(`\`${request.method}\` is not a control method`)
-    const { session, learnt } = await this.#live(ownKey, signal)
+    const { session, learnt } = await this.#live(own, signal)
     const message: RpcRequest = { jsonrpc: '2.0', id: 0, method: request.method, params: request.params ?? {} }
     const asked = learnt.era === 'modern' ? requestToModern(message, ourselves) : message
     return resultOf(this.#spec.name, await session.call(asked, signal).answer)
   }
 
   async learn(signal: AbortSignal): Promise<Learnt> {
-    return (await this.#live(ownKey, signal)).learnt
+    return (await this.#live(own, signal)).learnt
   }
 
   async close(): Promise<void> {
@@ -67,10 +78,17 @@ export class LineUpstream implements UpstreamConnection {
     await this.#connections.close()
   }
 
-  async #live(key: string, signal: AbortSignal): Promise<Life> {
+  async #live({ key, client }: typeof own, signal: AbortSignal): Promise<Life> {
     if (this.#closed) throw unreachable(this.#spec.name, 'it is being closed')
-    return this.#connections.get(key).live(signal)
+    return this.#connections.get(key, client).live(signal)
   }
+}
+
+// It speaks the older era, so that is how it is told what the client can do.
+function clientOf({ client, protocolVersion }: UpstreamRequest): UpstreamClient {
+  const { info, capabilities } = client
+  const legacy = eraOf(protocolVersion) === 'legacy'
+  return { info, capabilities: legacy ? capabilities : capabilitiesFor('legacy', capabilities) }
 }
 
 function bridged(request: UpstreamRequest, learnt: Learnt): RpcRequest {

@@ -86,6 +86,22 @@ test('a message that is refused ends the stream: what was under way is unknown, 
   await call('echo')
 })
 
+test('what the server asks in the middle of a call reaches the caller whose stream it is, and nobody else', async (t) => {
+  const { fake, call } = await open(t)
+  const asked: unknown[] = []
+  const ask: CallOptions['ask'] = async ({ method }) => {
+    asked.push(method)
+    return { result: { role: 'assistant', content: { type: 'text', text: 'hello' }, model: 'm' } }
+  }
+  const other = call('hang', { callerKey: 'bo', ask: async () => assert.fail('bo was asked') })
+  other.catch(() => undefined)
+  const { answer } = await call('ask_client', { callerKey: 'ana', ask })
+  assert.deepEqual(asked, ['sampling/createMessage'])
+  assert.match(JSON.stringify(answer), /hello/)
+  const greeted = fake.journal.filter(({ message }) => message.method === 'initialize')
+  assert.deepEqual(greeted[0]?.message.params?.['clientInfo'], callOf('x').client.info)
+})
+
 test('closing ends every stream', async (t) => {
   const { fake, call, connection } = await open(t)
   await Promise.all(['ana', 'bo'].map((callerKey) => call('echo', { callerKey })))

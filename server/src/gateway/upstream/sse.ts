@@ -29,7 +29,7 @@ export const sseKind: UpstreamKind = {
       most: streamsMax,
       start: (_key, listener, signal) => start({ upstream: spec.name, url, wireTo, signal }, listener),
     })
-    return new LineUpstream(spec, streams, (request) => request.callerKey)
+    return new LineUpstream(spec, streams, 'caller')
   },
 }
 

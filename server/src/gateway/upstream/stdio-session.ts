@@ -1,5 +1,6 @@
 import { canonicalJson, isObject } from '../../base/json.ts'
 import { busy, cancelled, lost, unreachable, type Answer } from './answer.ts'
+import { CarriedQuestions } from './carried-questions.ts'
 import { Channel } from './channel.ts'
 import { editObject } from './members.ts'
 import {
@@ -7,12 +8,14 @@ import {
   isRequest,
   isResponse,
   readMessage,
+  type RpcAnswer,
+  type RpcId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
   type RpcResponse,
 } from './message.ts'
-import type { ReplyEvent } from './upstream-kind.ts'
+import type { ReplyEvent, UpstreamRequest } from './upstream-kind.ts'
 
 // One life of a process, shared by all callers. Ids and progress tokens are ours, never the callers': two callers that
 // use the same id must not get each other's answers.
@@ -21,8 +24,10 @@ export interface Call {
   answer: Promise<Answer>
   /** What the upstream says before it answers; ends with the answer's end or error. */
   progress: Channel<ReplyEvent>
-  /** Resolves when there is progress or the call is over. */
+  /** Resolves when there is progress, the upstream asked something, or the call is over. */
   begun: Promise<void>
+  /** Whether the upstream has asked the caller something. */
+  asked(): boolean
 }
 
 export interface SessionParts {
@@ -33,9 +38,11 @@ export interface SessionParts {
 
 interface Pending {
   request: RpcRequest
+  /** What the upstream asks of the caller, where the caller is its only one and can be asked. */
+  questions: CarriedQuestions | undefined
   progress: Channel<ReplyEvent>
   settle(outcome: Answer | Error): void
-  tell(): void
+  tell(question?: true): void
 }
 
 const pendingMax = 1_024
@@ -56,7 +63,8 @@ export class StdioSession {
     return this.#pending.size
   }
 
-  call(request: RpcRequest, signal: AbortSignal): Call {
+  /** @param ask how the caller is asked; only where this life serves no other caller. */
+  call(request: RpcRequest, signal: AbortSignal, ask?: UpstreamRequest['ask']): Call {
     if (this.#ended !== undefined) throw unreachable(this.#parts.upstream, this.#ended)
     if (signal.aborted) throw cancelled(signal)
     if (this.#pending.size >= pendingMax) throw busy(this.#parts.upstream, `${pendingMax} calls are in flight`)
@@ -71,11 +79,18 @@ export class StdioSession {
       pending.settle(cancelled(signal))
     }
     const progress = new Channel<ReplyEvent>(progressMax, { onLeft: onAbort })
+    let asked = false
+    const questions = ask && new CarriedQuestions(ask, (said) => this.#reply(said))
     const pending: Pending = {
       request,
+      questions,
       progress,
-      tell: () => begun.resolve(),
+      tell: (question) => {
+        asked ||= question === true
+        begun.resolve()
+      },
       settle: (outcome) => {
+        questions?.end()
         signal.removeEventListener('abort', onAbort)
         this.#pending.delete(id)
         if (outcome instanceof Error) answer.reject(outcome)
@@ -88,7 +103,7 @@ export class StdioSession {
     answer.promise.catch(() => undefined)
     signal.addEventListener('abort', onAbort, { once: true })
     this.#pending.set(id, pending)
-    return { answer: answer.promise, progress, begun: begun.promise }
+    return { answer: answer.promise, progress, begun: begun.promise, asked: () => asked }
   }
 
   notify(method: string, params?: Record<string, unknown>): void {
@@ -100,7 +115,7 @@ export class StdioSession {
     const message = readMessage(line)
     if (message === undefined) return false
     if (isResponse(message)) this.#answer(line, message)
-    else if (isRequest(message)) this.#refuse(message)
+    else if (isRequest(message)) this.#question(message)
     else this.#hear(message)
     return true
   }
@@ -120,14 +135,28 @@ export class StdioSession {
     pending.settle({ text: editObject(line, { id: JSON.stringify(id) }), message: { ...message, id } })
   }
 
-  // What was not declared is not answered: a process that all callers share cannot ask one of them anything.
-  #refuse(request: RpcRequest): void {
+  // It names no call, so it is put to the newest one: all of them are of one caller, or nobody can be asked. A process
+  // that callers share declares nothing and asks nobody.
+  #question(request: RpcRequest): void {
+    const whom = [...this.#pending.values()].findLast(({ questions }) => questions !== undefined)
+    if (whom !== undefined && request.method !== 'ping') {
+      whom.tell(true)
+      return whom.questions!.put(request)
+    }
     const body = request.method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'method not found' } }
-    this.#parts.write(JSON.stringify({ jsonrpc: '2.0', id: request.id, ...body }))
+    this.#reply({ id: request.id, ...body })
+  }
+
+  #reply(answer: { id: RpcId } & RpcAnswer): void {
+    this.#parts.write(JSON.stringify({ jsonrpc: '2.0', ...answer }))
   }
 
   #hear(message: RpcNotification): void {
     if (isListChanged(message)) return this.#parts.onListChanged()
+    if (message.method === 'notifications/cancelled') {
+      for (const { questions } of this.#pending.values()) questions?.withdraw(message.params?.['requestId'])
+      return
+    }
     // Log messages name no request: in a process that callers share, one caller's must not reach another. They end here.
     if (message.method !== 'notifications/progress') return
     const token = message.params?.['progressToken']

@@ -14,6 +14,7 @@ import {
   until,
   type Connection,
 } from '../../../test/upstream-client.ts'
+import { ourselves } from './era.ts'
 import type { LineProcess } from './line-process.ts'
 import { openProcesses } from './stdio.ts'
 import { mayHaveHappened, type StdioLaunch, type UpstreamNeeds } from './upstream-kind.ts'
@@ -211,11 +212,11 @@ test('a process that nobody uses any more is ended', async (t) => {
   const parts = { upstream: 'fake', launch: { ...launch, process: 'per_principal' as const }, needs }
   const processes = openProcesses(parts)
   t.after(() => processes.close())
-  const pidOf = async () => ((await processes.get('ana').live(never)).carrier as LineProcess).pid!
+  const pidOf = async () => ((await processes.get('ana', ourselves).live(never)).carrier as LineProcess).pid!
   const pid = await pidOf()
   now += 299_000
   processes.endIdle()
-  assert.equal(processes.get('ana'), processes.get('ana'))
+  assert.equal(processes.get('ana', ourselves), processes.get('ana', ourselves))
   assert.ok(lives(pid))
   now += 2_000
   processes.endIdle()

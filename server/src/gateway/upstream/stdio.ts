@@ -11,7 +11,7 @@ export const stdioKind: UpstreamKind = {
   open(spec, needs) {
     if (spec.launch.kind !== 'stdio') throw new TypeError('stdioKind opens stdio upstreams')
     const processes = openProcesses({ upstream: spec.name, launch: spec.launch, needs })
-    return new LineUpstream(spec, processes, (request) => request.principalId ?? request.callerKey)
+    return new LineUpstream(spec, processes, 'principal')
   },
 }
 
