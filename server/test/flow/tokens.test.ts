@@ -223,15 +223,19 @@ test('pages of other origins may not call, and no answer invites them', async (t
   nothingPassed()
 })
 
-test('HEAD, OPTIONS, PUT and DELETE are refused, with and without a token', async (t) => {
+test('HEAD, OPTIONS, PUT and PATCH are refused, and DELETE ends nothing but a session', async (t) => {
   const { agent, nothingPassed } = await open(t)
   for (const method of ['HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']) {
     const bare = await fetch(agent.resource, { method })
     assert.equal(bare.status, 401, method)
     assert.match(bare.headers.get('www-authenticate') ?? '', /^Bearer resource_metadata=/)
     const answer = await fetch(agent.resource, { method, headers: bearer(agent.tokens.access_token) })
+    if (method === 'DELETE') {
+      assert.equal(answer.status, 400, 'it names no session')
+      continue
+    }
     assert.equal(answer.status, 405, method)
-    assert.equal(answer.headers.get('allow'), 'GET, POST')
+    assert.equal(answer.headers.get('allow'), 'DELETE, GET, POST')
   }
   nothingPassed()
 })
