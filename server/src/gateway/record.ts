@@ -3,6 +3,7 @@ import { digestOf } from '../base/ids.ts'
 import { Fault } from '../base/fault.ts'
 import type { Denial, Intent, Outcome } from '../ledger/entry.ts'
 import { redactArguments } from '../ledger/redact.ts'
+import { itemOf } from '../model/item.ts'
 import type { Allow } from '../policy/decision.ts'
 import type { ReadArguments } from './arguments.ts'
 import type { Call, Judged } from './call-state.ts'
@@ -55,7 +56,7 @@ export function denialOf(
     tokenId: call.caller.tokenId,
     bundle: call.bundle,
     upstream: call.upstream,
-    tool: at.name,
+    tool: nameOfDenied(at.name, known !== undefined),
     toolDigest: known?.digest,
     effect: known?.effect,
     argumentsDigest: at.args?.digest,
@@ -66,6 +67,12 @@ export function denialOf(
     approvalId: at.approvalId,
     traceId: traceIdOf(call),
   }
+}
+
+// The address of a resource that is none is whatever the caller wrote: what looks like a secret in it is not kept.
+function nameOfDenied(name: string, known: boolean): string {
+  if (known || itemOf(name).kind !== 'resource') return name
+  return redactArguments(name).replaceAll(/^"|"$/g, '')
 }
 
 /** What came of a call that was answered. Of the answer only size and digest are kept. */

@@ -214,7 +214,9 @@ class Fake implements FakeMcpServer {
     if (list !== undefined) return this.#list(message, response, list)
     if (method === 'ping') return this.#answer(response, message, {})
     const offer = offers && answerOffer(method, params)
-    if (offer !== undefined) return this.#answer(response, message, offer)
+    const caching = this.options.era === 'modern' && method === 'resources/read'
+    const hints = caching ? { ttlMs: 60_000, cacheScope: 'public' } : {}
+    if (offer !== undefined) return this.#answer(response, message, { ...offer, ...hints })
     if (method !== 'tools/call')
       return error(response, message, { status: 404, text: 'Method not found', code: -32601 })
     if (this.options.streams) beginStream(response)

@@ -66,6 +66,8 @@ for (const era of ['legacy', 'modern'] as const) {
     assert.equal(got.result['x-odd'], 1)
     const read = await agent.ask(era, 'resources/read', { uri: 'memo://readme' })
     assert.deepEqual(read.result['contents'], [{ uri: 'memo://readme', text: 'what is at memo://readme', 'x-odd': 1 }])
+    const hints = [read.result['ttlMs'], read.result['cacheScope']]
+    assert.deepEqual(hints, era === 'modern' ? [60_000, 'private'] : [undefined, undefined])
     const through = await agent.ask(era, 'resources/read', { uri: 'memo://notes/7' })
     assert.equal((through.result['contents'] as { uri: string }[])[0]!.uri, 'memo://notes/7')
     const completed = await agent.ask(era, 'completion/complete', {
@@ -388,4 +390,15 @@ test('a method of the protocol cannot be declared, nor what is no method', async
     const step = { by: 'set-up', upstream: 'desk', method, reason: 'to see it refused' }
     await assert.rejects(desk.house.rooms.inventory.declareMethod(step), { code: 'model.invalid' }, method)
   }
+})
+
+test('the address of a resource that is none is recorded without what looks like a secret', async (t) => {
+  const desk = await openDesk(t, 'legacy')
+  const agent = await desk.agent('prompt:other')
+  await agent.rpc('resources/read', {
+    uri: 'https://ana:hunter2hunter2@example.com/x?api_key=sk_live_51H8Xa9QpLmNz7RtYv',
+  })
+  const [denial] = await desk.house.entries('denial')
+  assert.match(denial?.tool ?? '', /^resource:/)
+  assert.doesNotMatch(denial?.tool ?? '', /sk_live_51H8Xa9QpLmNz7RtYv/)
 })

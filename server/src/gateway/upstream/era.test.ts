@@ -151,3 +151,14 @@ test('what a server says of itself is bounded and may be missing', () => {
   assert.equal(learnt.instructions?.length, 65_536)
   assert.equal(learnt.protocolVersion, '2025-11-25')
 })
+
+test('an answer that says it may be shared is made private, for it was decided for one caller', () => {
+  const same = { from: 'modern', to: 'modern', method: 'resources/read' } as const
+  const result = { resultType: 'complete', contents: [], ttlMs: 5 }
+  for (const cacheScope of ['public', 'shared', 1]) {
+    const shared = translate({ id: 1, result: { ...result, cacheScope } }, same)
+    assert.deepEqual(shared?.['result'], { ...result, cacheScope: 'private' })
+  }
+  assert.equal(translate({ id: 1, result: { ...result, cacheScope: 'private' } }, same), undefined)
+  assert.equal(translate({ id: 1, result }, same), undefined)
+})

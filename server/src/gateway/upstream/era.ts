@@ -103,8 +103,12 @@ export interface Translation {
  */
 export function translateResponse(text: string, message: RpcResponse, way: Translation): string | undefined {
   const id = message.id === way.id ? undefined : JSON.stringify(way.id)
-  if ('error' in message || way.from === way.to) return id === undefined ? undefined : editObject(text, { id })
   const more = id === undefined ? {} : { id }
+  if ('error' in message || way.from === way.to) {
+    const shared = 'result' in message && isShared(message.result)
+    if (!shared) return id === undefined ? undefined : editObject(text, { id })
+    return editObject(text, { ...more, result: editObject(textOfMember(text, 'result')!, { cacheScope: '"private"' }) })
+  }
   if (way.to === 'modern') {
     return editObject(text, { ...more, result: resultToModern(textOfMember(text, 'result')!, way.method) })
   }
@@ -118,6 +122,16 @@ export function translateResponse(text: string, message: RpcResponse, way: Trans
     cacheScope: undefined,
   })
   return editObject(text, { ...more, result })
+}
+
+/** Whether an answer to this method may say that it may be shared: then it is read before any of it passes. */
+export function mayBeShared(method: string): boolean {
+  return cachedMethods.has(method)
+}
+
+// Whatever the upstream says, we have decided for this caller alone: nobody else may be answered from a cache.
+function isShared(result: Record<string, unknown>): boolean {
+  return result['cacheScope'] !== undefined && result['cacheScope'] !== 'private'
 }
 
 function resultToModern(result: string, method: string): string {

@@ -15,6 +15,7 @@ import {
   ourselves,
   requestToLegacy,
   requestToModern,
+  mayBeShared,
   translateResponse,
 } from './era.ts'
 import type { HttpAnswer } from './http-exchange.ts'
@@ -385,5 +386,6 @@ async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
 /** Whether the answer passes to the byte: then it can pass before its end is known. */
 function passes({ request, known, wireId }: Passage): boolean {
   const same = eraOf(request.protocolVersion) === known.era && request.message.id === wireId
-  return same && request.whole !== true
+  const shared = known.era === 'modern' && mayBeShared(request.message.method)
+  return same && !shared && request.whole !== true
 }
