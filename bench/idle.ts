@@ -65,6 +65,7 @@ async function revokeOne(grantId: string, endedBefore: number): Promise<{ answer
   if (!answer.ok) throw new Error(`not revoked: ${answer.status} ${await answer.text()}`)
   const answered = performance.now() - startedAt
   for (let ended = endedBefore; ended < endedBefore + each;) {
+    if (performance.now() - startedAt > 60_000) throw new Error('streams of a revoked grant are still open')
     await sleep(5)
     ended = (await load.ask<{ ended: number }>('heard')).ended
   }

@@ -48,7 +48,10 @@ async function openOne(to: URL, head: string): Promise<Socket> {
     socket.once('data', resolve).once('error', reject)
   })
   if (!first.toString().startsWith('HTTP/1.1 200')) throw new Error(`not opened: ${first.toString().slice(0, 300)}`)
-  socket.on('data', (bytes: Buffer) => (heardBytes += bytes.length))
-  socket.once('close', () => ended++)
+  socket.on('data', (bytes: Buffer) => {
+    heardBytes += bytes.length
+    // The last chunk: the stream is over, though the connection may stay.
+    if (bytes.subarray(-5).toString() === '0\r\n\r\n') ended++
+  })
   return socket
 }
