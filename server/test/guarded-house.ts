@@ -32,15 +32,27 @@ export interface GuardedHouse {
 const name = 'vaulted'
 const reason = 'for a test'
 
-/** Opens such a house; the upstream is approved, and nothing is connected. */
-export async function openGuardedHouse(t: TestContext): Promise<GuardedHouse> {
+/** An upstream that wants a token, and the authorization servers of this machine. */
+export interface GuardedUpstream extends Pick<GuardedHouse, 'fake' | 'server' | 'other' | 'asks'> {
+  close(): Promise<void>
+}
+
+/** Opens an upstream that names `server`. */
+export async function openGuardedUpstream(): Promise<GuardedUpstream> {
   const server = await openFakeAuthorizationServer()
   const other = await openFakeAuthorizationServer()
   const inputSchema = { type: 'object', properties: { text: { type: 'string' } } }
   const fake = await openFakeMcpServer({ era: 'modern', tools: [toolNamed('echo', { inputSchema })] })
-  t.after(() => Promise.all([server.close(), other.close(), fake.close()]))
   const asks: GuardedHouse['asks'] = { issuer: server.issuer, scope: undefined, forMore: undefined }
   guard(fake, [server, other], asks)
+  const close = async () => void (await Promise.all([server.close(), other.close(), fake.close()]))
+  return { server, other, fake, asks, close }
+}
+
+/** Opens such a house; the upstream is approved, and nothing is connected. */
+export async function openGuardedHouse(t: TestContext): Promise<GuardedHouse> {
+  const { server, other, fake, asks, close } = await openGuardedUpstream()
+  t.after(close)
   const house = await openHouse(t, { reach: [fake.url, server.issuer, other.issuer] })
   const admin = await house.person('admin', ['administer'])
   const { inventory, gateway } = house.rooms

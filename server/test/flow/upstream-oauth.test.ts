@@ -215,6 +215,38 @@ test('a client that was registered for itself connects without anybody, and rene
   assert.match(Buffer.from(basic, 'base64').toString(), /^robot:of(%20|\+| )the(%20|\+| )robot$/)
 })
 
+test('a program begins it by the control API, and its administrator finishes it in a browser', async (t) => {
+  const guarded = await openGuardedHouse(t)
+  const { admin, house } = guarded
+  const { key } = await house.rooms.identity.makeOperatorKey({ principal: admin.principal, label: 'test' })
+  const answer = await fetch(`${house.url}/api/v1/upstreams/vaulted/connect`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ reason: 'set up by a script' }),
+  })
+  const begun = (await answer.json()) as { authorizationUrl: string; issuer: string }
+  assert.equal(answer.status, 200, JSON.stringify(begun))
+  assert.equal(begun.issuer, guarded.server.issuer)
+  const back = (await fetch(begun.authorizationUrl, { redirect: 'manual' })).headers.get('location')!
+  const other = await house.person('other', ['administer'])
+  assert.equal((await other.browser.open(back)).status, 404)
+  const shown = await admin.browser.open(back)
+  assert.equal((await admin.browser.submit(shown, {}, { to: '/connect' })).status, 200)
+  assert.equal((await (await guarded.agent()).call('echo', { text: 'x' })).status, 200)
+})
+
+test('an authorization server that says no is told to the administrator, and nothing is connected', async (t) => {
+  const guarded = await openGuardedHouse(t)
+  const { admin, server } = guarded
+  await guarded.comeBack(await guarded.begin())
+  const state = server.visits[0]!.get('state')!
+  const said = (iss: string) =>
+    admin.browser.open(`/connect?${new URLSearchParams({ state, error: 'access_denied', iss }).toString()}`)
+  assert.match(textOn(await said(server.issuer)), /said no: access_denied/)
+  assert.doesNotMatch(textOn(await said('https://evil.example')), /access_denied/, 'of somebody else nothing is told')
+  assert.equal(server.asked.length, 0)
+})
+
 test('only administrators connect', async (t) => {
   const guarded = await openGuardedHouse(t)
   const nobody = await guarded.house.person('nobody')

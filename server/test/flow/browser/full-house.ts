@@ -4,6 +4,7 @@ import { noteOffers } from '../../fake/fake-offers.ts'
 import { openFakeMcpServer, type FakeMcpServer } from '../../fake/mcp-server.ts'
 import { noteTools } from '../../fake-house.ts'
 import { openHouse, type House } from '../../house.ts'
+import { openGuardedUpstream } from '../../guarded-house.ts'
 import type { Person } from '../../person.ts'
 
 /** A house in which something stands on every page. */
@@ -31,7 +32,10 @@ const entities = [
  */
 export async function openFullHouse(t: TestContext | undefined): Promise<FullHouse> {
   const fake = await openFakeMcpServer({ offers: noteOffers(), tools: [...noteTools] })
-  const house = await openHouse(t, { preload: ['memory', 'mux'], reach: [fake.url] })
+  const guarded = await openGuardedUpstream()
+  const reach = [fake.url, guarded.fake.url, guarded.server.issuer]
+  const house = await openHouse(t, { preload: ['memory', 'mux'], reach })
+  closeWith(house, guarded)
   const { gateway, inventory } = house.rooms
   for (const upstream of await inventory.listUpstreams()) await gateway.look(upstream)
   await enterDesk(house, fake)
@@ -53,6 +57,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
     reason: 'asked for',
   })
   await bundle(house, { by, ownerId: ana.principal.id })
+  const connect = await beginConnection(house, guarded.fake.url, ana)
   const agent = await ana.connect('memory', 'all')
   await ana.connect('desk', 'all')
   await agent.call('create_entities', { entities })
@@ -85,6 +90,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       person: `/people/${by}`,
       ledger: '/ledger',
       entry: `/ledger/${size - 1}`,
+      connect,
       call: `/calls/${intent!.callId}`,
       you: '/you',
       'sign-in': '/sign-in',
@@ -100,13 +106,32 @@ const deskPages = {
   method: `/upstreams/desk/tool?name=${encodeURIComponent('method:dice/roll')}`,
 }
 
-/** An upstream that offers every kind of item; it ends with the house. */
-async function enterDesk(house: House, fake: FakeMcpServer): Promise<void> {
+function closeWith(house: House, fake: { close(): Promise<void> }): void {
   const { close } = house
   house.close = async () => {
     await fake.close()
     await close()
   }
+}
+
+/** An upstream that wants OAuth, and the page to which its authorization server sends an administrator back. */
+async function beginConnection({ rooms }: House, url: string, { principal }: Person): Promise<string> {
+  const { inventory, gateway } = rooms
+  const of = { name: 'vaulted', launch: { kind: 'http', url } as const, purpose: 'Notes behind a token' }
+  await inventory.proposeUpstream({ ...of, by: 'set-up', ownerId: principal.id, reason: 'asked for' })
+  const asker = { principalId: principal.id, browser: undefined }
+  const upstream = (await inventory.findUpstream(of.name))!
+  const { destination, issuer } = await gateway.connections.begin(upstream, asker, {
+    scope: 'notes:read notes:write',
+    reason: 'asked for',
+  })
+  const back = new URLSearchParams({ state: destination.searchParams.get('state')!, code: 'a-code', iss: issuer })
+  return `/connect?${back.toString()}`
+}
+
+/** An upstream that offers every kind of item; it ends with the house. */
+async function enterDesk(house: House, fake: FakeMcpServer): Promise<void> {
+  closeWith(house, fake)
   await house.httpUpstream('desk', fake.url, {})
   const method = { by: 'set-up', upstream: 'desk', method: 'dice/roll', reason: 'the extension of dice' }
   await house.rooms.inventory.declareMethod(method)
