@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { gzipSync } from 'node:zlib'
 import type { ServerResponse } from 'node:http'
 import { test, type TestContext } from 'node:test'
 import type { Agent } from '../agent.ts'
@@ -188,4 +189,52 @@ test('an answer that is packed, of another type, no JSON or no UTF-8 is no answe
     assert.doesNotMatch(text, /evil/, what)
     assert.ok(status === 502 || broken || /"error"/.test(text), `${what}: ${status} ${text}`)
   }
+})
+
+test('nothing is unpacked: an answer that comes packed all the same is no answer, however much it would grow', async (t) => {
+  const { fake, agent, outcome } = await open(t)
+  for (const type of ['application/json', eventStream]) {
+    fake.options.intercept = ({ message }, response) => {
+      if (message?.method !== 'tools/call') return false
+      const text = result(message.id, 'x'.repeat(64 * 1024 * 1024))
+      response.writeHead(200, { 'content-type': type, 'content-encoding': 'gzip' })
+      response.end(gzipSync(type === eventStream ? `data: ${text}\n\n` : text))
+      return true
+    }
+    const before = process.memoryUsage().rss
+    const { status, text, broken } = await ask(agent)
+    assert.ok(status === 502 || broken || /"error"/.test(text), `${type}: ${status} ${text.slice(0, 200)}`)
+    assert.doesNotMatch(text, /xxx/)
+    assert.equal((await outcome()).status, 'unknown')
+    assert.ok(process.memoryUsage().rss - before < 512 * 1024 * 1024)
+  }
+})
+
+test('an upstream that never answers but drips for ever is cut off when its caller goes', async (t) => {
+  const { house, fake, agent } = await open(t)
+  let gone = 0
+  fake.options.intercept = ({ message }, response) => {
+    if (message?.method !== 'tools/call') return false
+    response.writeHead(200, { 'content-type': eventStream })
+    const drip = setInterval(() => response.write(': still here\n\n'), 20)
+    response.on('close', () => {
+      clearInterval(drip)
+      gone++
+    })
+    return true
+  }
+  const call = new AbortController()
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'read_note', arguments: {} },
+  })
+  const asked = agent.post(body, { signal: call.signal }).catch(() => 'gone')
+  while ((await house.entries('intent')).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  call.abort()
+  assert.equal(await asked, 'gone')
+  while (gone === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  while ((await house.entries('outcome')).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.equal((await house.entries('outcome'))[0]!.status, 'unknown')
 })
