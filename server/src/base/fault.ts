@@ -45,6 +45,7 @@ export const faultStatus = {
   'gateway.session_unknown': 404,
   'gateway.state_refused': 400,
   'gateway.state_used': 409,
+  'gateway.task_unknown': 404,
   'gateway.too_many_streams': 429,
   'gateway.unknown_address': 404,
   'gateway.unsupported_version': 400,

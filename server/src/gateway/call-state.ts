@@ -16,6 +16,8 @@ export interface Call {
   /** The bundle whose address it came to, where it did. */
   bundle?: string
   envelope: Envelope
+  /** The task that it is about, by the id that the client has of it. */
+  task?: { handle: string }
   /** The JSON-RPC id, by which the client may cancel. */
   requestId: string | number | undefined
   /** The client's `Mcp-Param-*` headers; nothing else of its headers goes any further. */

@@ -93,7 +93,7 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
 }
 
 /** Records the intent, decides once more if anything has moved meanwhile, and makes the call. */
-async function forward(
+export async function forward(
   rooms: CallRooms,
   call: Call,
   at: Judged & { decision: Allow; exchange: Exchange },
@@ -243,7 +243,11 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
 }
 
 /** Denied for good, as far as this caller can do anything about it. */
-async function refuse(rooms: CallRooms, call: Call, at: { view: View; name: string; decision: Deny }): Promise<never> {
+export async function refuse(
+  rooms: CallRooms,
+  call: Call,
+  at: { view: View; name: string; decision: Deny },
+): Promise<never> {
   const { reason, requestable } = at.decision
   await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
   throw faultOfItem(at.decision, call.envelope)

@@ -5,6 +5,7 @@ import type { HeldCalls } from './held-calls.ts'
 import { refusal, whyNotAsked, type Question, type Questions } from './questions.ts'
 import type { Reply } from './reply.ts'
 import type { RequestStates } from './request-state.ts'
+import type { TaskHandles } from './task-handle.ts'
 import { editObject } from './upstream/members.ts'
 import type { RpcAnswer, RpcMessage } from './upstream/message.ts'
 import type { ReplyEvent } from './upstream/upstream-kind.ts'
@@ -14,6 +15,7 @@ export interface AskingRooms {
   questions: Questions
   held: HeldCalls
   states: RequestStates
+  tasks: TaskHandles
 }
 
 interface Waiting {

@@ -199,8 +199,10 @@ function compareHeaders(headers: IncomingHttpHeaders, envelope: Envelope): void 
   compare('Mcp-Name', { value, body: name, demanded })
 }
 
+const tasks = { 'tasks/cancel': 'taskId', 'tasks/get': 'taskId', 'tasks/update': 'taskId' }
+
 function mirroredName(envelope: Envelope): string | undefined {
-  const field = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri' }[envelope.method]
+  const field = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri', ...tasks }[envelope.method]
   const value = field === undefined ? undefined : envelope.params[field]
   return typeof value === 'string' ? value : undefined
 }

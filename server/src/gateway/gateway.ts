@@ -25,6 +25,7 @@ import { Questions } from './questions.ts'
 import { RequestStates } from './request-state.ts'
 import { Sessions } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
+import { TaskHandles } from './task-handle.ts'
 import { builtinLaunches } from './builtin.ts'
 import { clientDocumentDoor } from './client-document.ts'
 import { openConnections, type ConnectionRooms, type Connections } from './connections.ts'
@@ -123,6 +124,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     subscriptions: new Subscriptions(),
     held: new HeldCalls(),
     states: new RequestStates({ sealer: rooms.vault, clock }),
+    tasks: new TaskHandles({ sealer: rooms.vault, clock }),
     sessions: new Sessions({ sealer: rooms.vault, clock, store: rooms.store }),
     mayApprove: inventory.mayApprove,
   })

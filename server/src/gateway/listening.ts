@@ -179,7 +179,7 @@ async function passing(
 ): Promise<boolean> {
   const { method, params } = said
   if (/list_changed$|^notifications\/(?:progress|cancelled|subscriptions\/)/.test(method)) return false
-  if (method !== updated) return of.protocolVersion < '2026' || method.startsWith('notifications/tasks')
+  if (method !== updated) return of.protocolVersion < '2026'
   const uri = params?.['uri']
   return typeof uri === 'string' && mayRead(facts, await view(), uri)
 }

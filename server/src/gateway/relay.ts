@@ -11,6 +11,7 @@ import type { Exchange } from './exchanges.ts'
 import type { Pool } from './pool.ts'
 import { outcomeOf, outcomeOfFailure } from './record.ts'
 import { readInput, type NextRound } from './input-required.ts'
+import { withOurTaskId } from './task-handle.ts'
 import { isResponse, type RpcResponse } from './upstream/message.ts'
 import type { FlowingReply, ReplyEvent, UpstreamReply, UpstreamRequest } from './upstream/upstream-kind.ts'
 
@@ -65,7 +66,9 @@ export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<Next
   try {
     if (end.whole !== undefined && isInputRequired(end.whole.message) && !recorded.exchange.signal.aborted)
       return await readInput(rooms, made, end.whole)
-    end.tell()
+    const ours = end.whole && withOurTaskId(rooms.tasks, recorded.call, end.whole)
+    if (ours === undefined || recorded.exchange.signal.aborted) end.tell()
+    else side.reply.json(200, side.readdressed(ours))
   } catch (error) {
     if (tellModel(side, error)) return undefined
     // Who came back later is told here: the request that was first is answered already.
@@ -95,8 +98,9 @@ async function recordedEnd(rooms: RelayRooms, made: Made): Promise<End> {
 
 async function act(rooms: RelayRooms, made: Made): Promise<End> {
   const { exchange, receipt, upstream, side, asks } = made
-  const ask: UpstreamRequest['ask'] = asks ? (question, signal) => side.ask(question, signal) : undefined
-  const answer = await rooms.pool.get(upstream).send(receipt, { ...made.request, ask }, exchange.signal)
+  // Set, not copied: of a request not all is made before it is asked for.
+  if (asks) made.request.ask = (question, signal) => side.ask(question, signal)
+  const answer = await rooms.pool.get(upstream).send(receipt, made.request, exchange.signal)
   const passed =
     answer.kind === 'stream'
       ? await passStream(answer, made)

@@ -15,6 +15,7 @@ const codes: Partial<Record<FaultCode, number>> = {
   'gateway.method_unknown': -32601,
   'gateway.session_unknown': -32001,
   'gateway.state_refused': -32602,
+  'gateway.task_unknown': -32602,
   'gateway.unsupported_version': -32022,
 }
 const ownCode = 1_000

@@ -45,11 +45,12 @@ export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRe
     protocolVersion: envelope.protocolVersion,
     // Made when it is asked for: only upstreams that keep sessions need it.
     get callerKey() {
-      return callerKeyOf(call)
+      return bound ? `${callerKeyOf(call)} approved` : callerKeyOf(call)
     },
     client: {
       info: envelope.clientInfo,
-      capabilities: envelope.clientCapabilities,
+      // A call that somebody approved asks nothing and becomes nothing else.
+      capabilities: bound ? {} : envelope.clientCapabilities,
       logLevel: envelope.logLevel,
     },
     principalId: call.caller.principalId,
@@ -78,7 +79,8 @@ function callerKeyOf({ caller, envelope }: Call): string {
 function besides(params: Record<string, unknown>, bound: boolean): Record<string, unknown> {
   const { inputResponses: responses, requestState, _meta: meta } = params
   const theirs = isObject(responses) ? Object.entries(responses).filter(([key]) => key !== approvalKey) : []
-  const told = isObject(meta) ? Object.entries(meta).filter(([key]) => !bound || ofProtocol(key)) : []
+  const all = isObject(meta) ? Object.entries(meta).filter(([key]) => !bound || ofProtocol(key)) : []
+  const told = all.map(([key, value]) => [key, bound && key === capabilitiesKey ? {} : value] as const)
   return {
     ...(requestState !== undefined && { requestState }),
     ...(theirs.length > 0 && { inputResponses: Object.fromEntries(theirs) }),
@@ -86,6 +88,7 @@ function besides(params: Record<string, unknown>, bound: boolean): Record<string
   }
 }
 
+const capabilitiesKey = 'io.modelcontextprotocol/clientCapabilities'
 const tracing = new Set(['progressToken', 'traceparent', 'tracestate', 'baggage'])
 
 function ofProtocol(key: string): boolean {

@@ -22,6 +22,7 @@ import { openListening, type ListeningRooms } from './listening.ts'
 import { Reply } from './reply.ts'
 import { callOrResume } from './resume.ts'
 import { subscribe } from './subscribe.ts'
+import { callTask } from './tasks.ts'
 import type { Session, Sessions } from './session.ts'
 import { requireStanding, unknownMethod } from './standing.ts'
 
@@ -220,6 +221,10 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
     case 'legacy resources/subscribe':
     case 'legacy resources/unsubscribe':
       return subscribe(rooms, await aim(rooms, callOf(rooms, routed)))
+    case 'modern tasks/get':
+    case 'modern tasks/update':
+    case 'modern tasks/cancel':
+      return callTask(rooms, callOf(rooms, routed))
     case 'modern resources/subscribe':
     case 'modern resources/unsubscribe':
       throw unknownMethod(envelope.method)

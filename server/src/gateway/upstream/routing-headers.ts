@@ -6,7 +6,14 @@ import type { RpcRequest } from './message.ts'
 // that was judged. Only `Mcp-Param-*` headers that the accepted schema does not declare pass as the client sent them:
 // the upstream may know more than we do, and it decides.
 
-const namedBy: Record<string, string> = { 'prompts/get': 'name', 'resources/read': 'uri', 'tools/call': 'name' }
+const namedBy: Record<string, string> = {
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+  'tasks/cancel': 'taskId',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tools/call': 'name',
+}
 const parameterName = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/
 
 export function routingHeaders(

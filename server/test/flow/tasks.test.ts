@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import type { Agent, Answer } from '../agent.ts'
+import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
+
+// The extension io.modelcontextprotocol/tasks: a task belongs to the grant whose call made it, as long as its right stands.
+
+const declared = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
+
+/** An upstream that makes a task of every call. */
+async function openDesk(t: TestContext): Promise<FakeHouse> {
+  const here = await openFakeHouse(t, { fake: { era: 'modern' } })
+  here.fake.options.intercept = ({ message }, response) => {
+    const { method = '', params } = message ?? {}
+    if (method !== 'tools/call' && !method.startsWith('tasks/')) return false
+    const task = { taskId: 'task-1', status: 'working', createdAt: '2026-01-01T00:00:00Z', ttlMs: 60_000 }
+    const results: Record<string, object> = {
+      'tools/call': { resultType: 'task', ...task },
+      'tasks/get': { resultType: 'complete', ...task, status: 'completed', result: { content: [] } },
+    }
+    const result = params?.['taskId'] === 'gone' ? {} : (results[method] ?? { resultType: 'complete' })
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: message!.id, result }))
+    return true
+  }
+  return here
+}
+
+const make = (agent: Agent, name = 'read_note') => agent.modern('tools/call', { name, arguments: {} }, declared)
+
+function about(agent: Agent, method: string, params: { taskId: unknown; inputResponses?: object }): Promise<Answer> {
+  const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': String(params.taskId) }
+  return agent.rpc(method, { ...params, _meta: meta }, { headers })
+}
+
+const meta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': declared,
+}
+
+const heard = ({ fake }: FakeHouse, method: string) => fake.journal.filter(({ message }) => message?.method === method)
+
+test('who made a task may ask about it, answer it and cancel it, and each is recorded', async (t) => {
+  const desk = await openDesk(t)
+  const { agent } = await connectAll(desk.house)
+  const made = await make(agent)
+  assert.equal(made.result['resultType'], 'task')
+  const { taskId } = made.result
+  assert.match(String(taskId), /^s1\./)
+  const got = await about(agent, 'tasks/get', { taskId })
+  assert.equal(got.status, 200, JSON.stringify(got.message))
+  assert.equal(got.result['taskId'], taskId)
+  assert.equal(got.result['status'], 'completed')
+  assert.equal(
+    (await about(agent, 'tasks/update', { taskId, inputResponses: { q: { action: 'accept' } } })).status,
+    200,
+  )
+  assert.equal((await about(agent, 'tasks/cancel', { taskId })).status, 200)
+  for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
+    const [one] = heard(desk, method)
+    assert.equal(one?.message?.params?.['taskId'], 'task-1')
+    assert.equal(one?.headers['mcp-name'], 'task-1')
+  }
+  assert.deepEqual(heard(desk, 'tasks/update')[0]!.message?.params?.['inputResponses'], { q: { action: 'accept' } })
+  assert.equal((await desk.story()).filter((line) => line === 'intent read_note').length, 4)
+  assert.equal((await desk.story()).filter((line) => line === 'outcome success').length, 4)
+})
+
+test('a task is nobody else’s, by no spelling of its id', async (t) => {
+  const desk = await openDesk(t)
+  const { agent, person } = await connectAll(desk.house)
+  const other = await person.connect('desk', 'all')
+  const { taskId } = (await make(agent)).result
+  const at = String(taskId).length - 9
+  const altered = `${String(taskId).slice(0, at)}AAAA${String(taskId).slice(at + 4)}`
+  for (const [by, id] of [
+    [other, taskId],
+    [agent, 'task-1'],
+    [agent, altered],
+    [agent, 7],
+  ] as const) {
+    const answer = await about(by, 'tasks/get', { taskId: id })
+    assert.ok(answer.status === 404 || answer.status === 400, JSON.stringify(answer.message))
+    assert.ok([-32602, -32020].includes(answer.error!.code))
+  }
+  assert.equal(heard(desk, 'tasks/get').length, 0)
+  const wrong = await agent.rpc(
+    'tasks/get',
+    { taskId, _meta: meta },
+    { headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tasks/get', 'mcp-name': 'another' } },
+  )
+  assert.equal(wrong.error?.code, -32020)
+})
+
+test('with the right to its tool goes the task', async (t) => {
+  const desk = await openDesk(t)
+  const { agent } = await connectAll(desk.house)
+  const { taskId } = (await make(agent)).result
+  await desk.house.rooms.oauth.revokeGrant({ by: 'set-up', id: agent.grantId, reason: 'for a test' })
+  assert.equal((await about(agent, 'tasks/get', { taskId })).status, 401)
+  const { agent: bo, person } = await connectAll(desk.house, 'bo')
+  const task = (await make(bo)).result['taskId']
+  const { inventory } = desk.house.rooms
+  const held = await inventory.listEntitlements({ principalId: person.principal.id, upstream: 'desk' })
+  const { id } = held.find(({ tool }) => tool === 'read_note')!
+  await inventory.revokeEntitlement({ by: 'set-up', id, reason: 'for a test' })
+  const refused = await about(bo, 'tasks/get', { taskId: task })
+  assert.equal(refused.error?.data?.['fault'], 'gateway.task_unknown')
+  assert.equal((await desk.story()).at(-1)?.startsWith('denial'), true)
+  assert.equal(heard(desk, 'tasks/get').length, 0)
+})
