@@ -15,6 +15,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '2' },
     data: { type: 'string' },
     profile: { type: 'string' },
+    store: { type: 'string', default: 'sqlite' },
   },
 })
 const crowd = 64
@@ -32,7 +33,8 @@ async function measureAll(stage: Stage): Promise<Map<Way['name'], Series>> {
   for (const way of stage.ways) await warmUp(stage, way)
   for (let i = 0; i < rounds; i++) {
     await stage.renew()
-    const order = [...stage.ways.slice(i % 3), ...stage.ways.slice(0, i % 3)]
+    const first = i % stage.ways.length
+    const order = [...stage.ways.slice(first), ...stage.ways.slice(0, first)]
     for (const way of order) {
       all.get(way.name)!.crowded.push(await stage.measure(way, { message: call, clients: crowd, milliseconds }))
     }
@@ -64,14 +66,18 @@ function summarise({ crowded, alone }: Series) {
   }
 }
 
-const stage = await openStage({ method: 'tools/call', data: values.data, profile: values.profile })
+if (!['sqlite', 'postgres'].includes(values.store)) throw new Error('--store is sqlite, or postgres for both')
+const stage = await openStage({
+  method: 'tools/call',
+  data: values.data,
+  profile: values.profile,
+  postgres: values.store === 'postgres',
+})
 const machine = describeMachine(stage.folder)
 const series = await measureAll(stage).finally(() => stage.close())
-const [direct, bare, gateway] = stage.ways.map(({ name }) => summarise(series.get(name)!)) as [
-  ReturnType<typeof summarise>,
-  ReturnType<typeof summarise>,
-  ReturnType<typeof summarise>,
-]
+type Summary = ReturnType<typeof summarise>
+const summaries = stage.ways.map(({ name }) => summarise(series.get(name)!))
+const [direct, bare, gateway, onPostgres] = summaries as [Summary, Summary, Summary, Summary | undefined]
 
 console.log(`\ncall: one tool call, ${rounds} rounds of ${values.seconds} s for each way\n${machine}\n`)
 console.log(
@@ -87,7 +93,7 @@ console.log(
       'MB',
     ],
     stage.ways.map(({ name }, i) => {
-      const one = [direct, bare, gateway][i]!
+      const one = summaries[i]!
       const numbers = [one.crowdedP50, one.crowdedP99, one.p50, one.p99].map((value) => value.toFixed(2))
       return [name, one.callsPerSecond.toFixed(0), one.cpu.toFixed(0), ...numbers, one.megabytes.toFixed(0)]
     }),
@@ -99,11 +105,17 @@ const result = {
   throughputOverBare: round(gateway.callsPerSecond / bare.callsPerSecond, 2),
   p50AddedMs: round(gateway.p50 - direct.p50, 2),
   p99AddedMs: round(gateway.p99 - direct.p99, 2),
+  ...(onPostgres !== undefined && {
+    postgresCpuOverBare: round(onPostgres.cpu / bare.cpu, 2),
+    postgresThroughputOverBare: round(onPostgres.callsPerSecond / bare.callsPerSecond, 2),
+    postgresP50AddedMs: round(onPostgres.p50 - direct.p50, 2),
+    postgresP99AddedMs: round(onPostgres.p99 - direct.p99, 2),
+  }),
 }
 console.log(
   `\nThe gateway takes ${result.cpuOverBare} times the CPU of the bare proxy and has ${result.throughputOverBare} of its throughput;` +
     `\nit adds ${result.p50AddedMs} ms (p50) and ${result.p99AddedMs} ms (p99) to a call straight to the upstream.` +
     `\nCPU is that of the process in the middle (direct: of the upstream itself); a call there includes its token, its` +
-    `\ndecision, and a durable intent and outcome.`,
+    `\ndecision, and a durable intent and outcome. On PostgreSQL that of the server is added.`,
 )
 if (values.json) console.log(JSON.stringify(result))

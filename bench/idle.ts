@@ -31,7 +31,7 @@ const machine = describeMachine(folder)
 const toolsPath = join(folder, 'tools.json')
 writeFileSync(toolsPath, JSON.stringify([{ name: 'read_note', inputSchema: { type: 'object' } }]))
 const upstream = await startProgram('upstream', [toolsPath])
-const { agents, configPath, key } = await setUp(folder, upstream.first, people)
+const { agents, configPath, key } = await setUp(folder, upstream.first, { count: people })
 const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
 const gateway = await startProgram('gateway', [configPath], profiling)
 const load = await startProgram('idle')

@@ -31,7 +31,7 @@ const machine = describeMachine(folder)
 const toolsPath = join(folder, 'tools.json')
 writeFileSync(toolsPath, JSON.stringify(await listTools('@mux/mcp/index.js', ['--tools=all'])))
 const upstream = await startProgram('upstream', [toolsPath, 'journal'])
-const { agents, configPath, key } = await setUp(folder, upstream.first, grants + lanes)
+const { agents, configPath, key } = await setUp(folder, upstream.first, { count: grants + lanes })
 const gateway = await startProgram('gateway', [configPath])
 const load = await startProgram('lanes')
 

@@ -6,8 +6,9 @@ import { openSallyport } from '../../server/src/main.ts'
 import { serveUsage } from './serve-usage.ts'
 
 // The product as it is, without the upstreams that come with it.
-const [path] = process.argv.slice(2) as [string]
-const config = readConfig({ file: { path, text: readFileSync(path, 'utf8') }, env: {}, cwd: process.cwd() })
+const [path, databaseUrl] = process.argv.slice(2) as [string, string | undefined]
+const env = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }
+const config = readConfig({ file: { path, text: readFileSync(path, 'utf8') }, env, cwd: process.cwd() })
 const log = openLog({ level: config.log.level })
 const sallyport = await openSallyport(config, { clock: systemClock, log, preload: [] })
 const close = () => sallyport.close()

@@ -5,6 +5,7 @@ import { listTools } from '../../server/test/golden/list-tools.ts'
 import type { Agent } from '../../server/test/agent.ts'
 import { freePort, openHouse } from '../../server/test/house.ts'
 import type { Load, Loaded } from './load.ts'
+import { openPostgres } from './postgres.ts'
 import { type Program, startProgram } from './programs.ts'
 import type { Usage } from './serve-usage.ts'
 
@@ -13,12 +14,14 @@ type Other = 'sdk-server' | 'sdk-relay' | 'mcp-proxy'
 
 /** One way to the upstream, and the process in the middle of it. */
 export interface Way {
-  name: 'direct' | 'bare proxy' | 'gateway' | Other
+  name: 'direct' | 'bare proxy' | 'gateway' | 'on PostgreSQL' | Other
   url: string
   /** Headers of the clients; they may change when tokens are renewed. */
   headers(): Record<string, string>[]
   /** The process whose CPU is counted. */
   process: Program
+  /** CPU beside it that is counted as well, in microseconds: that of the database's server. */
+  besides?: () => number
 }
 
 /** Everything that a bench of the call path needs, each part in a process of its own. */
@@ -75,6 +78,8 @@ export async function openStage(options: {
   profile?: string | undefined
   /** More ways, beside direct, bare proxy and gateway. */
   others?: readonly Other[]
+  /** One way more: the gateway on a PostgreSQL, whose server's CPU is added to its own. */
+  postgres?: boolean
 }): Promise<Stage> {
   const folder = mkdtempSync(join(options.data ?? tmpdir(), 'sallyport-bench-'))
   const toolsPath = join(folder, 'tools.json')
@@ -91,15 +96,18 @@ export async function openStage(options: {
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true })
   const profiling = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
   const gateway = await startProgram('gateway', [configPath], profiling)
+  const second = options.postgres === true ? await openSecond(folder, upstream.first, options.data) : undefined
   const load = await startProgram('load')
   const { headers } = message(options.method)
-  const bearers = () => agents.map((one) => ({ ...headers, authorization: `Bearer ${one.tokens.access_token}` }))
+  const bearersOf = (of: Agent[]) => () =>
+    of.map((one) => ({ ...headers, authorization: `Bearer ${one.tokens.access_token}` }))
   return {
     folder,
     ways: [
       { name: 'direct', url: upstream.first, headers: () => [headers], process: upstream },
       { name: 'bare proxy', url: proxy.first, headers: () => [headers], process: proxy },
-      { name: 'gateway', url: `${gateway.first}/mcp/mux`, headers: bearers, process: gateway },
+      { name: 'gateway', url: `${gateway.first}/mcp/mux`, headers: bearersOf(agents), process: gateway },
+      ...(second === undefined ? [] : [{ ...second.way, headers: bearersOf(second.agents) }]),
       ...others.map(({ name, program }) => ({
         name,
         url: program.first,
@@ -108,23 +116,47 @@ export async function openStage(options: {
       })),
     ],
     async measure(way, of) {
-      const before = await way.process.ask<Usage>('usage')
+      const cpuNow = async () => (await way.process.ask<Usage>('usage')).cpuMicroseconds + (way.besides?.() ?? 0)
+      const before = await cpuNow()
       const loaded = await load.ask<Loaded>({ ...of, url: way.url, headers: way.headers() })
-      const after = await way.process.ask<Usage>('usage')
+      const spent = (await cpuNow()) - before
+      const { residentBytes } = await way.process.ask<Usage>('usage')
       if (loaded.failures > 0) throw new Error(`${loaded.failures} of ${loaded.calls} calls failed: ${way.name}`)
       return {
         ...loaded,
         callsPerSecond: loaded.calls / loaded.seconds,
-        cpuPerCall: (after.cpuMicroseconds - before.cpuMicroseconds) / loaded.calls,
-        residentMegabytes: after.residentBytes / 2 ** 20,
+        cpuPerCall: spent / loaded.calls,
+        residentMegabytes: residentBytes / 2 ** 20,
       }
     },
     async renew() {
-      for (const agent of agents) await agent.refresh()
+      for (const agent of [...agents, ...(second?.agents ?? [])]) await agent.refresh()
     },
     async close() {
+      await second?.close()
       for (const program of [load, gateway, proxy, ...others.map((one) => one.program), upstream]) await program.stop()
       rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function openSecond(folder: string, url: string, data: string | undefined) {
+  const postgres = await openPostgres(data)
+  const place = join(folder, 'second')
+  mkdirSync(place)
+  const { agents, configPath } = await setUp(place, url, { databaseUrl: postgres.url })
+  const gateway = await startProgram('gateway', [configPath, postgres.url])
+  return {
+    agents,
+    way: {
+      name: 'on PostgreSQL' as const,
+      url: `${gateway.first}/mcp/mux`,
+      process: gateway,
+      besides: () => postgres.cpuMicroseconds(),
+    },
+    async close() {
+      await gateway.stop()
+      await postgres.stop()
     },
   }
 }
@@ -132,18 +164,20 @@ export async function openStage(options: {
 /**
  * Makes people, rights and tokens in a house of this process, which is closed before the gateway starts on its data.
  *
- * @param count of people; each has one client with all tools of the upstream `mux`.
+ * @param of `count` of people; each has one client with all tools of the upstream `mux`.
  * @returns their clients, the configuration to start the gateway with, and the key of an operator.
  */
 export async function setUp(
   folder: string,
   url: string,
-  count: number = people,
+  of: { count?: number; databaseUrl?: string } = {},
 ): Promise<{ agents: Agent[]; configPath: string; key: string }> {
   const [port, dataDir] = [await freePort(), join(folder, 'data')]
+  const { count = people, databaseUrl } = of
+  const env: Record<string, string> = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }
   const agents: Agent[] = []
   // From one address only so many consents are taken in a minute: these people sit at one each.
-  const house = await openHouse(undefined, { dataDir, port, reach: [url], yaml: 'trustedProxies: [127.0.0.1]' })
+  const house = await openHouse(undefined, { dataDir, port, reach: [url], env, yaml: 'trustedProxies: [127.0.0.1]' })
   try {
     await house.httpUpstream('mux', url)
     const { principal } = await house.person('operator', ['administer'])

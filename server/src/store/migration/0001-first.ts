@@ -69,7 +69,7 @@ const tables: Record<string, { columns: string; key?: string[]; unique?: string[
 
 const indexes: [table: string, columns: string[]][] = [
   ['entries', ['call_id']],
-  ['entitlements', ['principal_id']],
+  ['entitlements', ['principal_id', 'upstream']],
   ['grants', ['principal_id']],
   ['grants', ['client_id']],
   ['grants', ['upstream']],
