@@ -3,16 +3,17 @@ import { test, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
+import type { About } from '../store/revisions.ts'
 import { Exchanges } from './exchanges.ts'
 
 const caller = { principalId: 'ana', grantId: 'g1' } as Caller
 
 function openExchanges() {
-  const listeners = new Set<() => void>()
+  const listeners = new Set<(about: About) => void>()
   const state = { now: 0, fresh: true }
   const feed = {
     isFresh: () => state.fresh,
-    subscribe(listener: () => void) {
+    subscribe(listener: (about: About) => void) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
@@ -66,12 +67,39 @@ test('news ends what does not hold any more, and doubt counts as no', async () =
   using doubtful = begin(exchanges, () => {
     throw new Error('cannot say')
   })
-  for (const listener of listeners) listener()
+  for (const listener of listeners) listener({ kind: 'tool' })
   await exchanges.checkAll()
   assert.deepEqual([good.signal.aborted, gone.signal.aborted, doubtful.signal.aborted], [false, true, true])
   exchanges.close()
   assert.equal(good.signal.aborted, true)
   assert.equal(listeners.size, 0)
+})
+
+test('news of one grant, client or principal ask those whom they concern; all other news ask everybody', async () => {
+  const { exchanges, listeners } = openExchanges()
+  const asked: string[] = []
+  const { signal } = new AbortController()
+  for (const who of ['ana', 'bo']) {
+    const of = { principalId: `p ${who}`, clientId: `c ${who}`, grantId: `g ${who}` } as Caller
+    exchanges.begin({ caller: of, signal, kind: 'stream' }, async () => {
+      asked.push(who)
+      return Infinity
+    })
+  }
+  const askedBy = async (about: About): Promise<string[]> => {
+    for (const listener of listeners) listener(about)
+    await setImmediate()
+    return asked.splice(0)
+  }
+  assert.deepEqual(await askedBy({ kind: 'grant', id: 'g ana' }), ['ana'])
+  assert.deepEqual(await askedBy({ kind: 'client', id: 'c bo' }), ['bo'])
+  assert.deepEqual(await askedBy({ kind: 'principal', id: 'p ana' }), ['ana'])
+  assert.deepEqual(await askedBy({ kind: 'entitlement', id: 'p bo' }), ['bo'])
+  assert.deepEqual(await askedBy({ kind: 'grant' }), ['ana', 'bo'], 'who is not named may be anybody')
+  for (const kind of ['bundle', 'connection', 'setting', 'tool', 'upstream'] as const) {
+    assert.deepEqual(await askedBy({ kind, id: 'desk' }), ['ana', 'bo'], kind)
+  }
+  exchanges.close()
 })
 
 test('a client cancels its one request of an id, and nothing where that is not exactly one', () => {

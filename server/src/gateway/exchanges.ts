@@ -3,6 +3,7 @@ import { streamsPerPrincipalMax } from '../base/limits.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
+import type { About } from '../store/revisions.ts'
 
 /** What is open between a client and us: a call that waits for its answer, or a stream. */
 export interface Exchange extends Disposable {
@@ -25,6 +26,18 @@ interface Open extends Exchange {
   until: number
 }
 
+/** Whom these news concern, by their id; all other news concern everybody. */
+const concerned: Partial<Record<About['kind'], (caller: Caller, id: string) => boolean>> = {
+  grant: ({ grantId }, id) => grantId === id,
+  client: ({ clientId }, id) => clientId === id,
+  principal: ({ principalId }, id) => principalId === id,
+  // Of an entitlement the news name who holds it.
+  entitlement: ({ principalId }, id) => principalId === id,
+  // What an approval allowed is allowed once it is spent, and nothing else that is open rests on one.
+  approval: () => false,
+  'sign-in': () => false,
+}
+
 /** How long a stream may outlive a right that ended by time, or the lease of this process. */
 const sweepMs = 2_000
 
@@ -38,7 +51,7 @@ export class Exchanges {
   #again = false
 
   constructor(feed: Feed, clock: Clock) {
-    const unsubscribe = feed.subscribe(() => void this.checkAll())
+    const unsubscribe = feed.subscribe((about) => void this.#hear(about))
     // Rights also end by time, of which there is no news; and when there has been none for too long, nothing holds.
     const timer = setInterval(() => void (feed.isFresh() ? this.#checkEnded(clock.now()) : this.checkAll()), sweepMs)
     timer.unref()
@@ -135,6 +148,13 @@ export class Exchanges {
       this.#again = false
       await Promise.all([...this.#open].map((exchange) => check(exchange)))
     }
+  }
+
+  #hear({ kind, id }: About): Promise<unknown> {
+    const isConcerned = concerned[kind]
+    if (isConcerned === undefined || id === undefined) return this.checkAll()
+    const asked = [...this.#open].filter(({ caller }) => isConcerned(caller, id))
+    return Promise.all(asked.map((exchange) => check(exchange)))
   }
 
   async #checkEnded(now: number): Promise<void> {
