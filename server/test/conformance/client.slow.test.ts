@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
@@ -22,8 +23,11 @@ const refused = [
 /** Not scored, and not for this gateway: the reasons are in docs/operate/conformance.md. */
 const notOffered = ['auth/dpop', 'auth/dpop-nonce', 'auth/enterprise-managed-authorization', 'auth/wif-jwt-bearer']
 
+// The suite does not tell where its authorization servers listen; the kernel does, on Linux.
+const blind = existsSync('/proc/net/tcp') ? false : 'only Linux tells what listens on this machine'
+
 for (const revision of ['2025-11-25', '2026-07-28'] as const) {
-  test(`the upstream leg passes what ${revision} requires of a client`, async (t) => {
+  test(`the upstream leg passes what ${revision} requires of a client`, { skip: blind }, async (t) => {
     const harness = await openHarness(t)
     const args = ['client', '--command', `${process.execPath} ${command}`, '--requirements', revision]
     const env = { SALLYPORT_HARNESS: harness.url }
