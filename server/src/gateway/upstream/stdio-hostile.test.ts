@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -46,10 +47,11 @@ function open(t: TestContext, confine: Partial<Confine> = {}, more: Partial<Stdi
 }
 
 /** Processes that carry this title; those that are dead and not waited for have none. */
-function livesWith(title: string): boolean {
+function livesWith(title: string, whole = false): boolean {
+  const fits = (line: string) => (whole ? line === `${title}\0` : line.includes(title))
   return readdirSync('/proc').some((pid) => {
     try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(title)
+      return /^\d+$/.test(pid) && fits(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
     } catch {
       return false
     }
@@ -162,6 +164,28 @@ test('children that fled from the process group end with a confined program', co
   assert.equal(await attack('flee', { marker }), 'fled')
   await until(() => livesWith(marker))
   await connection.close()
+  await until(() => !livesWith(marker))
+})
+
+test('a gateway that is killed leaves no confined program behind', confined, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-killed-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const marker = `left-${process.pid}-${Date.now()}`
+  const launch = launchOf(
+    { script: '-e', args: [`setInterval(()=>{},1000)//${marker}`], folder },
+    { sandbox: 'required' },
+  )
+  const from = JSON.stringify(join(import.meta.dirname, 'line-process.ts'))
+  const parts = JSON.stringify({ launch, secrets: {}, bwrap: sandbox.works ? sandbox.bwrap : '' })
+  const script = `import { startLineProcess } from ${from}
+    const log = { debug() {}, warn() {} }
+    startLineProcess({ ...${parts}, log }, { onLine() {}, onEnd() {} })`
+  const gateway = spawn(process.execPath, ['--input-type=module'], { stdio: ['pipe', 'ignore', 'inherit'] })
+  gateway.stdin.end(script)
+  // Once it runs: while bubblewrap still prepares the room, nobody in it watches the gateway yet.
+  await until(() => livesWith(`${process.execPath}\0-e\0setInterval(()=>{},1000)//${marker}`, true))
+  gateway.kill('SIGKILL')
+  await new Promise((resolve) => gateway.once('exit', resolve))
   await until(() => !livesWith(marker))
 })
 
