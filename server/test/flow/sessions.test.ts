@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Sessions } from '../../src/gateway/session.ts'
 import type { Caller } from '../../src/oauth/access-token.ts'
-import { Agent } from '../agent.ts'
+import { Agent, textOf } from '../agent.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
 import { freePort, openHouse } from '../house.ts'
@@ -113,7 +113,7 @@ test('a session lives a week, however much its client declares', async (t) => {
   await assert.rejects(sessions.find(caller, header), { code: 'gateway.session_unknown' })
 })
 
-test('a session that began at one replica goes on at another, and ends at both', async (t) => {
+test('a session goes on and ends at any replica; a call that waits for its client goes on where it is held', async (t) => {
   const postgres = await startPostgres()
   t.after(() => postgres.stop())
   const databaseUrl = await postgres.createDatabase()
@@ -133,4 +133,18 @@ test('a session that began at one replica goes on at another, and ends at both',
   const headers = { authorization: `Bearer ${agent.tokens.access_token}`, 'mcp-session-id': session }
   assert.equal((await fetch(`${url}/mcp/desk`, { method: 'DELETE', headers })).status, 204)
   assert.equal((await callIn(agent, session)).status, 404)
+
+  // A call that waits for its client is held by one replica; at the other nothing is repeated, and the first goes on.
+  const params = { name: 'ask_form', arguments: {} }
+  const asked = await agent.modern('tools/call', params, declared)
+  assert.equal(asked.result['resultType'], 'input_required', JSON.stringify(asked.message))
+  const { requestState, inputRequests } = asked.result
+  const answer = { action: 'accept', content: { name: 'Ana' } }
+  const inputResponses = Object.fromEntries(Object.keys(inputRequests as object).map((key) => [key, answer]))
+  const retry = { ...params, requestState, inputResponses }
+  const elsewhere = await there.modern('tools/call', retry, declared)
+  assert.equal(elsewhere.status, 409)
+  assert.match(elsewhere.error!.message, /outcome unknown: http/)
+  assert.deepEqual(JSON.parse(textOf(await agent.modern('tools/call', retry, declared))), answer)
+  assert.equal(fake.calls.filter(({ name }) => name === 'ask_form').length, 1)
 })
