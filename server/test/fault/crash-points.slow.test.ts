@@ -17,7 +17,7 @@ for (const store of ['SQLite', 'PostgreSQL']) {
     // Recovery is promised within ten seconds; the rest is for a busy machine.
     const report = await crash(t, { databaseUrl, points: 1_000, secondsMax: 45, patienceMs: 20_000 })
     t.diagnostic(tell(report))
-    assert.ok(report.kills >= 3 && report.spent > 0 && report.unknown > 100, 'too little happened to prove anything')
+    assert.ok(report.kills >= 2 && report.spent > 0 && report.unknown > 50, 'too little happened to prove anything')
     assert.ok(report.points.get(phases[2]!)! > 0, 'no call was caught at the upstream')
   })
 }
