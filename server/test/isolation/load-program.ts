@@ -24,7 +24,7 @@ export interface Load {
 export interface LoadReport {
   calls: number
   aborted: number
-  /** Answers 503: the gateway had no room. */
+  /** Refused because the gateway could not keep up. */
   busy: number
   /** Connections that ended before the answer: a machine that cannot keep up drops them. */
   reset: number
@@ -103,7 +103,8 @@ function messagesOf({ body, stream }: RawAnswer): Record<string, unknown>[] {
 
 function judgeAnswer(answer: RawAnswer, step: Step, client: LoadClient): void {
   judge(answer.body, client, step.what)
-  if (answer.status === 503) {
+  // Where rights cannot be read anew in time, a call in between is not sent: doubt is no.
+  if (answer.status === 503 || answer.body.includes('"gateway.withdrawn"')) {
     report.busy++
     return
   }
