@@ -100,9 +100,10 @@ export async function forward(
 ): Promise<NextRound | undefined> {
   const { exchange, decision, view, tool } = at
   const receipt = await recordIntent(rooms, call, at)
-  if (!(await stillHolds(rooms.facts, exchange, { receipt, decision }))) {
-    await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: 'not sent: the right was withdrawn' })
-    throw new Fault('gateway.withdrawn', 'cannot call this tool: the right to it has just been withdrawn')
+  const doubt = await findDoubt(rooms.facts, exchange, { receipt, decision })
+  if (doubt !== undefined) {
+    await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: doubt.because })
+    throw doubt.fault
   }
   const { upstream } = view.catalogue!
   const asks = !needsApproval(tool.tool.effect)
@@ -124,21 +125,24 @@ async function decideAgain(
 }
 
 // Every change that comes before the intent in the ledger counts, heard of or not; and the last judgement is of the present
-// state. Doubt is no: the intent must not stay without an outcome.
-async function stillHolds(
+// state. What cannot be judged is not sent either: the intent must not stay without an outcome.
+async function findDoubt(
   facts: FactSource,
   exchange: Exchange,
   { receipt, decision }: { receipt: Receipt; decision: Allow },
-): Promise<boolean> {
+): Promise<{ because: string; fault: Fault } | undefined> {
   try {
     await facts.hear(receipt.revision)
     for (let at = decision.revision; at !== facts.revision;) {
       at = facts.revision
-      if (!(await exchange.stillHolds())) return false
+      if (await exchange.stillHolds()) continue
+      const fault = new Fault('gateway.withdrawn', 'cannot call this: the right to it has just been withdrawn')
+      return { because: 'not sent: the right was withdrawn', fault }
     }
-    return true
-  } catch {
-    return false
+    return undefined
+  } catch (cause) {
+    const message = 'cannot decide now: the rights cannot be read, and nothing was sent; try again in a moment'
+    return { because: 'not sent: the rights could not be read', fault: new Fault('base.busy', message, { cause }) }
   }
 }
 

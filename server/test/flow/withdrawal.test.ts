@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '../../src/base/fault.ts'
+import { connectAll, openFakeHouse } from '../fake-house.ts'
 import { endsTold, openHouse } from '../house.ts'
 
 async function open(t: Parameters<typeof openHouse>[0]) {
@@ -83,4 +84,25 @@ test('a grant that was withdrawn between code and token gives no token', async (
   const [grant] = await house.rooms.oauth.listGrants({})
   await house.rooms.oauth.revokeGrant({ by: ana.principal.id, id: grant!.id, reason: 'changed my mind' })
   assert.equal((await client.redeem(code)).error, 'invalid_grant')
+})
+
+test('a call whose rights cannot be read anew is not sent, and nobody is told that they were withdrawn', async (t) => {
+  const { house, fake, story } = await openFakeHouse(t)
+  const { agent, person } = await connectAll(house)
+  await agent.call('read_note', {})
+  const { ledger, inventory } = house.rooms
+  // Something else changes while the intent is recorded, and then the store does not answer.
+  const { recordIntent } = ledger
+  t.mock.method(ledger, 'recordIntent', async (...given: Parameters<typeof recordIntent>) => {
+    await house.person('somebody else', ['desk/read_note'])
+    t.mock.method(inventory, 'listEntitlements', () => Promise.reject(new Fault('store.unavailable', 'it is gone')))
+    return recordIntent(...given)
+  })
+  const answer = await agent.call('read_note', {})
+  assert.deepEqual([answer.status, answer.error?.data?.['fault']], [503, 'base.busy'])
+  assert.equal(fake.calls.length, 1)
+  assert.deepEqual((await story()).slice(-2), ['intent read_note', 'outcome failure'])
+  const last = (await house.entries('outcome')).at(-1)
+  assert.equal(last?.reason, 'not sent: the rights could not be read')
+  assert.equal((await house.rooms.oauth.listGrants({ principalId: person.principal.id }))[0]?.revokedAt, undefined)
 })

@@ -103,8 +103,8 @@ function messagesOf({ body, stream }: RawAnswer): Record<string, unknown>[] {
 
 function judgeAnswer(answer: RawAnswer, step: Step, client: LoadClient): void {
   judge(answer.body, client, step.what)
-  // Where rights cannot be read anew in time, a call in between is not sent: doubt is no.
-  if (answer.status === 503 || answer.body.includes('"gateway.withdrawn"')) {
+  // Where rights cannot be read anew in time, a call in between is not sent.
+  if (answer.status === 503) {
     report.busy++
     return
   }
