@@ -68,9 +68,11 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
   const wanted = envelope === undefined ? Object.keys(filters) : readFilter(envelope)
   const asked = envelope === undefined ? [] : readResources(envelope)
   const sources = views.flatMap((view) => {
+    const upstream = heardIn(rooms.facts, view)
+    if (upstream === undefined) return []
     // What the caller may not read is not listened to, and the acknowledgement says so by leaving it out.
     const resources = asked.filter((uri) => mayRead(rooms.facts, view, uri))
-    return view.catalogue === undefined ? [] : [{ upstream: view.catalogue.upstream, resources }]
+    return [{ upstream, resources, ending: new AbortController() }]
   })
   const shown = new Map(wanted.map((filter) => [filter, digestsOf(rooms.lists, views, filter)]))
   const waiting = new Map<string, NodeJS.Timeout>()
@@ -85,6 +87,8 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
   using exchange = rooms.exchanges.begin({ ...listening, kind: 'stream' }, async () => {
     const [views, now] = [await rooms.facts.views(caller), rooms.facts.now()]
     if (views.every((view) => findFall(rooms.facts, view) !== undefined)) return undefined
+    const left = new Set(views.map((view) => heardIn(rooms.facts, view)?.name))
+    for (const { upstream, ending } of sources) if (!left.has(upstream.name)) ending.abort()
     for (const [filter, before] of shown) {
       const digest = digestsOf(rooms.lists, views, filter)
       if (digest !== before) tell(filter)
@@ -93,12 +97,14 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
     return Math.min(...views.map((view) => nextEnd(view, now)))
   })
   using news = new DisposableStack()
-  for (const { upstream } of sources) {
+  for (const { upstream, ending } of sources) {
     const heard = (method: string) => {
       const filter = wanted.find((one) => filters[one]!.method === method)
       if (filter !== undefined) tell(filter)
     }
-    news.use(rooms.news.listen(upstream, heard))
+    const listened = rooms.news.listen(upstream, heard)
+    ending.signal.addEventListener('abort', () => listened[Symbol.dispose](), { once: true })
+    news.defer(() => ending.abort())
   }
   reply.stream()
   if (envelope !== undefined)
@@ -109,7 +115,9 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
         sources.flatMap(({ resources }) => resources),
       ),
     )
-  const hearing = sources.map((source) => hear(rooms, { ...listening, exchange, ...source }))
+  const hearing = sources.map(({ ending, ...source }) =>
+    hear(rooms, { ...listening, exchange, ...source, signal: AbortSignal.any([exchange.signal, ending.signal]) }),
+  )
   if (!exchange.signal.aborted) {
     await new Promise((resolve) => exchange.signal.addEventListener('abort', resolve, { once: true }))
   }
@@ -118,16 +126,23 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
   await Promise.all(hearing)
 }
 
+// The upstream behind a view, where something of it was granted and it serves: nobody else may say anything to the client.
+function heardIn(facts: FactSource, view: View): PinnedCatalogue['upstream'] | undefined {
+  if (findFall(facts, view) !== undefined || view.grant?.tools.size === 0) return undefined
+  return view.catalogue?.upstream
+}
+
+/** One upstream of those that are heard; `signal` ends with the stream, or before, when the right to this one does. */
 type Hearing = Listening & { exchange: Exchange; upstream: PinnedCatalogue['upstream']; resources: readonly string[] }
 
 /** Passes on what the upstream says to this client alone. */
 async function hear(rooms: ListeningRooms, hearing: Hearing): Promise<void> {
-  const { session, exchange } = hearing
+  const { session } = hearing
   if (session === undefined && hearing.resources.length === 0) return
-  while (!exchange.signal.aborted) {
+  while (!hearing.signal.aborted) {
     const changed = new AbortController()
     const forget = session && rooms.subscriptions.onChange(session.id, () => changed.abort())
-    const signal = AbortSignal.any([exchange.signal, changed.signal])
+    const signal = AbortSignal.any([hearing.signal, changed.signal])
     try {
       await hearOnce(rooms, hearing, signal)
     } catch {
@@ -167,7 +182,7 @@ function listenerOf(rooms: ListeningRooms, hearing: Hearing): Listener | undefin
   const ask: Listener['ask'] = async (question, signal) => {
     const why = whyNotAsked(client.capabilities, question)
     if (why !== undefined) return refusal(why)
-    return rooms.questions.put(to, question, AbortSignal.any([signal, exchange.signal]))
+    return rooms.questions.put(to, question, AbortSignal.any([signal, hearing.signal]))
   }
   return { callerKey: `${caller.grantId} ${session.id}`, protocolVersion, client, ask, lists: false, resources }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { linkOf, textOf, type Agent } from '../agent.ts'
+import { EventReader, until } from '../event-reader.ts'
 import { openFakeMcpServer, type FakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { openHouse, type House } from '../house.ts'
@@ -24,12 +25,19 @@ const members = [
 ]
 const asked = { by: 'set-up', name: 'office', purpose: 'all of the office', reason: 'for a test' }
 
-async function open(t: TestContext, options: { mail?: string[]; desk?: string[]; fake?: Partial<FakeOptions> } = {}) {
+interface Opened {
+  mail?: string[]
+  desk?: string[]
+  fake?: Partial<FakeOptions>
+  reach?: string[]
+}
+
+async function open(t: TestContext, options: Opened = {}) {
   const tools = (names: string[] | undefined) => (names ?? ['read_note', 'write_note', 'delete_note']).map(named)
   const mail = await openFakeMcpServer({ ...options.fake, tools: tools(options.mail) })
   const desk = await openFakeMcpServer({ tools: tools(options.desk) })
   t.after(() => Promise.all([mail.close(), desk.close()]))
-  const house = await openHouse(t, { reach: [mail.url, desk.url] })
+  const house = await openHouse(t, { reach: [mail.url, desk.url, ...(options.reach ?? [])] })
   for (const [name, fake] of Object.entries({ mail, desk })) {
     const destroys = fake.tools.some((tool) => tool.name === 'delete_note')
     await house.httpUpstream(name, fake.url, { effects: destroys ? { delete_note: 'destructive' } : {} })
@@ -239,6 +247,51 @@ test('a client that listens hears when the list of any member changes', async (t
   let heard = ''
   while (!heard.includes('list_changed')) heard += (await reader.read()).value ?? assert.fail('it ended')
   await reader.cancel()
+})
+
+test('outside of calls, a client is connected only to members that serve and of which something was granted', async (t) => {
+  const third = await openFakeMcpServer({ tools: [named('read_note')] })
+  t.after(() => third.close())
+  const { house, mail, desk, change } = await open(t, { reach: [third.url] })
+  const gone = new Set<string>()
+  const streams = (fake: FakeMcpServer) => fake.journal.filter(({ method }) => method === 'GET').length
+  for (const [name, fake] of Object.entries({ mail, desk, third })) {
+    fake.options.sessions = true
+    fake.options.intercept = ({ method }, response) => {
+      if (method !== 'GET') return false
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      response.on('close', () => gone.add(name))
+      return true
+    }
+  }
+  await house.launchUpstream('third', { kind: 'http', url: third.url })
+  await change([...members, { upstream: 'third', prefix: 'third' }])
+  await house.rooms.inventory.stepUpstream({ by: 'set-up', name: 'third', to: 'suspended', reason: 'for a test' })
+  const ana = await house.person('ana', ['mail/*', 'desk/*', 'third/*'])
+  const listen = async (agent: Agent) => {
+    const params = {
+      protocolVersion: '2025-11-25',
+      capabilities: { elicitation: {} },
+      clientInfo: { name: 'a', version: '1' },
+    }
+    const { headers } = await agent.rpc('initialize', params)
+    return EventReader.open(agent, { headers: { 'mcp-session-id': headers.get('mcp-session-id')! } })
+  }
+
+  const narrow = await listen(await ana.connect('office', ['desk/read_note']))
+  await until(() => streams(desk) === 2, 'the member that was chosen is heard: for all, and for this client')
+  assert.deepEqual([streams(mail), streams(third)], [0, 0])
+  narrow.close()
+
+  const wide = await listen(await ana.connect('office', 'all'))
+  await until(() => streams(mail) === 2, 'both that serve are heard')
+  assert.equal(streams(third), 0, 'who was suspended is not contacted')
+  await change([
+    { upstream: 'desk', prefix: 'tasks' },
+    { upstream: 'third', prefix: 'third' },
+  ])
+  await until(() => gone.has('mail'), 'who is no member any more is not heard any more')
+  wide.close()
 })
 
 test('tools that could be taken for one another keep a bundle from being made, or are withheld when they come later', async (t) => {
