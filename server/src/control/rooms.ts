@@ -60,6 +60,7 @@ export interface UpstreamConnections {
     upstream: Upstream,
     by: string,
     given: {
+      issuer: string
       client: GivenClient
       key?: { privateKey: string; algorithm: string } | undefined
       scope?: string | undefined

@@ -95,11 +95,23 @@ export interface Connections {
   find(comeback: Comeback, asker: Asker): Promise<WaitingConnection>
   /** Redeems the code, seals the tokens and puts the connection in force. Fails as `find` does; the state is spent. */
   finish(comeback: Comeback, asker: Asker): Promise<string>
-  /** Connects an upstream with a client that proves itself, without anybody (`client_credentials`). */
+  /**
+   * Connects an upstream with a client that proves itself, without anybody (`client_credentials`).
+   *
+   * @param given.issuer of the authorization server that the client is registered at. Where the upstream names another,
+   *   nothing is sent to either.
+   * @throws {Fault} `gateway.connection_failed` (502) with the step that failed.
+   */
   connectUnattended(
     upstream: Upstream,
     by: string,
-    given: { client: GivenClient; key?: Key | undefined; scope?: string | undefined; reason: string },
+    given: {
+      issuer: string
+      client: GivenClient
+      key?: Key | undefined
+      scope?: string | undefined
+      reason: string
+    },
   ): Promise<void>
   /** The credential of an upstream as its kind asks for it. */
   hold(upstream: string): CredentialHolder
@@ -217,10 +229,10 @@ export function openConnections(rooms: ConnectionRooms): Connections {
       await put(waiting.upstream, { held, by: asker.principalId, reason })
       return waiting.upstream
     },
-    async connectUnattended(upstream, by, { client, key, scope, reason }) {
+    async connectUnattended(upstream, by, { issuer, client, key, scope, reason }) {
       const { challenge } = await inquire(upstream)
       const place = { serverUrl: addressOf(upstream), fetch: rooms.fetchFor(upstream.name) }
-      const known = { client_id: client.id, ...secretOf(client) }
+      const known = { client_id: client.id, ...secretOf(client), issuer }
       const asked = { challenge, client: known, key, now: clock.now() }
       const union = computeScopeUnion(challenge?.scope, scope)
       const held = await step('the authorization server gave no token', () =>

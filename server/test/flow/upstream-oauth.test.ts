@@ -196,9 +196,23 @@ test('an upstream that wants more says so on its page, and is given the union wh
   assert.doesNotMatch(textOn(await guarded.page()), /It asked for more/)
 })
 
+const robot = { clientId: 'robot', clientSecret: 'of the robot', reason: 'nobody is there at night' }
+
+test('what proves such a client goes to the authorization server that was named with it, whatever the upstream says', async (t) => {
+  const guarded = await openGuardedHouse(t)
+  const { server, other, admin } = guarded
+  const to = '/upstreams/vaulted/connect-unattended'
+  guarded.asks.issuer = other.issuer
+  const refused = await admin.browser.submit(await guarded.page(), { ...robot, issuer: server.issuer }, { to })
+  assert.equal(refused.status, 502)
+  assert.match(textOn(refused), /names another authorization server/)
+  assert.deepEqual([other.asked.length, other.registered.length, server.asked.length], [0, 0, 0])
+  assert.deepEqual(await guarded.house.changes('connection.put'), [])
+})
+
 test('a client that was registered for itself connects without anybody, and renews itself', async (t) => {
   const guarded = await openGuardedHouse(t)
-  const values = { clientId: 'robot', clientSecret: 'of the robot', reason: 'nobody is there at night' }
+  const values = { ...robot, issuer: guarded.server.issuer }
   const to = '/upstreams/vaulted/connect-unattended'
   const done = await guarded.admin.browser.submit(await guarded.page(), values, { to })
   assert.equal(done.status, 200, done.text)

@@ -103,6 +103,12 @@ export const connectionActions = [
     path: '/upstreams/{name}/connect-unattended',
     input: z.object({
       name,
+      issuer: z
+        .url({ protocol: /^https?$/ })
+        .max(2_048)
+        .openapi({
+          description: 'of the authorization server that the client is registered at; no other is sent anything',
+        }),
       clientId,
       clientSecret: clientSecret.optional(),
       privateKey: z.string().max(16_384).optional().openapi({ description: 'PKCS #8 in PEM, in place of a secret' }),

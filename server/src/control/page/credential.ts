@@ -108,6 +108,10 @@ function connectFolds(name: string, current: Connection | undefined, csrf: strin
       action: `/upstreams/${name}/connect-unattended`,
       csrf,
       content: html`<p class="muted">For a client that was registered for itself: a secret, or a private key.</p>
+        <div class="field">
+          <label for="issuer-${name}">Issuer of the authorization server that knows it</label>
+          <input id="issuer-${name}" name="issuer" type="url" maxlength="2048" autocomplete="off" required />
+        </div>
         ${clientFields(`${name}-alone`, { required: true })}
         <div class="field">
           <label for="private-key">Private key (PKCS #8, PEM), in place of a secret</label>

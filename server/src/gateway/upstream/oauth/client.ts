@@ -117,7 +117,7 @@ export async function finishAuthorization(
 }
 
 /**
- * Connects without anybody: the gateway proves itself by a secret or by a key.
+ * Connects without anybody: the gateway proves itself by a secret or by a key, to the issuer that `client` names alone.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4
  */

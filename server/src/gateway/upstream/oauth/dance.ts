@@ -97,6 +97,13 @@ export class UnattendedDance extends Dance {
     if (authentication !== undefined) this.addClientAuthentication = authentication
   }
 
+  /** Nobody is shown where the proof goes, so it goes to the issuer that was named with it, and to no other. */
+  override clientInformation(of?: { issuer?: string | undefined }): StoredOAuthClientInformation {
+    const client = super.clientInformation(of)
+    if (client?.issuer !== undefined) return client
+    throw new TypeError(`the upstream names another authorization server: ${of?.issuer ?? 'none'}`)
+  }
+
   prepareTokenRequest(scope?: string): URLSearchParams {
     this.scope = scope
     return new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) })
