@@ -14,6 +14,8 @@ const watchAgeMaxMs = 60_000
 const probeTimeMaxMs = 20_000
 /** A list waits for the very first look, so that it is not of yesterday; but not for longer than anybody waits for a list. */
 const firstLookWaitMs = 2_000
+/** Between two looks that an upstream brings about by its announcements. */
+const announcedGapMs = 1_000
 
 /** What the pool needs of the other rooms. */
 export interface PoolRooms {
@@ -38,6 +40,9 @@ export class Pool {
   readonly #rooms: PoolRooms
   readonly #members = new Map<string, Member>()
   readonly #listeners = new Map<string, Set<(method: string) => void>>()
+  /** Announcements that are not looked into yet. */
+  readonly #announced = new Set<string>()
+  #closed = false
   readonly #unsubscribe: () => void
   /** Steps so far by which the inventory of an upstream may have changed. */
   #news = 0
@@ -64,12 +69,24 @@ export class Pool {
     }
   }
 
-  /** An upstream says that a list has changed. */
+  /**
+   * An upstream says that a list has changed. It is looked at, at once or a second after the last look: who announces
+   * changes without end does not have us look without end, and what it announces meanwhile is one announcement.
+   */
   changed(upstream: Upstream, method = 'notifications/tools/list_changed'): void {
-    const tellAll = () => {
-      for (const tell of this.#listeners.get(upstream.name) ?? []) tell(method)
-    }
-    void this.look(upstream).then(tellAll, tellAll)
+    const key = `${upstream.name} ${method}`
+    if (this.#announced.has(key)) return
+    this.#announced.add(key)
+    void this.#tellSoon(upstream, { key, method })
+  }
+
+  async #tellSoon(upstream: Upstream, { key, method }: { key: string; method: string }): Promise<void> {
+    const waitMs = announcedGapMs - this.#ageOf(upstream)
+    if (waitMs > 0) await sleep(waitMs, undefined, { ref: false })
+    this.#announced.delete(key)
+    if (this.#closed) return
+    await this.look(upstream).catch(() => undefined)
+    for (const tell of this.#listeners.get(upstream.name) ?? []) tell(method)
   }
 
   /**
@@ -164,6 +181,7 @@ export class Pool {
 
   /** Ends every connection; processes of ours are gone when it resolves. */
   async close(): Promise<void> {
+    this.#closed = true
     this.#unsubscribe()
     await this.#settle(undefined)
   }

@@ -115,6 +115,17 @@ test('an upstream that says during a call that its tools changed is looked at, a
   stream.close()
 })
 
+test('an upstream that announces changes without end is looked at once a second at most', async (t) => {
+  const { house, fake } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const looks = () => fake.journal.filter(({ message }) => message?.method === 'tools/list').length
+  const [before, since] = [looks(), performance.now()]
+  for (let at = 0; at < 40; at++) await agent.call('grow', {})
+  await until(() => looks() > before, 'it is looked at')
+  const seconds = (performance.now() - since) / 1_000
+  assert.ok(looks() - before <= 2 + seconds, `${looks() - before} looks in ${seconds} s`)
+})
+
 test('a new tool starts withheld, is offered to nobody, and is not part of grants given before', async (t) => {
   const { house, fake, look, pin } = await openFakeHouse(t)
   const { agent, person } = await connectAll(house)
