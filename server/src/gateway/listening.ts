@@ -11,6 +11,7 @@ import type { Exchange, Exchanges } from './exchanges.ts'
 import { nextEnd, type FactSource, type View } from './facts.ts'
 import type { Lists } from './list.ts'
 import type { News } from './news.ts'
+import { Pace } from './pace.ts'
 import type { Pool } from './pool.ts'
 import { refusal, whyNotAsked, type Questions } from './questions.ts'
 import type { Reply } from './reply.ts'
@@ -157,10 +158,18 @@ async function hearOnce(rooms: ListeningRooms, hearing: Hearing, signal: AbortSi
   const { caller, envelope, reply, upstream } = hearing
   const of = listenerOf(rooms, hearing)
   if (of === undefined) return
-  for await (const said of rooms.pool.get(upstream).listen?.(of, signal) ?? []) {
-    const passed = await passing(rooms.facts, { said, of, view: () => rooms.facts.view(caller, upstream.name) })
-    if (passed) reply.event(notification(envelope, said.method, said.params ?? {}))
-    await reply.drained(signal)
+  const pace = new Pace<RpcNotification>(
+    ({ method, params }) => reply.event(notification(envelope, method, params ?? {})),
+    ({ method, params }) => (method === updated ? `${method} ${String(params?.['uri'])}` : method),
+  )
+  try {
+    for await (const said of rooms.pool.get(upstream).listen?.(of, signal) ?? []) {
+      const passed = await passing(rooms.facts, { said, of, view: () => rooms.facts.view(caller, upstream.name) })
+      if (passed) pace.offer(said)
+      await reply.drained(signal)
+    }
+  } finally {
+    pace.end()
   }
 }
 

@@ -8,6 +8,7 @@ import type { Call } from './call-state.ts'
 import { ClientSide, type AskingRooms } from './client-side.ts'
 import { urlOfCall } from './earlier.ts'
 import type { Exchange } from './exchanges.ts'
+import { Pace } from './pace.ts'
 import type { Pool } from './pool.ts'
 import { outcomeOf, outcomeOfFailure } from './record.ts'
 import { readInput, type NextRound } from './input-required.ts'
@@ -150,14 +151,23 @@ async function passFlow(answer: FlowingReply, { call, exchange }: Made): Promise
 }
 
 async function passStream(answer: UpstreamReply & { kind: 'stream' }, { side, exchange }: Made): Promise<End> {
-  for await (const event of answer.events) {
-    if (isLast(event)) {
-      const { text, message } = event
-      const outcome = outcomeOf(message, Buffer.from(text))
-      return { outcome, whole: { message, text: () => text }, tell: () => side.reply.json(200, side.readdressed(text)) }
+  const pace = new Pace<ReplyEvent>(
+    (event) => side.event(event),
+    ({ message }) => ('method' in message ? message.method : ''),
+  )
+  try {
+    for await (const event of answer.events) {
+      if (isLast(event)) {
+        const { text, message } = event
+        const outcome = outcomeOf(message, Buffer.from(text))
+        const tell = () => side.reply.json(200, side.readdressed(text))
+        return { outcome, whole: { message, text: () => text }, tell }
+      }
+      pace.offer(event)
+      await side.reply.drained(exchange.signal)
     }
-    side.event(event)
-    await side.reply.drained(exchange.signal)
+  } finally {
+    pace.end()
   }
   throw new Fault('gateway.upstream_failed', 'the upstream broke off before it answered')
 }

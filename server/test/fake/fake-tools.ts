@@ -30,12 +30,18 @@ export function textResult(text: string): Record<string, unknown> {
 }
 
 export function toolNamed(name: string, more: Partial<ToolDefinition> = {}): ToolDefinition {
-  return { name, description: `Does ${name}.`, inputSchema: { type: 'object', properties: {} }, ...more }
+  const properties = name === 'progress' ? { flood: { type: 'number' } } : {}
+  return { name, description: `Does ${name}.`, inputSchema: { type: 'object', properties }, ...more }
 }
 
 const behaviours: Record<string, (io: ToolIo, args: Record<string, unknown>) => void | Promise<void>> = {
-  async progress(io) {
+  async progress(io, { flood = 0 }) {
     io.progress(1)
+    for (let sent = 1; sent <= Number(flood); sent++) {
+      io.progress(1 + sent / Number(flood))
+      io.log(`line ${sent}`)
+      if (sent % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
     io.log('half way')
     await new Promise((resolve) => setTimeout(resolve, 10))
     io.progress(2)
