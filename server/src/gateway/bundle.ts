@@ -6,6 +6,7 @@ import { itemOf, nameOfItem, type ItemKind } from '../model/item.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { decide } from '../policy/decide.ts'
 import type { Deny } from '../policy/decision.ts'
+import { readAsked } from './asked.ts'
 import { resourceAt } from './asked/resource.ts'
 import type { Call } from './call-state.ts'
 import type { FactSource } from './facts.ts'
@@ -40,7 +41,8 @@ export async function aim(rooms: { facts: FactSource; ledger: Ledger }, call: Ca
   }
   const [view] = await rooms.facts.views(call.caller)
   const decision = decide(rooms.facts.gather(view!, { tool: '' })) as Deny
-  const at = { view: { ...view!, catalogue: undefined }, name: shownOf(params), reason: decision.reason }
+  const name = readAsked(call.envelope, undefined).item
+  const at = { view: { ...view!, catalogue: undefined }, name, reason: decision.reason }
   await rooms.ledger.recordDenial(denialOf(came, { ...at, requestable: false }))
   throw faultOfItem(decision, call.envelope)
 }
@@ -84,11 +86,6 @@ function byUri(params: Params, uri: unknown, members: Member[]): Found {
     return names.some((name) => catalogue.tools.get(name)?.definition !== undefined)
   })
   return claiming.length === 1 ? { member: claiming[0]!, params } : undefined
-}
-
-function shownOf({ name, uri, ref }: Params): string {
-  const named = name ?? uri ?? (isObject(ref) ? (ref['name'] ?? ref['uri']) : undefined)
-  return typeof named === 'string' ? named : ''
 }
 
 /** The definitions that a caller is shown at the address of a bundle: members in its order, items in theirs. */

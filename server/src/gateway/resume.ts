@@ -13,6 +13,12 @@ import { requireStanding } from './standing.ts'
  */
 export async function callOrResume(rooms: CallRooms, call: Call): Promise<void> {
   const { caller, envelope } = call
+  if (envelope.era === 'legacy') {
+    // Its protocol knows neither: what it asks and answers goes by the stream, and a state that we did not seal is nobody's.
+    const odd = ['requestState', 'inputResponses'].find((name) => Object.hasOwn(envelope.params, name))
+    if (odd !== undefined)
+      throw new Fault('gateway.bad_params', `cannot call: \`${odd}\` is not part of this revision; leave it out`)
+  }
   const state = envelope.era === 'modern' ? rooms.states.open(call) : undefined
   if (state?.kind === 'theirs') envelope.params = { ...envelope.params, requestState: state.state }
   if (state?.kind !== 'held') return callItem(rooms, call)

@@ -377,4 +377,9 @@ test('prompts are prefixed like tools, resources keep their addresses, and one t
   ] as const) {
     assert.equal((await agent.rpc(method, params)).error?.data?.['fault'], 'gateway.item_unknown', method)
   }
+  const token = `ghp_${'abcdefghijklmnopqrst'.repeat(2)}`
+  await agent.rpc('resources/read', { uri: `https://three.example/?token=${token}` })
+  const denied = (await house.entries('denial')).map(({ tool }) => tool)
+  assert.deepEqual(denied.slice(0, 3), ['resource:notes://both/1', 'resource:notes://three/1', 'prompt:brief'])
+  assert.match(denied[3]!, /^resource:https:\/\/three\.example\/\?token=«redacted/)
 })

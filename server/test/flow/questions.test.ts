@@ -240,3 +240,16 @@ test('a call that somebody approved asks nothing: what the approver did not see 
   await stream.ended
   assert.match(JSON.stringify(stream.messages), /method not found/)
 })
+
+test('a state that this gateway did not seal reaches no upstream, in whatever revision it is sent', async (t) => {
+  const here = await openFakeHouse(t, { fake: { era: 'modern' } })
+  const { agent } = await connectAll(here.house)
+  const params = { name: 'ask_form', arguments: {} }
+  for (const more of [{ requestState: 'state of the upstream' }, { inputResponses: { q1: kinds.ask_form.answer } }]) {
+    const refused = await agent.rpc('tools/call', { ...params, ...more })
+    assert.equal(refused.error?.data?.['fault'], 'gateway.bad_params')
+  }
+  const refused = await agent.modern('tools/call', { ...params, requestState: 'state of the upstream' }, declared)
+  assert.equal(refused.error?.data?.['fault'], 'gateway.state_refused')
+  assert.deepEqual([toolCalls(here, 'ask_form'), await here.story()], [0, []])
+})
