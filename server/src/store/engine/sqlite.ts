@@ -61,8 +61,14 @@ class Connection implements Driver, DatabaseConnection {
     void this.#thread.idle().then(() => this.#turns.pass())
   }
 
+  // One that was answered too late has begun all the same, and whatever came next would be part of it.
   async beginTransaction(): Promise<void> {
-    await this.executeQuery(CompiledQuery.raw('begin'))
+    try {
+      await this.executeQuery(CompiledQuery.raw('begin'))
+    } catch (error) {
+      await this.rollbackTransaction()
+      throw error
+    }
   }
 
   async commitTransaction(): Promise<void> {
