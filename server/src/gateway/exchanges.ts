@@ -3,7 +3,7 @@ import { streamsPerPrincipalMax } from '../base/limits.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
-import type { About } from '../store/revisions.ts'
+import { type About, keysVoid } from '../store/revisions.ts'
 
 /** What is open between a client and us: a call that waits for its answer, or a stream. */
 export interface Exchange extends Disposable {
@@ -150,7 +150,9 @@ export class Exchanges {
     }
   }
 
-  #hear({ kind, id }: About): Promise<unknown> {
+  async #hear({ kind, id }: About): Promise<unknown> {
+    // Whose token of before was a forgery nobody can tell: who was let in by one comes in again by another.
+    if (kind === 'key' && id === keysVoid) return this.#endAll('the keys of access tokens were replaced')
     const isConcerned = concerned[kind]
     if (isConcerned === undefined || id === undefined) return this.checkAll()
     const asked = [...this.#open].filter(({ caller }) => isConcerned(caller, id))
@@ -169,7 +171,11 @@ export class Exchanges {
 
   close(): void {
     this.#unsubscribe()
-    for (const exchange of this.#open) exchange.end('the gateway stops')
+    this.#endAll('the gateway stops')
+  }
+
+  #endAll(why: string): void {
+    for (const exchange of this.#open) exchange.end(why)
   }
 }
 

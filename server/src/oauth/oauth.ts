@@ -130,7 +130,10 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     ],
     resourceFor: (upstream) => resourceFor(origin, upstream),
     challengeFor: (upstream, error) => challengeFor(origin, upstream, error),
-    verifyAccessToken: (authorization, resource) => accessTokens.verify(authorization, resource),
+    async verifyAccessToken(authorization, resource) {
+      await tokenKeys.refresh()
+      return accessTokens.verify(authorization, resource)
+    },
     findGrant: (id) => grants.find(id),
     listGrants: (filter) => grants.list(filter),
     revokeGrant: (withdrawal) => grants.revoke(withdrawal),

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Feed } from '../store/feed.ts'
 import { keyPublishMs } from '../vault/keyring.ts'
+import { keysVoid } from '../store/revisions.ts'
 import { accessTokenSeconds } from './access-token.ts'
 import type { Recorder, Secrets } from './ports.ts'
 
@@ -42,6 +43,11 @@ export interface TokenKeys {
    * request that could sign or publish, it reads the store only when something is due.
    */
   settle(): Promise<void>
+  /**
+   * Sees to it that the keys are those of the newest news: asked before each token that is verified. What cannot be read
+   * then is thrown, and nothing is verified by keys that may have been withdrawn.
+   */
+  refresh(): Promise<void> | undefined
   close(): void
 }
 
@@ -68,12 +74,16 @@ export async function openTokenKeys(
   const { secrets, recorder, clock, log } = parts
   let current = await secrets.tokenKeys()
   let looking: Promise<void> | undefined
+  let refreshing: Promise<void> | undefined
+  let news = 0
 
   async function read(before: Promise<void> | undefined): Promise<void> {
     await before?.catch(() => undefined)
+    const heard = news
     const found = await secrets.tokenKeys()
     const moved = idsOf(found.keys) !== idsOf(current.keys)
-    current = found
+    // What came meanwhile is not in it: whoever comes next looks again.
+    current = heard === news ? found : { ...found, changesAt: -Infinity }
     if (moved) await onChange(found.keys)
   }
 
@@ -90,7 +100,7 @@ export async function openTokenKeys(
     const change = {
       by: order.by,
       what: 'token_key.rotated',
-      about: { kind: 'key' },
+      about: { kind: 'key', ...(order.emergency && { id: keysVoid }) },
       reason: order.reason,
       details,
     } as const
@@ -113,11 +123,10 @@ export async function openTokenKeys(
 
   const unsubscribe = parts.feed.subscribe((about) => {
     if (about.kind !== 'key') return
-    look().catch((error: unknown) => {
-      // What is known is old: the next request that needs a key looks again, and fails if it cannot.
-      current = { ...current, changesAt: -Infinity }
-      log.error({ error }, 'cannot read the keys of access tokens')
-    })
+    // What is known is old: until it is read anew, every request that needs a key waits, or fails if that cannot be done.
+    news++
+    current = { ...current, changesAt: -Infinity }
+    look().catch((error: unknown) => log.error({ error }, 'cannot read the keys of access tokens'))
   })
 
   return {
@@ -130,6 +139,11 @@ export async function openTokenKeys(
       if (now >= current.changesAt) await look()
       const tooOld = now - parts.rotateAfterDays * dayMs
       if (current.newestAt <= tooOld) await renew(tooOld)
+    },
+    refresh() {
+      if (clock.now() < current.changesAt) return undefined
+      refreshing ??= look().finally(() => (refreshing = undefined))
+      return refreshing
     },
     close: unsubscribe,
   }

@@ -19,6 +19,9 @@ export interface About {
   id?: string
 }
 
+/** Of the news of a `key`: every access token of before is void, and so is what was opened with one. */
+export const keysVoid = 'void'
+
 /** One step of the policy state. */
 export interface Revision {
   revision: number

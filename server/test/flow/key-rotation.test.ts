@@ -83,6 +83,23 @@ test('after an emergency rotation every access token is refused, and clients ren
   assert.equal(await statusOf(house, renewed.access_token), 200)
 })
 
+test('an emergency ends what was opened by a token of before; a planned rotation does not', async (t) => {
+  const house = await openHouse(t)
+  await house.upstream('mux', ['get_asset'])
+  const { tokens } = await connect(house)
+  const stream = await fetch(`${house.url}/mcp/mux`, {
+    headers: { authorization: `Bearer ${tokens.access_token}`, accept: 'text/event-stream' },
+  })
+  assert.equal(stream.status, 200)
+  let ended = false
+  const reading = stream.text().finally(() => (ended = true))
+  await house.rooms.oauth.rotateKeys({ by: 'system', reason: 'a test', emergency: false })
+  assert.equal(await statusOf(house, tokens.access_token), 200)
+  assert.equal(ended, false)
+  await house.rooms.oauth.rotateKeys({ by: 'system', reason: 'it leaked', emergency: true })
+  await reading
+})
+
 test('an emergency survives a restart, and an authorization that waits goes on', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-keys-'))
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
