@@ -73,7 +73,7 @@ async function govern(of: { house: House; ana: Page; bo: Page; address: string }
   await ana.goto(`${house.origin}/upstreams`)
   await ana.getByRole('link', { name: 'Propose an upstream' }).click()
   await ana.getByLabel('Name').fill('notes')
-  await ana.getByLabel('Address (streamable HTTP)').fill(address)
+  await ana.getByLabel('Address', { exact: true }).fill(address)
   await ana.getByLabel('What is it for?').fill('Notes of the team')
   await ana.getByLabel('Why is it proposed?').fill('we need notes')
   await ana.getByRole('button', { name: 'Propose' }).click()
