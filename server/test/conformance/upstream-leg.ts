@@ -94,7 +94,7 @@ class Leg {
     const page = await admin.browser.open(`/upstreams/${name}`)
     const client = { ...(clientId && { clientId }), ...(clientSecret && { clientSecret }) }
     if (this.#told.scenario.startsWith('auth/client-credentials')) {
-      const values = { ...client, ...(privateKey && { privateKey }), reason }
+      const values = { ...client, ...(privateKey && { privateKey }), issuer: await this.#issuer(), reason }
       const to = `/upstreams/${name}/connect-unattended`
       return succeeded(await admin.browser.submit(page, values, { to }))
     }
@@ -107,6 +107,13 @@ class Leg {
     const shown = await admin.browser.open(pathname + search)
     succeeded(shown)
     succeeded(await admin.browser.submit(shown, {}, { to: '/connect' }))
+  }
+
+  /** What the administrator of a company knows of its servers; here the suite alone knows it, and says it. */
+  async #issuer(): Promise<string> {
+    const { origin, pathname } = new URL(this.#told.url)
+    const metadata = await fetch(`${origin}/.well-known/oauth-protected-resource${pathname}`)
+    return ((await metadata.json()) as { authorization_servers: string[] }).authorization_servers[0]!
   }
 
   async #accept(reviewer: Person): Promise<string[]> {
