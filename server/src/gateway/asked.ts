@@ -45,12 +45,20 @@ const ways: Readonly<Record<string, Way>> = {
     members: ['uri', ...unjudged],
     read: atUri,
   },
-  'resources/subscribe': { capability: 'resources', members: ['uri', '_meta'], read: atUri },
-  'resources/unsubscribe': { capability: 'resources', members: ['uri', '_meta'], read: atUri },
+  'resources/subscribe': {
+    capability: 'resources',
+    members: ['uri', '_meta'],
+    read: (params, catalogue) => usedBy('resources/subscribe', atUri(params, catalogue)),
+  },
+  'resources/unsubscribe': {
+    capability: 'resources',
+    members: ['uri', '_meta'],
+    read: (params, catalogue) => usedBy('resources/unsubscribe', atUri(params, catalogue)),
+  },
   'completion/complete': {
     capability: 'completions',
     members: ['ref', 'argument', 'context', '_meta'],
-    read: (params, catalogue) => completion(params, catalogue),
+    read: (params, catalogue) => usedBy('completion/complete', completion(params, catalogue)),
   },
 }
 
@@ -77,12 +85,22 @@ export function readAsked({ method, params }: Envelope, catalogue: PinnedCatalog
   return way.read(params, catalogue)
 }
 
+/** Whether this can be the address of a resource: so long a one may be remembered. */
+export function isResourceUri(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 2_048
+}
+
 function atUri({ uri }: Params, catalogue: PinnedCatalogue | undefined): Asked {
-  if (typeof uri !== 'string' || uri === '' || uri.length > 2_048) throw bad('`uri` must be the URI of a resource')
+  if (!isResourceUri(uri)) throw bad('`uri` must be the URI of a resource')
   return { ...resourceAt(catalogue, uri), bound: { uri }, written: asBound }
 }
 
 const asBound = (bound: Params): Params => bound
+
+/** An item that is used otherwise than by its plain call: the record says so, and what was approved is this use alone. */
+export function usedBy(method: string, asked: Asked): Asked {
+  return { ...asked, bound: { ...asked.bound, method }, written: ({ method: _ours, ...rest }) => asked.written(rest) }
+}
 
 function named(kind: 'tool' | 'prompt', params: Params): Asked {
   const { name } = params

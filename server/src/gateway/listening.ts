@@ -5,6 +5,7 @@ import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { ItemKind } from '../model/item.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { decide } from '../policy/decide.ts'
+import { isResourceUri } from './asked.ts'
 import { resourceAt } from './asked/resource.ts'
 import type { Envelope } from './envelope.ts'
 import type { Exchange, Exchanges } from './exchanges.ts'
@@ -227,9 +228,9 @@ function readFilter({ params }: Envelope): string[] {
 function readResources({ params }: Envelope): string[] {
   const uris = isObject(params['notifications']) ? params['notifications']['resourceSubscriptions'] : undefined
   if (uris === undefined) return []
-  if (!Array.isArray(uris) || uris.length > urisMax || uris.some((uri) => typeof uri !== 'string'))
+  if (!Array.isArray(uris) || uris.length > urisMax || !uris.every(isResourceUri))
     throw new Fault('gateway.bad_params', `cannot listen: \`resourceSubscriptions\` must be at most ${urisMax} URIs`)
-  return uris as string[]
+  return uris
 }
 
 function acknowledged(envelope: Envelope, wanted: readonly string[], resources: readonly string[]): string {

@@ -1,4 +1,5 @@
 import { Fault } from '../base/fault.ts'
+import { readAsked } from './asked.ts'
 import type { Call } from './call-state.ts'
 import { callItem, type CallRooms } from './call.ts'
 import { mayRead } from './listening.ts'
@@ -18,9 +19,8 @@ export async function subscribe(rooms: CallRooms & { subscriptions: Subscription
   const view = await rooms.facts.view(caller, call.upstream)
   if (view.catalogue?.upstream.learnt?.era !== 'modern') return callItem(rooms, call)
   const { session, params } = envelope
-  const { uri } = params
-  if (typeof uri !== 'string')
-    throw new Fault('gateway.bad_params', 'cannot subscribe: `uri` must be the URI of a resource')
+  readAsked(envelope, view.catalogue)
+  const uri = String(params['uri'])
   if (!mayRead(rooms.facts, view, uri)) throw new Fault('gateway.item_unknown', 'there is no such resource here')
   if (session === undefined)
     throw new Fault('gateway.bad_params', 'cannot subscribe without a session: use `initialize`')

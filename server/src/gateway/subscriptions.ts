@@ -1,6 +1,7 @@
-/** How many resources one session may be subscribed to, and how many sessions are remembered. */
+/** How many resources one session may be subscribed to, and how many sessions and resources of all are remembered. */
 const urisMax = 256
 const sessionsMax = 10_000
+const allUrisMax = 50_000
 
 interface Subscribed {
   uris: Set<string>
@@ -13,20 +14,25 @@ interface Subscribed {
  */
 export class Subscriptions {
   readonly #sessions = new Map<string, Subscribed>()
+  #uris = 0
   readonly #levels = new Map<string, string>()
 
   /** @returns whether there was room. */
   add(sessionId: string, uri: string): boolean {
     const { uris, changed } = this.#of(sessionId)
     if (uris.size >= urisMax) return false
+    if (!uris.has(uri)) this.#uris++
     uris.add(uri)
+    this.#sweep(sessionId)
     for (const tell of changed) tell()
     return true
   }
 
   remove(sessionId: string, uri: string): void {
     const { uris, changed } = this.#of(sessionId)
-    if (uris.delete(uri)) for (const tell of changed) tell()
+    if (!uris.delete(uri)) return
+    this.#uris--
+    for (const tell of changed) tell()
   }
 
   list(sessionId: string): string[] {
@@ -52,7 +58,7 @@ export class Subscriptions {
 
   /** Forgets a session that was ended. */
   forget(sessionId: string): void {
-    this.#sessions.delete(sessionId)
+    this.#forget(sessionId)
     this.#levels.delete(sessionId)
   }
 
@@ -60,10 +66,21 @@ export class Subscriptions {
     const known = this.#sessions.get(sessionId) ?? { uris: new Set(), changed: new Set() }
     this.#sessions.delete(sessionId)
     this.#sessions.set(sessionId, known)
-    for (const [id, { changed }] of this.#sessions) {
-      if (this.#sessions.size <= sessionsMax) break
-      if (changed.size === 0) this.#sessions.delete(id)
-    }
+    this.#sweep(sessionId)
     return known
+  }
+
+  // The one that was used longest ago goes first; one that listens at this moment stays.
+  #sweep(kept: string): void {
+    if (this.#sessions.size <= sessionsMax && this.#uris <= allUrisMax) return
+    for (const [id, { changed }] of this.#sessions) {
+      if (this.#sessions.size <= sessionsMax && this.#uris <= allUrisMax) return
+      if (changed.size === 0 && id !== kept) this.#forget(id)
+    }
+  }
+
+  #forget(sessionId: string): void {
+    this.#uris -= this.#sessions.get(sessionId)?.uris.size ?? 0
+    this.#sessions.delete(sessionId)
   }
 }

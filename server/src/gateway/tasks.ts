@@ -2,6 +2,7 @@ import { Fault } from '../base/fault.ts'
 import { decide } from '../policy/decide.ts'
 import { needsApproval } from '../policy/needs-approval.ts'
 import { readArguments } from './arguments.ts'
+import { usedBy } from './asked.ts'
 import type { Call } from './call-state.ts'
 import { forward, refuse, type CallRooms } from './call.ts'
 import { nextEnd } from './facts.ts'
@@ -36,12 +37,12 @@ export async function callTask(rooms: CallRooms, given: Call): Promise<void> {
   }
   // Of such a tool no task is handed out; its effect may have been set since.
   if (tool === undefined || needsApproval(tool.tool.effect)) throw noTask('its tool needs an approval now')
-  const asked = {
+  const asked = usedBy(envelope.method, {
     item: task.item,
     judged: undefined,
     bound: { taskId: task.taskId },
-    written: (bound: Record<string, unknown>) => bound,
-  }
+    written: (bound) => bound,
+  })
   const args = readArguments(view.rulesOf(tool), undefined, asked.bound)
   using exchange = rooms.exchanges.begin(call, async () => {
     const [now, at] = [await rooms.facts.view(caller, task.upstream), rooms.facts.now()]

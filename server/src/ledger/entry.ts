@@ -47,7 +47,7 @@ const intent = {
   /** Digest of the definition that was pinned when it was decided. */
   toolDigest: digest,
   effect,
-  /** SHA-256 of the canonical argument bytes, which are what was sent. */
+  /** SHA-256 of the canonical argument bytes, which are what was sent; with the `method` that says which use it is. */
   argumentsDigest: digest,
   arguments: redactedText,
   /** The policy state that it was decided by. */

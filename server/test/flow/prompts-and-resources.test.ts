@@ -92,7 +92,7 @@ for (const era of ['legacy', 'modern'] as const) {
         '{"id":"n1"}',
         '{"uri":"memo://readme"}',
         '{"uri":"memo://notes/7"}',
-        '{"argument":{"name":"id","value":"7"},"ref":{"type":"ref/resource","uri":"memo://notes/{id}"}}',
+        '{"argument":{"name":"id","value":"7"},"method":"completion/complete","ref":{"type":"ref/resource","uri":"memo://notes/{id}"}}',
       ],
     )
   })
@@ -344,6 +344,30 @@ test('a prompt that its owner calls destructive waits for an approval of exactly
   assert.equal((await agent.rpc('prompts/get', { ...params, arguments: { id: 'n2' } })).status, 403)
   assert.equal((await agent.rpc('prompts/get', params)).error, undefined)
   assert.equal(heard(desk, 'prompts/get').length, 1)
+})
+
+test('an approval of one use of a resource lets no other through', async (t) => {
+  const desk = await openDesk(t, 'legacy')
+  const tool = 'resource:memo://readme'
+  const step = { by: 'set-up', upstream: 'desk', tool, traits: [], reason: 'it is read once' }
+  await desk.house.rooms.inventory.setEffect({ ...step, effect: 'destructive' })
+  const agent = await desk.agent(tool)
+  const bo = await desk.house.person('Bo', [`desk/${tool}:approve`])
+  const params = { uri: 'memo://readme' }
+  const held = await agent.rpc('resources/subscribe', params)
+  const told = held.error?.data?.['sallyport/approval'] as { url: string }
+  await bo.answer(told.url, true)
+  assert.equal((await agent.rpc('resources/read', params)).status, 403)
+  assert.equal(heard(desk, 'resources/read').length, 0)
+  await agent.rpc('resources/subscribe', params)
+  assert.deepEqual(
+    heard(desk, 'resources/subscribe').map(({ message }) => message?.params),
+    [params],
+  )
+  assert.deepEqual(
+    (await desk.house.entries('intent')).map((intent) => intent.arguments),
+    ['{"method":"resources/subscribe","uri":"memo://readme"}'],
+  )
 })
 
 test('a method outside the protocol is served once it is declared, given and chosen, and seems not to be there before', async (t) => {
