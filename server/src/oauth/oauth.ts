@@ -7,6 +7,7 @@ import type { Client, Grant } from '../model/rights.ts'
 import type { Feed } from '../store/feed.ts'
 import type { GrantFilter } from '../store/grants.ts'
 import { deleteExpiredProtocolRecords } from '../store/protocol-records.ts'
+import { deleteEndedRates } from '../store/rates.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { type Caller, openAccessTokens } from './access-token.ts'
 import { readDocument } from './client/fetch.ts'
@@ -106,9 +107,11 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   }
   const registrationsPerHour = registration.enabled ? registration.perHourMax : undefined
   const sweep = setInterval(() => {
-    deleteExpiredProtocolRecords(store, clock.now()).catch((error: unknown) =>
-      log.warn({ error }, 'cannot forget expired records of the protocol'),
-    )
+    const now = clock.now()
+    // Limits too: whoever asks from many networks leaves a row for each.
+    for (const forget of [deleteExpiredProtocolRecords, deleteEndedRates]) {
+      forget(store, now).catch((error: unknown) => log.warn({ error }, 'cannot forget expired records of the protocol'))
+    }
   }, sweepMs)
   sweep.unref()
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { open } from '../../src/store/engine/handle.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
+import { until } from '../event-reader.ts'
 import { openHouse } from '../house.ts'
 import { startPostgres } from '../postgres.ts'
 
@@ -31,6 +33,17 @@ test('a limit is one limit at all replicas, and outlives a restart', async (t) =
   assert.equal(late.status, 429, late.body)
   assert.ok(Number(late.retryAfter) > 3_000, String(late.retryAfter))
   assert.equal((JSON.parse(late.body) as { error: string }).error, 'temporarily_unavailable')
+})
+
+test('what was counted of a network is forgotten when its time is over, whether its limit was reached or not', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const house = await openHouse(t)
+  const kept = async () => (await open(house.rooms.store).selectFrom('rates').select('key').execute()).length
+  await fetch(`${house.url}/oauth/token`, { method: 'POST', body: new URLSearchParams({ client_id: 'nobody' }) })
+  assert.equal(await kept(), 1)
+  house.clock.pass(60_000)
+  t.mock.timers.tick(600_000)
+  await until(async () => (await kept()) === 0, 'it is forgotten')
 })
 
 test('guesses at the token endpoint end in the words of the protocol', async (t) => {
