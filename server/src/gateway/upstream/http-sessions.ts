@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { streamsPerPrincipalMax } from '../../base/limits.ts'
 
 // Sessions with a legacy upstream, one for each caller: never shared, bounded in number, ended when they lie idle.
 
@@ -17,6 +18,8 @@ interface Kept {
 }
 
 const sessionsMax = 10_000
+/** As many as one may have streams and calls open: whoever begins more ends their own, and nobody else's. */
+const eachMax = streamsPerPrincipalMax
 const idleMsMax = 30 * 60_000
 
 export class HttpSessions {
@@ -29,9 +32,11 @@ export class HttpSessions {
     this.#end = end
   }
 
+  /** @param key whose it is: the grant, and behind a space what tells its sessions apart. */
   get(key: string, make: () => Promise<HttpSession>): Promise<HttpSession> {
     this.#sweep()
     const kept = this.#kept.get(key)
+    if (kept === undefined) this.#makeRoomFor(key)
     const session = kept?.session ?? make()
     this.put(key, session)
     if (kept === undefined) session.catch(() => this.forget(key, session))
@@ -55,6 +60,15 @@ export class HttpSessions {
     const all = [...this.#kept.values()]
     this.#kept.clear()
     await Promise.all(all.map((kept) => this.#endQuietly(kept)))
+  }
+
+  #makeRoomFor(key: string): void {
+    const grant = `${key.split(' ', 1)[0]} `
+    const theirs = [...this.#kept].filter(([one]) => one.startsWith(grant))
+    for (const [one, kept] of theirs.slice(0, Math.max(0, theirs.length - eachMax + 1))) {
+      this.#kept.delete(one)
+      void this.#endQuietly(kept)
+    }
   }
 
   #sweep(): void {

@@ -1,3 +1,4 @@
+import { streamsPerPrincipalMax } from '../../base/limits.ts'
 import { busy } from './answer.ts'
 import { LineConnection, type LineParts, type Started } from './line-connection.ts'
 import type { LineListener } from './line-process.ts'
@@ -13,6 +14,7 @@ export interface LinesParts extends Omit<LineParts, 'start' | 'client'> {
   start(key: string, listener: LineListener, signal: AbortSignal): Promise<Started>
 }
 
+const eachMax = streamsPerPrincipalMax
 const idleMsMax = 300_000
 const sweepMs = 30_000
 
@@ -28,11 +30,11 @@ export class LineConnections {
 
   /** @param key whose it is, where one does not serve everybody. */
   get(key: string, client: UpstreamClient): LineConnection {
-    const { shared, most, upstream, needs, start } = this.#parts
+    const { shared, upstream, needs, start } = this.#parts
     const whose = shared ? '' : key
     const one = this.#open.get(whose)
     if (one !== undefined) return one
-    if (!shared && this.#open.size >= most && !this.#endIdlest()) throw busy(upstream, `all ${most} of it are in use`)
+    if (!shared) this.#makeRoomFor(key)
     const made = new LineConnection({
       upstream,
       needs,
@@ -55,8 +57,17 @@ export class LineConnections {
     await Promise.all(this.#ending)
   }
 
-  #endIdlest(): boolean {
-    const [idlest] = [...this.#open].toSorted(([, a], [, b]) => b.idleMs - a.idleMs)
+  // Whoever has as many as one may have ends their own, and nobody else's.
+  #makeRoomFor(key: string): void {
+    const { most, upstream } = this.#parts
+    const whose = key.split(' ', 1)[0]!
+    const theirs = [...this.#open].filter(([one]) => one.split(' ', 1)[0] === whose)
+    const full = theirs.length >= eachMax ? theirs : this.#open.size >= most ? [...this.#open] : undefined
+    if (full !== undefined && !this.#endIdlest(full)) throw busy(upstream, `all ${full.length} of it are in use`)
+  }
+
+  #endIdlest(among: [string, LineConnection][]): boolean {
+    const [idlest] = among.toSorted(([, a], [, b]) => b.idleMs - a.idleMs)
     if (idlest === undefined || idlest[1].idleMs === 0) return false
     this.#end(...idlest)
     return true

@@ -38,6 +38,17 @@ test('each caller has a stream of its own, kept from call to call', async (t) =>
   assert.notEqual(sessions[0], sessions[1])
 })
 
+test('who opens stream after stream ends their own, and nobody else’s', async (t) => {
+  const { fake, call } = await open(t)
+  await call('echo', { callerKey: 'quiet one' })
+  for (let at = 0; at < 65; at++) {
+    await call('echo', { callerKey: `greedy ${at}` })
+  }
+  await until(() => fake.open() === 65)
+  await call('echo', { callerKey: 'quiet one' })
+  assert.equal(fake.streams.length, 66)
+})
+
 test('a stream that ended is opened again for the next call', async (t) => {
   const { fake, call } = await open(t)
   await call('echo')
