@@ -70,9 +70,22 @@ test('news ends what does not hold any more, and doubt counts as no', async () =
   for (const listener of listeners) listener({ kind: 'tool' })
   await exchanges.checkAll()
   assert.deepEqual([good.signal.aborted, gone.signal.aborted, doubtful.signal.aborted], [false, true, true])
+  assert.match(String(gone.signal.reason), /withdrawn/)
+  assert.match(String(doubtful.signal.reason), /could not be read/)
   exchanges.close()
   assert.equal(good.signal.aborted, true)
   assert.equal(listeners.size, 0)
+})
+
+test('what could not be said once, and can then, does not end', async () => {
+  const { exchanges } = openExchanges()
+  let asked = 0
+  using slow = begin(exchanges, () => {
+    if (asked++ === 0) throw new Error('not in time')
+    return true
+  })
+  await exchanges.checkAll()
+  assert.deepEqual([asked, slow.signal.aborted], [2, false])
 })
 
 test('news of one grant, client or principal ask those whom they concern; all other news ask everybody', async () => {

@@ -38,6 +38,9 @@ const concerned: Partial<Record<About['kind'], (caller: Caller, id: string) => b
   'sign-in': () => false,
 }
 
+/** Why an exchange ended whose right may stand, for all that is known. */
+export const inDoubt = 'the right behind it could not be read'
+
 /** How long a stream may outlive a right that ended by time, or the lease of this process. */
 const sweepMs = 2_000
 
@@ -179,9 +182,16 @@ export class Exchanges {
   }
 }
 
+// A store that is slow has withdrawn nothing, so it is asked twice; but what cannot be read then counts as no. Each reading
+// ends within 2 s, and at once when the lease has run out.
 async function check(exchange: Exchange): Promise<void> {
-  const holds = await exchange.stillHolds().catch(() => false)
-  if (!holds) exchange.end('the right behind it was withdrawn')
+  const holds = (await ask(exchange)) ?? (await ask(exchange))
+  if (holds !== true) exchange.end(holds === undefined ? inDoubt : 'the right behind it was withdrawn')
+}
+
+/** Whether it holds; `undefined` when that cannot be said. */
+function ask(exchange: Exchange): Promise<boolean | undefined> {
+  return exchange.stillHolds().catch(() => undefined)
 }
 
 function requireRoom(counts: ReadonlyMap<string, number>, { principalId }: Caller): void {

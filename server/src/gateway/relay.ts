@@ -7,7 +7,7 @@ import type { Upstream } from '../model/upstream.ts'
 import type { Call } from './call-state.ts'
 import { ClientSide, type AskingRooms } from './client-side.ts'
 import { urlOfCall } from './earlier.ts'
-import type { Exchange } from './exchanges.ts'
+import { inDoubt, type Exchange } from './exchanges.ts'
 import { Pace } from './pace.ts'
 import type { Pool } from './pool.ts'
 import { outcomeOf, outcomeOfFailure } from './record.ts'
@@ -214,6 +214,9 @@ function tellFailure(
 }
 
 function ended(exchange: Exchange): Fault {
+  const why: unknown = exchange.signal.reason
+  if (why instanceof Error && why.message === inDoubt)
+    return new Fault('base.busy', `the call was broken off: ${inDoubt}`)
   return new Fault(
     'gateway.withdrawn',
     'the call was broken off: the right behind it was withdrawn, or the client went away',
