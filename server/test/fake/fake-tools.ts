@@ -9,6 +9,8 @@ export interface ToolIo {
   request(method: string, params: Record<string, unknown>): Promise<Record<string, unknown>>
   /** Asks the client in the way of the era; undefined when that was the answer, and the client comes back. */
   ask(method: string, params: Record<string, unknown>): Promise<Record<string, unknown> | undefined>
+  /** Withdraws the last question. */
+  withdraw(): void
   listChanged(): void
   answer(result: Record<string, unknown>): void
   fail(code: number, message: string): void
@@ -53,6 +55,15 @@ const behaviours: Record<string, (io: ToolIo, args: Record<string, unknown>) => 
   wrong: (io) => io.answer({ ...textResult('it went wrong'), isError: true }),
   async ask_client(io) {
     const answer = await io.request('sampling/createMessage', { messages: [], maxTokens: 1 })
+    io.answer(textResult(JSON.stringify(answer)))
+  },
+  async ask_twice(io) {
+    void io.request('elicitation/create', {
+      message: 'Never mind?',
+      requestedSchema: { type: 'object', properties: {} },
+    })
+    io.withdraw()
+    const answer = await io.request('roots/list', {})
     io.answer(textResult(JSON.stringify(answer)))
   },
   grow(io) {

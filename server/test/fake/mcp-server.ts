@@ -257,6 +257,7 @@ class Fake implements FakeMcpServer {
         this.#answer(response, message, { resultType: 'input_required', ...state })
         return Promise.resolve(undefined)
       },
+      withdraw: () => say({ method: 'notifications/cancelled', params: { requestId: `server-${this.#lastAsked}` } }),
       listChanged: () => say({ method: 'notifications/tools/list_changed' }),
       answer: (result) => this.#answer(response, message, result),
       fail: (code, text) =>

@@ -128,6 +128,7 @@ class Fake implements SseServer {
       log: (data) => say({ method: 'notifications/message', params: { level: 'info', data } }),
       request,
       ask: request,
+      withdraw: () => say({ method: 'notifications/cancelled', params: { requestId: `server-${this.#lastAsked}` } }),
       listChanged: () => say({ method: 'notifications/tools/list_changed' }),
       answer: (result) => {
         if (result['structuredContent'] === undefined) return say({ id, result })

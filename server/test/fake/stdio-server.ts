@@ -82,6 +82,7 @@ function ioFor(message: Message): ToolIo {
       say({ id: requestId, method, params })
       return new Promise((resolve) => asked.set(requestId, resolve))
     },
+    withdraw: () => say({ method: 'notifications/cancelled', params: { requestId: `server-${lastAsked}` } }),
     listChanged: () => say({ method: 'notifications/tools/list_changed' }),
     answer: (result) => answer(id, result),
     fail: (code, text) => say({ id, error: { code, message: text } }),

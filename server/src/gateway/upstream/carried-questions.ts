@@ -39,11 +39,10 @@ export class CarriedQuestions {
     if (this.#open.delete(question.id) && !signal.aborted) this.#reply({ id: question.id, ...answer })
   }
 
-  /** @returns whether this was open: the upstream wants no answer to it any more. */
-  withdraw(id: unknown): boolean {
+  /** The upstream wants no answer to this any more. */
+  withdraw(id: unknown): void {
     const asking = typeof id === 'string' || typeof id === 'number' ? this.#open.get(id) : undefined
     asking?.abort(new Error('the upstream withdrew its question'))
-    return asking !== undefined
   }
 
   end(): void {

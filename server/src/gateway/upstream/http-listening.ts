@@ -5,7 +5,7 @@ import type { HttpAnswer } from './http-exchange.ts'
 import { sessionHeaders, type HttpGreeting } from './http-greeting.ts'
 import type { HttpSession } from './http-sessions.ts'
 import type { HttpWire } from './http-wire.ts'
-import { isNotification, isRequest, readMessage, type RpcNotification } from './message.ts'
+import { isCancelled, isNotification, isRequest, readMessage, type RpcNotification } from './message.ts'
 import { routingHeaders } from './routing-headers.ts'
 import type { Listener } from './upstream-kind.ts'
 
@@ -81,6 +81,8 @@ async function* notificationsOf(answer: HttpAnswer, questions: CarriedQuestions)
     const message = data === '' ? undefined : readMessage(data)
     if (message === undefined) continue
     if (isRequest(message)) questions.put(message)
-    else if (isNotification(message) && !questions.withdraw(message.params?.['requestId'])) yield message
+    else if (!isNotification(message)) continue
+    else if (isCancelled(message)) questions.withdraw(message.params?.['requestId'])
+    else yield message
   }
 }

@@ -25,6 +25,7 @@ import { resumedEvents } from './http-resume.ts'
 import { HttpWire } from './http-wire.ts'
 import { HttpSessions, type HttpSession } from './http-sessions.ts'
 import {
+  isCancelled,
   isListChanged,
   isNotification,
   isRequest,
@@ -298,8 +299,10 @@ class HttpConnection implements UpstreamConnection {
       this.#needs.onListChanged?.(message.method)
       return undefined
     }
-    if (message.method === 'notifications/cancelled' && questions.withdraw(message.params?.['requestId']))
+    if (isCancelled(message)) {
+      questions.withdraw(message.params?.['requestId'])
       return undefined
+    }
     return concerns(message, passage.request, passage.known.era) ? message : undefined
   }
 

@@ -57,6 +57,11 @@ export function isListChanged({ method }: { method: string }): boolean {
   return /^notifications\/(?:tools|prompts|resources)\/list_changed$/.test(method)
 }
 
+/** Whether the upstream withdraws a question of its own. Ids are its own too: as it stands, this is for nobody else. */
+export function isCancelled({ method }: RpcNotification): boolean {
+  return method === 'notifications/cancelled'
+}
+
 export function isResponse(message: RpcMessage): message is RpcResponse {
   return !('method' in message)
 }

@@ -4,6 +4,7 @@ import { CarriedQuestions } from './carried-questions.ts'
 import { Channel } from './channel.ts'
 import { editObject } from './members.ts'
 import {
+  isCancelled,
   isListChanged,
   isRequest,
   isResponse,
@@ -153,7 +154,7 @@ export class StdioSession {
 
   #hear(message: RpcNotification): void {
     if (isListChanged(message)) return this.#parts.onListChanged()
-    if (message.method === 'notifications/cancelled') {
+    if (isCancelled(message)) {
       for (const { questions } of this.#pending.values()) questions?.withdraw(message.params?.['requestId'])
       return
     }
