@@ -20,6 +20,9 @@ const codes: Partial<Record<FaultCode, number>> = {
 }
 const ownCode = 1_000
 
+/** What may wait for a client that does not read: some of the largest answers of upstreams. */
+const untakenBytesMax = 64 * 1024 * 1024
+
 // What the protocol knows as an answer to the request, and no failure of the transport.
 const quietAlways: ReadonlySet<FaultCode> = new Set(['gateway.argument_refused', 'gateway.item_unknown'])
 
@@ -149,6 +152,8 @@ export class Reply {
   /** Sends one message on the stream. JSON text has no line breaks of its own, so nothing in it can end the event. */
   event(message: string, last = false): void {
     if (this.#response.destroyed || this.#response.writableEnded) return
+    // What is said at any time, such as questions, waits for nobody: who takes none of it is cut off.
+    if (this.#response.writableLength > untakenBytesMax) return this.destroy()
     this.#response.write(`event: message\ndata: ${message.replaceAll(/[\r\n]+/g, ' ')}\n\n`)
     if (last) this.end()
   }
