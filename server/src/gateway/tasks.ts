@@ -23,7 +23,8 @@ export async function callTask(rooms: CallRooms, given: Call): Promise<void> {
   if (odd !== undefined)
     throw new Fault('gateway.bad_params', `\`${odd.slice(0, 64)}\` is not served here; leave it out`)
   const task = rooms.tasks.open(caller.grantId, handle)
-  const call: Call = { ...given, upstream: task.upstream, task: { handle: String(handle) } }
+  const through = caller.upstream === task.upstream ? {} : { bundle: caller.upstream }
+  const call: Call = { ...given, ...through, upstream: task.upstream, task: { handle: String(handle) } }
   const view = await rooms.facts.view(caller, task.upstream)
   const tool = view.catalogue?.tools.get(task.item)
   const question = { tool: task.item }

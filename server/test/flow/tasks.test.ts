@@ -66,6 +66,27 @@ test('who made a task may ask about it, answer it and cancel it, and each is rec
   assert.equal((await desk.story()).filter((line) => line === 'outcome success').length, 4)
 })
 
+test('a task that was made through a bundle is asked about there, and recorded so', async (t) => {
+  const desk = await openDesk(t)
+  const { house } = desk
+  const ana = await house.person('ana', ['desk/*'])
+  const members = [{ upstream: 'desk', prefix: 'desk' }]
+  const made = { by: 'set-up', name: 'office', purpose: 'all of it', reason: 'for a test', ownerId: ana.principal.id }
+  await house.rooms.inventory.makeBundle({ ...made, members })
+  const agent = await ana.connect('office', ['desk/read_note'])
+  const { taskId } = (await make(agent, 'desk_read_note')).result
+  assert.equal((await about(agent, 'tasks/get', { taskId })).status, 200)
+  assert.deepEqual(
+    (await house.entries('intent')).map(({ bundle, upstream, tool }) => [bundle, upstream, tool]),
+    [
+      ['office', 'desk', 'read_note'],
+      ['office', 'desk', 'read_note'],
+    ],
+  )
+  const direct = await ana.connect('desk', ['read_note'])
+  assert.equal((await about(direct, 'tasks/get', { taskId })).error?.data?.['fault'], 'gateway.task_unknown')
+})
+
 test('a task is nobody else’s, by no spelling of its id', async (t) => {
   const desk = await openDesk(t)
   const { agent, person } = await connectAll(desk.house)

@@ -198,6 +198,20 @@ test('an upstream that wants more says so on its page, and is given the union wh
 
 const robot = { clientId: 'robot', clientSecret: 'of the robot', reason: 'nobody is there at night' }
 
+test('an upstream that asks for ever more is not remembered for ever', async (t) => {
+  const guarded = await openGuardedHouse(t)
+  guarded.asks.scope = 'notes:read'
+  await guarded.connect()
+  const agent = await guarded.agent()
+  for (const more of ['notes:write', 'x'.repeat(3_000)]) {
+    guarded.asks.forMore = more
+    assert.equal((await agent.call('echo', { text: 'x' })).error?.data?.['fault'], 'gateway.upstream_refused')
+  }
+  const page = textOn(await guarded.page())
+  assert.match(page, /It asked for more: notes:write/)
+  assert.doesNotMatch(page, /xxx/)
+})
+
 test('what proves such a client goes to the authorization server that was named with it, whatever the upstream says', async (t) => {
   const guarded = await openGuardedHouse(t)
   const { server, other, admin } = guarded

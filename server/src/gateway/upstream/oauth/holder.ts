@@ -4,6 +4,9 @@ import type { Refusal, SentCredential, UpstreamNeeds } from '../upstream-kind.ts
 import { Bearer, type BearerParts } from './bearer.ts'
 import type { Challenge } from './client.ts'
 
+/** An administrator reads what is asked for; an upstream that asks for ever more is not written down for ever. */
+const scopeCharactersMax = 2_000
+
 /** What the holder of an upstream's credential stands on. */
 export interface HolderParts extends BearerParts {
   /** Told of every refusal, so that an administrator can be led to who can help. */
@@ -46,7 +49,7 @@ export class CredentialHolder implements Pick<Required<UpstreamNeeds>, 'credenti
     const { scope: asked, wanted } = credential.details
     const known = computeScopeUnion(asked, wanted)
     const union = computeScopeUnion(known, scope)
-    if (!isStrictScopeSuperset(union, known)) return
+    if (union === undefined || union.length > scopeCharactersMax || !isStrictScopeSuperset(union, known)) return
     await this.#parts.onWanted(credential, computeScopeUnion(wanted, scope)!)
   }
 
