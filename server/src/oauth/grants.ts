@@ -10,6 +10,7 @@ import {
   revokeStoredGrants,
 } from '../store/grants.ts'
 import { deleteProtocolRecordsOfGrants } from '../store/protocol-records.ts'
+import { advanceRevision } from '../store/revisions.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { OnRevoke, Recorder } from './ports.ts'
 
@@ -110,7 +111,9 @@ export class Grants {
     await this.#recorder.recordChange(change, async (tx) => {
       await alongside(tx)
       const ofSame = { ...same, issuer: choice.issuer ?? null }
-      if (choice.replaces) await this.#revokeWhich(tx, ofSame, replaced)
+      const ended = choice.replaces ? await this.#revokeWhich(tx, ofSame, replaced) : []
+      // The news of the new grant say nothing of these: what is open under each must hear that it ended.
+      for (const id of ended) await advanceRevision(tx, now, { kind: 'grant', id })
       await insertGrant(tx, grant)
     })
     return grant

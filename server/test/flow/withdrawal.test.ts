@@ -39,6 +39,20 @@ test('a revoked grant cannot be renewed, its end is recorded with the reason, an
   )
 })
 
+test('what is open under a grant ends when a newer choice takes its place', async (t) => {
+  const { house, ana, client } = await open(t)
+  const tokens = await client.connect(ana.browser, 'mux')
+  const stream = await fetch(client.resourceOf('mux'), {
+    headers: { authorization: `Bearer ${tokens.access_token}`, accept: 'text/event-stream' },
+    signal: AbortSignal.timeout(15_000),
+  })
+  assert.equal(stream.status, 200)
+  // News that concern everybody: from now on the stream is asked again only when something concerns it.
+  await house.upstream('another', ['get_asset'])
+  await client.connect(ana.browser, 'mux')
+  await stream.text()
+})
+
 test('a revoked client loses every grant, and cannot ask for another', async (t) => {
   const { house, ana, bo, client } = await open(t)
   const told = endsTold(t, house)
