@@ -5,6 +5,7 @@ import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { ItemKind } from '../model/item.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { decide } from '../policy/decide.ts'
+import { needsApproval } from '../policy/needs-approval.ts'
 import { isResourceUri } from './asked.ts'
 import { resourceAt } from './asked/resource.ts'
 import type { Envelope } from './envelope.ts'
@@ -73,7 +74,7 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
     const upstream = heardIn(rooms.facts, view)
     if (upstream === undefined) return []
     // What the caller may not read is not listened to, and the acknowledgement says so by leaving it out.
-    const resources = asked.filter((uri) => mayRead(rooms.facts, view, uri))
+    const resources = asked.filter((uri) => mayListenTo(rooms.facts, view, uri))
     return [{ upstream, resources, ending: new AbortController() }]
   })
   const shown = new Map(wanted.map((filter) => [filter, digestsOf(rooms.lists, views, filter)]))
@@ -157,7 +158,8 @@ async function hear(rooms: ListeningRooms, hearing: Hearing): Promise<void> {
 
 async function hearOnce(rooms: ListeningRooms, hearing: Hearing, signal: AbortSignal): Promise<void> {
   const { caller, envelope, reply, upstream } = hearing
-  const of = listenerOf(rooms, hearing)
+  const view = await rooms.facts.view(caller, upstream.name)
+  const of = listenerOf(rooms, hearing, (uri) => mayListenTo(rooms.facts, view, uri))
   if (of === undefined) return
   const pace = new Pace<RpcNotification>(
     ({ method, params }) => reply.event(notification(envelope, method, params ?? {})),
@@ -174,7 +176,7 @@ async function hearOnce(rooms: ListeningRooms, hearing: Hearing, signal: AbortSi
   }
 }
 
-function listenerOf(rooms: ListeningRooms, hearing: Hearing): Listener | undefined {
+function listenerOf(rooms: ListeningRooms, hearing: Hearing, may: (uri: string) => boolean): Listener | undefined {
   const { caller, envelope, session, upstream, reply, exchange } = hearing
   if (envelope !== undefined) {
     const client = { info: envelope.clientInfo, capabilities: envelope.clientCapabilities }
@@ -184,7 +186,8 @@ function listenerOf(rooms: ListeningRooms, hearing: Hearing): Listener | undefin
   }
   if (session === undefined) return undefined
   const theirs = upstream.learnt?.era === 'modern'
-  const resources = theirs ? rooms.subscriptions.list(session.id) : []
+  // A right may have gone since they were asked for.
+  const resources = theirs ? rooms.subscriptions.list(session.id).filter(may) : []
   // A modern upstream says nothing outside of a call but what it was asked to.
   if (theirs && resources.length === 0) return undefined
   const { protocolVersion, client } = session
@@ -210,8 +213,14 @@ async function passing(
 }
 
 /** Whether this caller may read the resource at this address, as it stands now. */
-export function mayRead(facts: FactSource, view: View, uri: string): boolean {
+function mayRead(facts: FactSource, view: View, uri: string): boolean {
   return decide(facts.gather(view, { tool: resourceAt(view.catalogue, uri).item })).allow
+}
+
+/** Whether we may listen to it for this caller: nobody approves that, so not where a use of it needs an approval. */
+export function mayListenTo(facts: FactSource, view: View, uri: string): boolean {
+  const { tool } = facts.gather(view, { tool: resourceAt(view.catalogue, uri).item })
+  return tool !== undefined && !needsApproval(tool.effect) && mayRead(facts, view, uri)
 }
 
 function digestsOf(lists: Lists, views: readonly View[], filter: string): string {

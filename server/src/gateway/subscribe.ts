@@ -2,7 +2,7 @@ import { Fault } from '../base/fault.ts'
 import { readAsked } from './asked.ts'
 import type { Call } from './call-state.ts'
 import { callItem, type CallRooms } from './call.ts'
-import { mayRead } from './listening.ts'
+import { mayListenTo } from './listening.ts'
 import { requireStanding } from './standing.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
@@ -21,7 +21,7 @@ export async function subscribe(rooms: CallRooms & { subscriptions: Subscription
   const { session, params } = envelope
   readAsked(envelope, view.catalogue)
   const uri = String(params['uri'])
-  if (!mayRead(rooms.facts, view, uri)) throw new Fault('gateway.item_unknown', 'there is no such resource here')
+  if (!mayListenTo(rooms.facts, view, uri)) throw new Fault('gateway.item_unknown', 'there is no such resource here')
   if (session === undefined)
     throw new Fault('gateway.bad_params', 'cannot subscribe without a session: use `initialize`')
   if (envelope.method === 'resources/unsubscribe') rooms.subscriptions.remove(session.id, uri)

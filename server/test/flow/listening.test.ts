@@ -162,6 +162,20 @@ for (const era of ['legacy', 'modern'] as const) {
   })
 }
 
+test('nobody is subscribed to a resource whose use needs an approval', async (t) => {
+  const desk = await openDesk(t, 'modern')
+  const tool = 'resource:memo://readme'
+  const step = { by: 'set-up', upstream: 'desk', tool, traits: [], reason: 'it is read once' }
+  await desk.house.rooms.inventory.setEffect({ ...step, effect: 'destructive' })
+  const agent = await (await desk.house.person('ana', [`desk/${tool}`])).connect('desk', 'all')
+  const stream = await listen(agent, { resourceSubscriptions: ['memo://readme'] })
+  assert.deepEqual((await stream.next()).params?.['notifications'], {})
+  const refused = await agent.rpc('resources/subscribe', { uri: 'memo://readme' }, { headers: await begin(agent) })
+  assert.equal(refused.error?.data?.['fault'], 'gateway.item_unknown')
+  assert.ok(!JSON.stringify(heard(desk, 'subscriptions/listen')).includes('memo://readme'))
+  stream.close()
+})
+
 test('what a legacy upstream says and asks in a session reaches the client of that session, and ends with it', async (t) => {
   const desk = await openDesk(t, 'legacy')
   const { agent } = await connectAll(desk.house)
