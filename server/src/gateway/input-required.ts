@@ -35,12 +35,11 @@ export async function readInput(
   const { requestState } = result
   if (envelope.era === 'modern') {
     const text = side.readdressed(whole.text())
-    if (typeof requestState !== 'string') {
-      side.reply.json(200, text)
-      return undefined
-    }
-    const sealed = states.seal(side.call, { kind: 'theirs', state: requestState })
-    const edited = editObject(textOfMember(text, 'result')!, { requestState: JSON.stringify(sealed) })
+    const sealed =
+      typeof requestState === 'string' ? states.seal(side.call, { kind: 'theirs', state: requestState }) : undefined
+    // What was judged is what is asked, written anew: no other reader of the text may find other questions in it.
+    const edits = { inputRequests: textOf(result['inputRequests']), requestState: textOf(sealed) }
+    const edited = editObject(textOfMember(text, 'result')!, edits)
     side.reply.json(200, editObject(text, { result: edited }))
     return undefined
   }
@@ -53,6 +52,10 @@ export async function readInput(
     }),
   )
   return { inputResponses: Object.fromEntries(answers), ...(requestState !== undefined && { requestState }) }
+}
+
+function textOf(value: unknown): string | undefined {
+  return value === undefined ? undefined : JSON.stringify(value)
 }
 
 function readQuestions(value: unknown): Map<string, Question> | undefined {

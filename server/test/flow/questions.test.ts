@@ -253,3 +253,40 @@ test('a state that this gateway did not seal reaches no upstream, in whatever re
   assert.equal(refused.error?.data?.['fault'], 'gateway.state_refused')
   assert.deepEqual([toolCalls(here, 'ask_form'), await here.story()], [0, []])
 })
+
+test('a modern client is asked what was judged, and nothing that another reader of the answer could find in it', async (t) => {
+  const here = await openFakeHouse(t, { fake: { era: 'modern' } })
+  const { agent } = await connectAll(here.house)
+  here.fake.options.intercept = ({ message }, response) => {
+    if (message?.method !== 'tools/call') return false
+    const ask = (method: string) => `{"q":{"method":"sampling/createMessage","method":"${method}","params":{}}}`
+    const result = `{"resultType":"input_required","inputRequests":${ask('roots/list')},"inputRequests":${ask('elicitation/create')}}`
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(`{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":${result}}`)
+    return true
+  }
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
+  }
+  const answer = await fetch(agent.resource, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${agent.tokens.access_token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'ask_form',
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'ask_form', arguments: {}, _meta: meta },
+    }),
+  })
+  const text = await answer.text()
+  assert.match(text, /"inputRequests":\{"q":\{"method":"elicitation\/create","params":\{\}\}\}/)
+  assert.doesNotMatch(text, /sampling|roots/)
+})
