@@ -54,6 +54,7 @@ export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRe
       logLevel: envelope.logLevel,
     },
     principalId: call.caller.principalId,
+    declared: envelope.clientCapabilities,
     // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
     parameterHeaders: bound ? {} : call.parameterHeaders,
     inputSchema: tool.definition?.['inputSchema'],

@@ -90,7 +90,7 @@ async function begin(agent: Agent): Promise<Record<string, string>> {
   return { 'mcp-session-id': headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-11-25' }
 }
 
-const asking: readonly Kind[] = ['http, legacy', 'sse']
+const asking: readonly Kind[] = ['http, legacy', 'sse', 'stdio, per principal']
 
 for (const kind of asking) {
   test(`an upstream that withdraws its question is heard by exactly the client that was asked (${kind})`, async (t) => {

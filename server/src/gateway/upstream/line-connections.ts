@@ -11,10 +11,11 @@ export interface LinesParts extends Omit<LineParts, 'start' | 'client'> {
   /** Whether one serves everybody. */
   shared: boolean
   most: number
+  /** So many at once of one owner, whom a key names before its first space. */
+  eachMax?: number
   start(key: string, listener: LineListener, signal: AbortSignal): Promise<Started>
 }
 
-const eachMax = streamsPerPrincipalMax
 const idleMsMax = 300_000
 const sweepMs = 30_000
 
@@ -59,7 +60,7 @@ export class LineConnections {
 
   // Whoever has as many as one may have ends their own, and nobody else's.
   #makeRoomFor(key: string): void {
-    const { most, upstream } = this.#parts
+    const { most, upstream, eachMax = streamsPerPrincipalMax } = this.#parts
     const whose = key.split(' ', 1)[0]!
     const theirs = [...this.#open].filter(([one]) => one.split(' ', 1)[0] === whose)
     const full = theirs.length >= eachMax ? theirs : this.#open.size >= most ? [...this.#open] : undefined

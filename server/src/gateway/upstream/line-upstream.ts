@@ -1,3 +1,4 @@
+import { canonicalJson, isObject } from '../../base/json.ts'
 import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
@@ -20,10 +21,10 @@ import {
 // MCP in lines, whatever carries them: a process, or an event stream.
 
 /** Nobody has this key: what we ask on our own account happens in no process or stream of theirs. */
-const own = { key: 'sallyport', client: ourselves }
+const own: { key: string; client: UpstreamClient } = { key: 'sallyport', client: ourselves }
 
-/** Whose a process or stream is where it is not everybody's: the caller's alone, or shared by the clients of a principal. */
-export type Whose = 'caller' | 'principal'
+/** Whose a process or stream is: the caller's alone, that of a principal's clients which declare the same, or everybody's. */
+export type Whose = 'caller' | 'principal' | 'everybody'
 
 export class LineUpstream implements UpstreamConnection {
   readonly #spec: UpstreamSpec
@@ -39,9 +40,7 @@ export class LineUpstream implements UpstreamConnection {
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
     Receipt.use(receipt)
-    const alone = this.#whose === 'caller'
-    const key = alone ? request.callerKey : (request.principalId ?? request.callerKey)
-    const { session, learnt } = await this.#live({ key, client: alone ? clientOf(request) : ourselves }, signal)
+    const { session, learnt } = await this.#live(this.#ownerOf(request), signal)
     const way = {
       method: request.message.method,
       from: learnt.era,
@@ -49,11 +48,9 @@ export class LineUpstream implements UpstreamConnection {
       upstream: this.#spec.name,
       id: request.message.id,
     }
-    const call = session.call(
-      bridged(request, learnt),
-      signal,
-      alone && learnt.era === 'legacy' ? request.ask : undefined,
-    )
+    const askable = this.#whose !== 'everybody' && learnt.era === 'legacy'
+    const caller = { key: request.callerKey, ask: askable ? request.ask : undefined }
+    const call = session.call(bridged(request, learnt), signal, caller)
     await call.begun
     const translate = (answer: Answer) => changed(answer, ({ text, message }) => translateResponse(text, message, way))
     if (call.progress.size > 0 || call.asked())
@@ -78,6 +75,17 @@ export class LineUpstream implements UpstreamConnection {
     await this.#connections.close()
   }
 
+  #ownerOf(request: UpstreamRequest): typeof own {
+    if (this.#whose === 'everybody') return { key: '', client: ourselves }
+    if (this.#whose === 'caller') return { key: request.callerKey, client: clientOf(request) }
+    // Greeted in nobody's name, for it is not one client's; what it may ask, each of its clients has declared.
+    const declared = clientOf(request, request.declared).capabilities
+    const names = ['elicitation', 'roots', 'sampling'].filter((name) => isObject(declared[name]))
+    const capabilities = Object.fromEntries(names.map((name) => [name, name === 'roots' ? {} : declared[name]]))
+    const key = `${request.principalId ?? request.callerKey} ${canonicalJson(capabilities)}`
+    return { key, client: { info: ourselves.info, capabilities } }
+  }
+
   async #live({ key, client }: typeof own, signal: AbortSignal): Promise<Life> {
     if (this.#closed) throw unreachable(this.#spec.name, 'it is being closed')
     return this.#connections.get(key, client).live(signal)
@@ -85,8 +93,10 @@ export class LineUpstream implements UpstreamConnection {
 }
 
 // It speaks the older era, so that is how it is told what the client can do.
-function clientOf({ client, protocolVersion }: UpstreamRequest): UpstreamClient {
-  const { info, capabilities } = client
+function clientOf(
+  { client: { info, capabilities: said }, protocolVersion }: UpstreamRequest,
+  capabilities = said,
+): UpstreamClient {
   const legacy = eraOf(protocolVersion) === 'legacy'
   return { info, capabilities: legacy ? capabilities : capabilitiesFor('legacy', capabilities) }
 }

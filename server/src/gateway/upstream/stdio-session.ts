@@ -39,7 +39,9 @@ export interface SessionParts {
 
 interface Pending {
   request: RpcRequest
-  /** What the upstream asks of the caller, where the caller is its only one and can be asked. */
+  /** Whose it is, where they can be asked. */
+  askable: string | undefined
+  /** What the upstream asks of the caller, where it can be asked. */
   questions: CarriedQuestions | undefined
   progress: Channel<ReplyEvent>
   settle(outcome: Answer | Error): void
@@ -52,6 +54,8 @@ const progressMax = 256
 export class StdioSession {
   readonly #parts: SessionParts
   readonly #pending = new Map<number, Pending>()
+  // Calls that their callers have left, and whose they were: whatever it was told, a process may go on with them and ask.
+  readonly #left = new Map<number, string | undefined>()
   #lastId = 0
   #ended: string | undefined
 
@@ -64,8 +68,8 @@ export class StdioSession {
     return this.#pending.size
   }
 
-  /** @param ask how the caller is asked; only where this life serves no other caller. */
-  call(request: RpcRequest, signal: AbortSignal, ask?: UpstreamRequest['ask']): Call {
+  /** @param caller who it is, and how it is asked; without `ask` it cannot be. */
+  call(request: RpcRequest, signal: AbortSignal, caller?: { key: string; ask: UpstreamRequest['ask'] }): Call {
     if (this.#ended !== undefined) throw unreachable(this.#parts.upstream, this.#ended)
     if (signal.aborted) throw cancelled(signal)
     if (this.#pending.size >= pendingMax) throw busy(this.#parts.upstream, `${pendingMax} calls are in flight`)
@@ -81,9 +85,11 @@ export class StdioSession {
     }
     const progress = new Channel<ReplyEvent>(progressMax, { onLeft: onAbort })
     let asked = false
+    const ask = caller?.ask
     const questions = ask && new CarriedQuestions(ask, (said) => this.#reply(said))
     const pending: Pending = {
       request,
+      askable: ask && caller?.key,
       questions,
       progress,
       tell: (question) => {
@@ -131,18 +137,20 @@ export class StdioSession {
   #answer(line: string, message: RpcResponse): void {
     const pending = typeof message.id === 'number' ? this.#pending.get(message.id) : undefined
     // No longer awaited, or never asked.
-    if (pending === undefined) return
+    if (pending === undefined) return void this.#left.delete(Number(message.id))
     const id = pending.request.id
     pending.settle({ text: editObject(line, { id: JSON.stringify(id) }), message: { ...message, id } })
   }
 
-  // It names no call, so it is put to the newest one: all of them are of one caller, or nobody can be asked. A process
-  // that callers share declares nothing and asks nobody.
+  // It names no call, so it is put to the newest one, if it can only be of one caller and that one can be asked. Where two
+  // have calls under way, or one was left that could still ask, nobody knows whose question it is.
   #question(request: RpcRequest): void {
-    const whom = [...this.#pending.values()].findLast(({ questions }) => questions !== undefined)
-    if (whom !== undefined && request.method !== 'ping') {
-      whom.tell(true)
-      return whom.questions!.put(request)
+    const pending = [...this.#pending.values()]
+    const callers = new Set([...pending.map(({ askable }) => askable), ...this.#left.values()])
+    const newest = pending.at(-1)
+    if (newest?.questions !== undefined && callers.size === 1 && request.method !== 'ping') {
+      newest.tell(true)
+      return newest.questions.put(request)
     }
     const body = request.method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'method not found' } }
     this.#reply({ id: request.id, ...body })
@@ -171,8 +179,12 @@ export class StdioSession {
   }
 
   #cancel(id: number): void {
-    if (this.#pending.delete(id))
-      this.notify('notifications/cancelled', { requestId: id, reason: 'the caller cancelled' })
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    this.#pending.delete(id)
+    this.#left.set(id, pending.askable)
+    if (this.#left.size > pendingMax) this.#left.delete(this.#left.keys().next().value!)
+    this.notify('notifications/cancelled', { requestId: id, reason: 'the caller cancelled' })
   }
 }
 

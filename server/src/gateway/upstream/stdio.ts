@@ -11,9 +11,12 @@ export const stdioKind: UpstreamKind = {
   open(spec, needs) {
     if (spec.launch.kind !== 'stdio') throw new TypeError('stdioKind opens stdio upstreams')
     const processes = openProcesses({ upstream: spec.name, launch: spec.launch, needs })
-    return new LineUpstream(spec, processes, 'principal')
+    return new LineUpstream(spec, processes, spec.launch.process === 'shared' ? 'everybody' : 'principal')
   },
 }
+
+/** One principal's, by what its clients declare: they share a folder, as the programs of a desk do. */
+const processesEachMax = 4
 
 export function openProcesses(of: { upstream: string; launch: StdioLaunch; needs: UpstreamNeeds }): LineConnections {
   const { upstream, launch, needs } = of
@@ -23,8 +26,9 @@ export function openProcesses(of: { upstream: string; launch: StdioLaunch; needs
     needs,
     shared,
     most: launch.processesMax,
+    eachMax: processesEachMax,
     start: (key, listener, signal) => {
-      const folder = shared ? launch.folder : join(launch.folder, 'principals', nameOf(key))
+      const folder = shared ? launch.folder : join(launch.folder, 'principals', nameOf(key.split(' ', 1)[0]!))
       return start({ launch: { ...launch, folder }, needs }, listener, signal)
     },
   })

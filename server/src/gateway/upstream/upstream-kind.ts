@@ -168,6 +168,8 @@ export interface UpstreamRequest {
   whole?: true
   /** Whose process it is, where each principal has one; `callerKey` when absent. */
   principalId?: string | undefined
+  /** What the client declared, though this call may make no use of it; as `client` says when absent. */
+  declared?: UpstreamClient['capabilities'] | undefined
   /** What the client said of itself: what an upstream hears of it, whatever era either speaks. */
   client: UpstreamClient
   /**
