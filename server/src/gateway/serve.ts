@@ -179,7 +179,10 @@ async function endSession(
   const session = await rooms.sessions.find(caller, header)
   if (session === undefined)
     throw new Fault('gateway.bad_envelope', 'cannot end a session: `Mcp-Session-Id` names none')
-  await rooms.sessions.end(header, session)
+  if (!(await rooms.sessions.end(header, session))) {
+    reply.carry('allow', 'GET, POST')
+    throw new Fault('gateway.method_not_allowed', 'cannot end one more session: this one ends by itself')
+  }
   rooms.subscriptions.forget(session.id)
   rooms.exchanges.endSession(session)
   reply.empty(204)

@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts'
 import { makeId } from '../base/ids.ts'
 import { isObject, readJson } from '../base/json.ts'
 import type { Caller } from '../oauth/access-token.ts'
-import { isSpent, spend } from '../store/spent.ts'
+import { countSpent, isSpent, spend } from '../store/spent.ts'
 import type { Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
 import type { UpstreamClient } from './upstream/upstream-kind.ts'
@@ -24,6 +24,8 @@ const keptMax = 10_000
 const recheckMs = 30_000
 const capabilityBytesMax = 2_048
 const purpose = 'session'
+/** So many ended sessions of one grant are remembered, so that nobody fills the store with them. */
+const endedMax = 1_000
 
 /**
  * The sessions of legacy clients. A session is not remembered, it is carried: its id is what the client declared, sealed
@@ -76,16 +78,23 @@ export class Sessions {
     if (session.grantId !== caller.grantId || now - session.startedAt > ageMsMax) throw unknown()
     const monotonic = this.#clock.monotonic()
     if (monotonic - kept.checkedAt > recheckMs) {
-      if (await isSpent(this.#store, purpose, session.id)) throw unknown()
+      if (await isSpent(this.#store, endedOf(session), session.id)) throw unknown()
       this.#keep(text, { session, checkedAt: monotonic })
     }
     return session
   }
 
-  /** Ends a session: here at once, at other replicas within half a minute. */
-  async end(header: string | string[] | undefined, session: Session): Promise<void> {
-    await spend(this.#store, { purpose, id: session.id, until: session.startedAt + ageMsMax, now: this.#clock.now() })
+  /**
+   * Ends a session: here at once, at other replicas within half a minute.
+   *
+   * @returns false where its grant has ended so many in a week that one more is not remembered: it lives on.
+   */
+  async end(header: string | string[] | undefined, session: Session): Promise<boolean> {
+    const [purpose, now] = [endedOf(session), this.#clock.now()]
+    if ((await countSpent(this.#store, purpose, now)) >= endedMax) return false
+    await spend(this.#store, { purpose, id: session.id, until: session.startedAt + ageMsMax, now })
     this.#kept.delete(String(header))
+    return true
   }
 
   #open(caller: Caller, text: string): Session {
@@ -102,6 +111,10 @@ export class Sessions {
     this.#kept.set(text, kept)
     if (this.#kept.size > keptMax) this.#kept.delete(this.#kept.keys().next().value!)
   }
+}
+
+function endedOf({ grantId }: Session): string {
+  return `${purpose} ${grantId}`
 }
 
 function unknown(): Fault {

@@ -32,3 +32,14 @@ export async function isSpent(handle: Handle, purpose: string, id: string): Prom
     .executeTakeFirst()
   return row !== undefined
 }
+
+/** How many things of this purpose are spent and would be worth something yet. */
+export async function countSpent(handle: Handle, purpose: string, now: number): Promise<number> {
+  const { count } = await open(handle)
+    .selectFrom('spent')
+    .select(({ fn }) => fn.countAll().as('count'))
+    .where('purpose', '=', purpose)
+    .where('expires_at', '>=', now)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}

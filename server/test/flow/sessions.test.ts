@@ -113,6 +113,32 @@ test('a session lives a week, however much its client declares', async (t) => {
   await assert.rejects(sessions.find(caller, header), { code: 'gateway.session_unknown' })
 })
 
+test('a client cannot fill the store with sessions that it ends', async (t) => {
+  const { house, clock } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const { agent: other } = await connectAll(house, 'bo')
+  const sessions = new Sessions({ sealer: house.rooms.vault, clock, store: house.rooms.store })
+  const caller = { grantId: agent.grantId } as unknown as Caller
+  for (let ended = 0; ended < 1_000; ended++) {
+    const header = sessions.begin(caller, {}, '2025-11-25')
+    assert.ok(await sessions.end(header, (await sessions.find(caller, header))!))
+  }
+  const end = (by: Agent, session: string) =>
+    fetch(by.resource, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${by.tokens.access_token}`, 'mcp-session-id': session },
+    })
+  const session = await begin(agent)
+  const refused = await end(agent, session)
+  assert.equal(refused.status, 405)
+  assert.equal(refused.headers.get('allow'), 'GET, POST')
+  assert.equal((await callIn(agent, session)).status, 200, 'it lives on')
+  assert.equal((await end(other, await begin(other))).status, 204, 'others end theirs')
+  clock.pass(7 * 24 * 3_600_000 + 1_000)
+  const later = sessions.begin(caller, {}, '2025-11-25')
+  assert.ok(await sessions.end(later, (await sessions.find(caller, later))!), 'a week later it may end others')
+})
+
 test('a session goes on and ends at any replica; a call that waits for its client goes on where it is held', async (t) => {
   const postgres = await startPostgres()
   t.after(() => postgres.stop())
