@@ -2,10 +2,11 @@ import { Fault } from '../base/fault.ts'
 import { makeSecret } from '../base/ids.ts'
 import { isObject } from '../base/json.ts'
 import type { Caller } from '../oauth/access-token.ts'
-import type { RpcAnswer, RpcRequest } from './upstream/message.ts'
+import type { RpcAnswer } from './upstream/message.ts'
+import type { PutQuestion } from './upstream/upstream-kind.ts'
 
 /** What an upstream asks of a client. */
-export type Question = Pick<RpcRequest, 'method' | 'params'>
+export type Question = Pick<PutQuestion, 'method' | 'params' | 'onProgress'>
 
 /** Whom a question is put to: only the same grant, in the same session, can answer it. */
 export interface Asked {
@@ -23,6 +24,7 @@ interface Open {
   grantId: string
   sessionId: string | undefined
   settle(answer: RpcAnswer): void
+  progress(params: Record<string, unknown>): void
 }
 
 /**
@@ -42,9 +44,11 @@ export class Questions {
    * @param signal aborted when the upstream wants no answer any more, or the call is over: the client is told.
    * @returns what the client answered; an error where it did not answer within ten minutes.
    */
-  async put(to: Asked, { method, params }: Question, signal: AbortSignal): Promise<RpcAnswer> {
+  async put(to: Asked, question: Question, signal: AbortSignal): Promise<RpcAnswer> {
     if (this.#open.size >= openMax) return failed('too many questions are open')
     const id = makeSecret()
+    const { method } = question
+    const { params, progress } = withOurToken(question, id)
     const answered = Promise.withResolvers<RpcAnswer>()
     const giveUp = (why: string): void => {
       to.send(notice('notifications/cancelled', { requestId: id, reason: why }))
@@ -54,7 +58,7 @@ export class Questions {
     const timer = setTimeout(() => giveUp('the client did not answer in time'), answerMsMax)
     timer.unref()
     signal.addEventListener('abort', onAbort, { once: true })
-    this.#open.set(id, { grantId: to.caller.grantId, sessionId: to.sessionId, settle: answered.resolve })
+    this.#open.set(id, { grantId: to.caller.grantId, sessionId: to.sessionId, settle: answered.resolve, progress })
     to.send(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params && { params }) }))
     try {
       return await answered.promise
@@ -65,10 +69,32 @@ export class Questions {
     }
   }
 
+  /** Takes what a client says of how far its answer is, for the upstream that wants to know. */
+  progress(by: By, params: Record<string, unknown>): void {
+    this.#find(by, params['progressToken'])?.progress(params)
+  }
+
   /** Takes the answer of a client. One that nobody asked for, or asked another, is dropped. */
-  answer(by: { caller: Pick<Caller, 'grantId'>; sessionId: string | undefined }, id: unknown, answer: RpcAnswer): void {
+  answer(by: By, id: unknown, answer: RpcAnswer): void {
+    this.#find(by, id)?.settle(answer)
+  }
+
+  #find({ caller, sessionId }: By, id: unknown): Open | undefined {
     const open = typeof id === 'string' ? this.#open.get(id) : undefined
-    if (open?.grantId === by.caller.grantId && open.sessionId === by.sessionId) open.settle(answer)
+    return open?.grantId === caller.grantId && open.sessionId === sessionId ? open : undefined
+  }
+}
+
+type By = Pick<Asked, 'caller' | 'sessionId'>
+
+// Upstreams choose their tokens as they like, and two may choose the same: the client is given one of ours.
+function withOurToken({ params, onProgress }: Question, id: string): Pick<Question, 'params'> & Pick<Open, 'progress'> {
+  const meta = params?.['_meta']
+  const progressToken = isObject(meta) ? meta['progressToken'] : undefined
+  if (progressToken === undefined) return { params, progress: () => undefined }
+  return {
+    params: { ...params, _meta: { ...(meta as object), progressToken: id } },
+    progress: (said) => onProgress?.({ ...said, progressToken }),
   }
 }
 

@@ -24,7 +24,7 @@ import { callOrResume } from './resume.ts'
 import { subscribe } from './subscribe.ts'
 import { callTask } from './tasks.ts'
 import type { Session, Sessions } from './session.ts'
-import { requireStanding, unknownMethod } from './standing.ts'
+import { findFall, requireStanding, unknownMethod } from './standing.ts'
 
 /** What the MCP door needs of the authorization server. */
 export interface TokenJudge {
@@ -202,6 +202,9 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
   if (envelope.shape !== 'request') {
     await requireStanding(rooms.facts, caller)
     if (envelope.method === 'notifications/cancelled') cancel(rooms, caller, envelope)
+    if (envelope.method === 'notifications/roots/list_changed') await tellRootsChanged(rooms, caller, envelope)
+    if (envelope.method === 'notifications/progress')
+      rooms.questions.progress({ caller, sessionId: envelope.session?.id }, envelope.params)
     if (envelope.answer !== undefined)
       rooms.questions.answer({ caller, sessionId: envelope.session?.id }, envelope.id, envelope.answer)
     return reply.accepted()
@@ -304,6 +307,19 @@ async function list(rooms: ServeRooms, { caller, envelope, reply }: Routed): Pro
 function cancel(rooms: ServeRooms, caller: Caller, envelope: Envelope): void {
   const id = envelope.params['requestId']
   if (typeof id === 'string' || typeof id === 'number') rooms.exchanges.cancel(caller, id)
+}
+
+async function tellRootsChanged(
+  rooms: ServeRooms,
+  caller: Caller,
+  { session, protocolVersion }: Envelope,
+): Promise<void> {
+  if (session === undefined) return
+  const of = { callerKey: `${caller.grantId} ${session.id}`, protocolVersion }
+  for (const view of await rooms.facts.views(caller)) {
+    if (view.catalogue === undefined || findFall(rooms.facts, view) !== undefined) continue
+    rooms.pool.get(view.catalogue.upstream).rootsChanged?.(of)
+  }
 }
 
 function parameterHeaders(headers: IncomingMessage['headers']): Record<string, string> {

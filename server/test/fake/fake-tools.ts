@@ -54,7 +54,11 @@ const behaviours: Record<string, (io: ToolIo, args: Record<string, unknown>) => 
   fail: (io) => io.fail(-32602, 'no such thing'),
   wrong: (io) => io.answer({ ...textResult('it went wrong'), isError: true }),
   async ask_client(io) {
-    const answer = await io.request('sampling/createMessage', { messages: [], maxTokens: 1 })
+    const answer = await io.request('sampling/createMessage', {
+      messages: [],
+      maxTokens: 1,
+      _meta: { progressToken: 'mine' },
+    })
     io.answer(textResult(JSON.stringify(answer)))
   },
   async ask_twice(io) {

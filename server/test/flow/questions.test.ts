@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { linkOf, textOf, type Agent, type Answer } from '../agent.ts'
 import { EventReader, until } from '../event-reader.ts'
 import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
+import { openKindHouse } from '../kind-house.ts'
 
 // What an upstream asks in the middle of a call reaches exactly the client of that call, whatever era either speaks.
 
@@ -289,4 +290,51 @@ test('a modern client is asked what was judged, and nothing that another reader 
   const text = await answer.text()
   assert.match(text, /"inputRequests":\{"q":\{"method":"elicitation\/create","params":\{\}\}\}/)
   assert.doesNotMatch(text, /sampling|roots/)
+})
+
+for (const kind of ['http, legacy', 'sse', 'stdio, per principal'] as const) {
+  test(`how far a client is with its answer is heard by the upstream that asked (${kind})`, async (t) => {
+    const { house, heard } = await openKindHouse(t, kind)
+    const { agent, person } = await connectAll(house)
+    const other = await person.connect('desk', 'all')
+    const within = await begin(agent)
+    const { stream, question, respond } = await askedOn(agent, 'ask_client', within)
+    const token = question.params?._meta?.['progressToken']
+    assert.equal(token, question.id, 'its token is nobody’s to guess')
+    const tell = (by: Agent, session: Record<string, string>, progress: number) =>
+      reply(by, session, { method: 'notifications/progress', params: { progressToken: token, progress } })
+    await tell(other, await begin(other), 9)
+    await tell(agent, await begin(agent), 8)
+    await tell(agent, within, 1)
+    const told = () => heard().flatMap(({ method, params }) => (method === 'notifications/progress' ? [params] : []))
+    await until(() => told().length > 0, 'the upstream hears of it')
+    assert.deepEqual(told(), [{ progressToken: 'mine', progress: 1 }])
+    await respond({ result: kinds.ask_sampling.answer })
+    assert.equal((await stream.next()).id, 'call')
+    await tell(agent, within, 2)
+    assert.equal(told().length, 1, 'once it is answered nothing more is')
+  })
+}
+
+test('that its roots have changed is told in the client’s own session with the upstream, and in no other', async (t) => {
+  const { house, fake } = await openFakeHouse(t, { fake: { sessions: true } })
+  const { agent } = await connectAll(house)
+  const { agent: other } = await connectAll(house, 'bo')
+  const roots = { roots: { listChanged: true } }
+  const [within, elsewhere, unused] = [await begin(agent, roots), await begin(other, roots), await begin(agent, roots)]
+  const sessionOf = async (by: Agent, headers: Record<string, string>) => {
+    await by.rpc('tools/call', { name: 'read_note', arguments: {} }, { headers })
+    return fake.journal.findLast(({ message }) => message?.method === 'tools/call')!.headers['mcp-session-id']
+  }
+  const mine = await sessionOf(agent, within)
+  assert.notEqual(mine, await sessionOf(other, elsewhere))
+  const changed = { method: 'notifications/roots/list_changed' }
+  const told = () => fake.journal.filter(({ message }) => message?.method === changed.method)
+  await reply(agent, unused, changed)
+  await reply(agent, within, changed)
+  await until(() => told().length > 0, 'the upstream is told')
+  assert.deepEqual(
+    told().map(({ headers }) => headers['mcp-session-id']),
+    [mine],
+  )
 })

@@ -1,5 +1,5 @@
 import { Fault } from '../../base/fault.ts'
-import type { RpcAnswer, RpcId, RpcRequest } from './message.ts'
+import type { RpcAnswer, RpcId, RpcNotification, RpcRequest } from './message.ts'
 import type { UpstreamRequest } from './upstream-kind.ts'
 
 // What an upstream asks in the middle of a call, and the answers on their way back to it. It waits for each of them, so
@@ -7,13 +7,16 @@ import type { UpstreamRequest } from './upstream-kind.ts'
 
 const openMax = 16
 
+/** What the upstream is told: an answer, or how far it is. */
+export type Said = ({ id: RpcId } & RpcAnswer) | Pick<RpcNotification, 'method' | 'params'>
+
 export class CarriedQuestions {
   readonly #open = new Map<RpcId, AbortController>()
   readonly #ask: UpstreamRequest['ask']
-  readonly #reply: (answer: { id: RpcId } & RpcAnswer) => void
+  readonly #reply: (said: Said) => void
   #ended = false
 
-  constructor(ask: UpstreamRequest['ask'], reply: (answer: { id: RpcId } & RpcAnswer) => void) {
+  constructor(ask: UpstreamRequest['ask'], reply: (said: Said) => void) {
     this.#ask = ask
     this.#reply = reply
   }
@@ -32,7 +35,10 @@ export class CarriedQuestions {
   async #carry(question: RpcRequest, signal: AbortSignal): Promise<void> {
     let answer: RpcAnswer
     try {
-      answer = await this.#ask!(question, signal)
+      const onProgress = (params: Record<string, unknown>): void => {
+        if (!signal.aborted) this.#reply({ method: 'notifications/progress', params })
+      }
+      answer = await this.#ask!({ ...question, onProgress }, signal)
     } catch (error) {
       answer = { error: { code: -32603, message: error instanceof Fault ? error.message : 'the client was not asked' } }
     }

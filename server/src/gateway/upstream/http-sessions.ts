@@ -33,6 +33,11 @@ export class HttpSessions {
   }
 
   /** @param key whose it is: the grant, and behind a space what tells its sessions apart. */
+  /** The session that is there, if there is one. */
+  find(key: string): Promise<HttpSession> | undefined {
+    return this.#kept.get(key)?.session
+  }
+
   get(key: string, make: () => Promise<HttpSession>): Promise<HttpSession> {
     this.#sweep()
     const kept = this.#kept.get(key)

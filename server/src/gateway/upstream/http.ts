@@ -165,6 +165,12 @@ class HttpConnection implements UpstreamConnection {
     return learnt
   }
 
+  rootsChanged({ callerKey, protocolVersion }: Parameters<NonNullable<UpstreamConnection['rootsChanged']>>[0]): void {
+    const session = this.#sessions.find(`${callerKey} ${protocolVersion}`)
+    const method = 'notifications/roots/list_changed'
+    session?.then((kept) => this.#tell({ jsonrpc: '2.0', method }, sessionHeaders(kept))).catch(() => undefined)
+  }
+
   async close(): Promise<void> {
     await this.#sessions.endAll()
     this.#wire.close()

@@ -1,6 +1,6 @@
 import { canonicalJson, isObject } from '../../base/json.ts'
 import { busy, cancelled, lost, unreachable, type Answer } from './answer.ts'
-import { CarriedQuestions } from './carried-questions.ts'
+import { CarriedQuestions, type Said } from './carried-questions.ts'
 import { Channel } from './channel.ts'
 import { editObject } from './members.ts'
 import {
@@ -9,8 +9,6 @@ import {
   isRequest,
   isResponse,
   readMessage,
-  type RpcAnswer,
-  type RpcId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
@@ -156,8 +154,8 @@ export class StdioSession {
     this.#reply({ id: request.id, ...body })
   }
 
-  #reply(answer: { id: RpcId } & RpcAnswer): void {
-    this.#parts.write(JSON.stringify({ jsonrpc: '2.0', ...answer }))
+  #reply(said: Said): void {
+    this.#parts.write(JSON.stringify({ jsonrpc: '2.0', ...said }))
   }
 
   #hear(message: RpcNotification): void {

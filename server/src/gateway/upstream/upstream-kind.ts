@@ -121,6 +121,8 @@ export interface UpstreamConnection {
    * Breaks are mended. Absent on kinds that say nothing there.
    */
   listen?(of: Listener, signal: AbortSignal): AsyncIterable<RpcNotification>
+  /** Tells the upstream, in the caller's own session if it has one there, that the caller's roots have changed. */
+  rootsChanged?(of: Pick<UpstreamRequest, 'callerKey' | 'protocolVersion'>): void
   /** Ends processes, sessions and calls in flight. */
   close(): Promise<void>
 }
@@ -155,6 +157,11 @@ export interface UpstreamClient {
   capabilities: Readonly<Record<string, unknown>>
 }
 
+/** A question of an upstream, and whom to tell how far its answer is; of old clients alone that is heard. */
+export interface PutQuestion extends RpcRequest {
+  onProgress?: (params: Record<string, unknown>) => void
+}
+
 export interface UpstreamRequest {
   /** The request as it was judged. */
   message: RpcRequest
@@ -176,7 +183,7 @@ export interface UpstreamRequest {
    * Puts a question of the upstream to the client of this call, as the upstream's words, and resolves with its answer;
    * what cannot be asked is answered with an error. Absent where nobody can be asked: the upstream is told so.
    */
-  ask?: ((question: RpcRequest, signal: AbortSignal) => Promise<RpcAnswer>) | undefined
+  ask?: ((question: PutQuestion, signal: AbortSignal) => Promise<RpcAnswer>) | undefined
   /** The client's `Mcp-Param-*` headers, names in lower case; nothing else of its headers is ever sent. */
   parameterHeaders?: Readonly<Record<string, string>> | undefined
   /** The accepted input schema, from which `Mcp-Param-*` headers are computed. */
