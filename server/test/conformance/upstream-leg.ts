@@ -23,6 +23,11 @@ export interface Told {
 const name = 'suite'
 const reason = 'the suite asks for it'
 const documentScenario = 'auth/basic-cimd'
+/**
+ * Its server gives the answer of a call to whichever GET comes first after it, also to one that resumes nothing, which no
+ * server may: a client that listened beside its call would race with that.
+ */
+const deafScenario = 'sse-retry'
 /** How often an administrator is asked to connect one upstream again before they look for the fault elsewhere. */
 const connectionsMax = 3
 
@@ -147,11 +152,20 @@ class Leg {
       },
     )
     client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { confirmed: true } }))
+    let stream: Promise<Response> | undefined
     const transport = new StreamableHTTPClientTransport(new URL(`${this.#house.url}/mcp/${name}`), {
       requestInit: { headers: { authorization: `Bearer ${agent.tokens.access_token}` } },
+      fetch: async (input, init) => {
+        if (init?.method !== 'GET') return fetch(input, init)
+        if (this.#told.scenario === deafScenario) return new Response(null, { status: 405 })
+        stream = fetch(input, init)
+        return stream
+      },
     })
     this.#clients.push(client)
     await client.connect(transport)
+    // What the suite asks outside of a call is lost on a client that does not listen yet.
+    await stream
     return client
   }
 
