@@ -219,7 +219,7 @@ function mcpTests(name: string, one: Case): void {
     const { behind, connection } = await connect(t, one)
     const reply = await connection.send(
       await receipts.next(),
-      callOf('progress', { progressToken: 'p', era: behind.era }),
+      callOf('hang', { progressToken: 'p', era: behind.era }),
       never,
     )
     assert.equal(reply.kind, 'stream')

@@ -49,7 +49,7 @@ const behaviours: Record<string, (io: ToolIo, args: Record<string, unknown>) => 
     io.progress(2)
     io.answer(textResult('done'))
   },
-  hang: () => undefined,
+  hang: (io) => io.progress(1),
   vanish: (io) => io.vanish(),
   fail: (io) => io.fail(-32602, 'no such thing'),
   wrong: (io) => io.answer({ ...textResult('it went wrong'), isError: true }),
