@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Asker, Comeback, GivenClient, WaitingConnection } from '../model/connection.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { OAuth } from '../oauth/oauth.ts'
@@ -67,31 +68,6 @@ export interface UpstreamConnections {
       reason: string
     },
   ): Promise<void>
-}
-
-interface Asker {
-  principalId: string
-  browser: string | undefined
-}
-
-interface GivenClient {
-  id: string
-  secret?: string | undefined
-}
-
-interface Comeback {
-  state: string
-  code?: string | undefined
-  iss?: string | undefined
-  error?: string | undefined
-}
-
-interface WaitingConnection {
-  upstream: string
-  issuer: string
-  formerIssuer: string | undefined
-  clientId: string
-  scope: string | undefined
 }
 
 /** Who looks and acts: signed in, or the holder of an operator key. */

@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { digestOf } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Asker, Comeback, GivenClient, WaitingConnection } from '../model/connection.ts'
 import type { Upstream } from '../model/upstream.ts'
 import { findConnectionAttempt, insertConnectionAttempt, takeConnectionAttempt } from '../store/connection-attempts.ts'
 import { updateConnectionDetails, type ConnectionDetails } from '../store/connections.ts'
@@ -37,36 +38,6 @@ export interface ConnectionRooms {
   fetchFor(upstream: string): Fetch
   /** Looks at an upstream now. */
   look(upstream: Upstream): Promise<void>
-}
-
-/** Who asks: a principal, and what only their browser knows; a program has no browser. */
-export interface Asker {
-  principalId: string
-  browser: string | undefined
-}
-
-/** A client that somebody registered at the authorization server beforehand. */
-export interface GivenClient {
-  id: string
-  secret?: string | undefined
-}
-
-/** An authorization that waits for the administrator. */
-export interface WaitingConnection {
-  upstream: string
-  issuer: string
-  /** Whom the upstream was connected to until now, where that is somebody else. */
-  formerIssuer: string | undefined
-  clientId: string
-  scope: string | undefined
-}
-
-/** What an authorization server sent an administrator back with. */
-export interface Comeback {
-  state: string
-  code?: string | undefined
-  iss?: string | undefined
-  error?: string | undefined
 }
 
 /** The connections of upstreams to their authorization servers: this gateway as an OAuth client. */
