@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { message, type Measured, openStage, type Stage, type Way } from './call/stage.ts'
 import { describeMachine } from './report/machine.ts'
 import { median, percentile, round } from './report/samples.ts'
-import { formatTable } from './report/table.ts'
+import { callColumns, formatTable } from './report/table.ts'
 
 // What does it cost to be governed? The same calls by three ways: straight to the upstream, through a proxy that only
 // parses and forwards, and through the gateway with everything on. In rounds that take turns, so that a disturbance of
@@ -82,16 +82,7 @@ const [direct, bare, gateway, onPostgres] = summaries as [Summary, Summary, Summ
 console.log(`\ncall: one tool call, ${rounds} rounds of ${values.seconds} s for each way\n${machine}\n`)
 console.log(
   formatTable(
-    [
-      '',
-      `calls/s, ${crowd} clients`,
-      'CPU µs a call',
-      `p50 ms, ${crowd}`,
-      `p99 ms, ${crowd}`,
-      'p50 ms, 1',
-      'p99 ms, 1',
-      'MB',
-    ],
+    callColumns(crowd),
     stage.ways.map(({ name }, i) => {
       const one = summaries[i]!
       const numbers = [one.crowdedP50, one.crowdedP99, one.p50, one.p99].map((value) => value.toFixed(2))

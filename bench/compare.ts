@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { message, type Measured, openStage } from './call/stage.ts'
 import { describeMachine } from './report/machine.ts'
 import { median, percentile, round } from './report/samples.ts'
-import { formatTable } from './report/table.ts'
+import { callColumns, formatTable } from './report/table.ts'
 
 // What do people pay today? The same calls of the same clients to the same upstream, through the official SDK's server and
 // client back to back, and through `mcp-proxy`, beside the ways that `call` measures. Those two know nobody, decide and
@@ -51,16 +51,7 @@ const rows = series.map(({ way, crowded, alone }) => ({
 console.log(`\ncompare: one tool call, ${values.rounds} rounds of ${values.seconds} s for each way\n${machine}\n`)
 console.log(
   formatTable(
-    [
-      '',
-      `calls/s, ${crowd} clients`,
-      'CPU µs a call',
-      `p50 ms, ${crowd}`,
-      `p99 ms, ${crowd}`,
-      'p50 ms, 1',
-      'p99 ms, 1',
-      'MB',
-    ],
+    callColumns(crowd),
     rows.map((one) => [
       one.name,
       one.callsPerSecond.toFixed(0),

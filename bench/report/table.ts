@@ -5,3 +5,10 @@ export function formatTable(head: string[], rows: string[][]): string {
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ')
   return [line(head), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n')
 }
+
+/** The head of a table of ways to make one call: to be filled in this order, a row for each way. */
+export function callColumns(crowd: number): string[] {
+  const [many, one] = [`ms, ${crowd}`, 'ms, 1']
+  const latencies = [many, one].flatMap((of) => [`p50 ${of}`, `p99 ${of}`])
+  return ['', `calls/s, ${crowd} clients`, 'CPU µs a call', ...latencies, 'MB']
+}
