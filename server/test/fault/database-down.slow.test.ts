@@ -20,5 +20,5 @@ test('while PostgreSQL is gone, killed without warning, calls are refused and no
     begin: () => postgres.kill(),
     end: () => postgres.restart(),
   })
-  t.diagnostic(await endure(rig, gateway, [outage('gone', 2_500), outage('gone again', 7_000)]))
+  t.diagnostic(await endure(rig, gateway, { outages: [outage('gone', 2_500), outage('gone again', 7_000)] }))
 })

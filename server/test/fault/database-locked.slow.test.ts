@@ -24,6 +24,6 @@ test('while somebody holds a lock on the ledger in PostgreSQL, calls are refused
     begin: async () => void (await holder.query('begin; lock table entries in access exclusive mode')),
     end: async () => void (await holder.query('rollback')),
   })
-  t.diagnostic(await endure(rig, gateway, [outage('locked', 2_500), outage('locked again', 8_000)]))
+  t.diagnostic(await endure(rig, gateway, { outages: [outage('locked', 2_500), outage('locked again', 8_000)] }))
   await holder.end()
 })

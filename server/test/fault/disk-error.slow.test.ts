@@ -44,6 +44,6 @@ test(
         await detached
       },
     })
-    t.diagnostic(await endure(rig, gateway, [outage('EIO', 2_500), outage('EIO again', 5_000)]))
+    t.diagnostic(await endure(rig, gateway, { outages: [outage('EIO', 2_500), outage('EIO again', 5_000)] }))
   },
 )

@@ -5,8 +5,22 @@ import type { Agent } from '../agent.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
 import type { Rig, Running } from './rig.ts'
 
-/** The promise is two seconds; the rest is for a busy machine. What it really took is in the report. */
-const answerMsMax = 4_000
+/** What is demanded of each refusal and of the end of an outage, and how many calls ask at once. */
+export interface Demand {
+  /** The promise is two seconds; the rest is for a busy machine. What it really took is in the report. */
+  withinMs: number
+  faults: readonly string[]
+  atOnce: number
+  /** How long it may take until calls pass again. */
+  backWithinMs: number
+}
+
+const usual: Demand = {
+  withinMs: 4_000,
+  faults: ['ledger.unavailable', 'base.busy', 'store.unavailable'],
+  atOnce: 20,
+  backWithinMs: 30_000,
+}
 const grownMegabytesMax = 100
 
 /** A time in which the ledger cannot record. */
@@ -23,7 +37,11 @@ export interface Outage {
  *
  * @returns one line about it.
  */
-export async function endure(rig: Rig, gateway: Running, outages: readonly Outage[]): Promise<string> {
+export async function endure(
+  rig: Rig,
+  gateway: Running,
+  { outages, demand = usual }: { outages: readonly Outage[]; demand?: Demand },
+): Promise<string> {
   const [agent] = rig.agents as [Agent]
   const underWay = agent.call('wait_note', { note: 'under way' })
   while (rig.outside.journal().length < 1) await sleep(5)
@@ -33,7 +51,7 @@ export async function endure(rig: Rig, gateway: Running, outages: readonly Outag
   let slowestMs = 0
   let grown = 0
   for (const { name, begin, end, forMs } of outages) {
-    await passesAgain(agent, `before ${name}`)
+    assert.equal((await agent.call('put_note', { note: `before ${name}` })).status, 200)
     answered.push(`before ${name}`)
     await begin()
     // It is answered in the midst of the first outage, and its outcome is owed.
@@ -42,8 +60,8 @@ export async function endure(rig: Rig, gateway: Running, outages: readonly Outag
     const beganAt = performance.now()
     try {
       for (let i = 0; performance.now() - beganAt < forMs; i++) {
-        const notes = Array.from({ length: 20 }, (_, k) => `${name} ${i} ${k}`)
-        const times = await Promise.all(notes.map((note) => refusedInTime(agent, note)))
+        const notes = Array.from({ length: demand.atOnce }, (_, k) => `${name} ${i} ${k}`)
+        const times = await Promise.all(notes.map((note) => refusedInTime(agent, note, demand)))
         refused.push(...notes)
         slowestMs = Math.max(slowestMs, ...times)
         await sleep(20)
@@ -53,7 +71,7 @@ export async function endure(rig: Rig, gateway: Running, outages: readonly Outag
       await end()
     }
     // By itself: nobody restarts anything.
-    await passesAgain(agent, `after ${name}`)
+    await passesAgain(agent, `after ${name}`, demand)
     answered.push(`after ${name}`)
   }
   assert.equal((await underWay).status, 200)
@@ -73,19 +91,19 @@ export async function endure(rig: Rig, gateway: Running, outages: readonly Outag
   return `${refused.length} calls refused, the slowest after ${slowestMs.toFixed(0)} ms; ${grown.toFixed(0)} MB taken by it`
 }
 
-async function refusedInTime(agent: Agent, note: string): Promise<number> {
+async function refusedInTime(agent: Agent, note: string, { withinMs, faults }: Demand): Promise<number> {
   const params = { name: 'put_note', arguments: { note } }
   const body = JSON.stringify({ jsonrpc: '2.0', id: note, method: 'tools/call', params })
   const askedAt = performance.now()
-  const answer = await agent.post(body, { signal: AbortSignal.timeout(answerMsMax) })
+  const answer = await agent.post(body, { signal: AbortSignal.timeout(withinMs) })
   assert.equal(answer.status, 503, JSON.stringify(answer.message))
   const fault = String(answer.error?.data?.['fault'])
-  assert.ok(fault === 'ledger.unavailable' || fault === 'base.busy' || fault === 'store.unavailable', fault)
+  assert.ok(faults.includes(fault), fault)
   return performance.now() - askedAt
 }
 
-async function passesAgain(agent: Agent, note: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 250) {
+async function passesAgain(agent: Agent, note: string, { backWithinMs }: Demand): Promise<void> {
+  for (let waitedMs = 0; waitedMs < backWithinMs; waitedMs += 250) {
     if ((await agent.call('put_note', { note })).status === 200) return
     await sleep(250)
   }
