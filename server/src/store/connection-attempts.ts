@@ -1,5 +1,7 @@
+import type { Selectable } from 'kysely'
 import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
+import type { Tables } from './tables.ts'
 
 /** A connection to an upstream that was begun and waits for the administrator to come back from the authorization server. */
 export interface ConnectionAttempt {
@@ -60,14 +62,7 @@ export async function takeConnectionAttempt(
   return row === undefined || row.expires_at <= now ? undefined : toAttempt(row)
 }
 
-function toAttempt(row: {
-  id: string
-  upstream: string
-  principal_id: string
-  browser: string | null
-  payload: string
-  expires_at: number
-}): ConnectionAttempt {
+function toAttempt(row: Selectable<Tables['connection_attempts']>): ConnectionAttempt {
   return {
     id: row.id,
     upstream: row.upstream,
