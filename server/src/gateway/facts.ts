@@ -42,6 +42,7 @@ const leavesCatalogues: ReadonlySet<About['kind']> = new Set([
   'connection',
   'entitlement',
   'grant',
+  'group',
   'principal',
   'setting',
   'sign-in',

@@ -2,15 +2,18 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { makeId } from '../base/ids.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Principal } from '../model/principal.ts'
 import { readReason, type Entitlement, type Right } from '../model/rights.ts'
 import {
   findEntitlement,
   insertEntitlement,
   listEntitlements,
+  listHeldEntitlements,
   revokeEntitlement as revokeStored,
   type EntitlementFilter,
 } from '../store/entitlements.ts'
 import { findPrincipal } from '../store/principals.ts'
+import type { About } from '../store/revisions.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findTool } from '../store/tools.ts'
 import { findUpstream } from '../store/upstreams.ts'
@@ -47,17 +50,20 @@ export async function entitle(rooms: EntitlementRooms, entitling: Entitling): Pr
   const { by, principalId, right, upstream, tools, endsAt } = entitling
   const now = rooms.clock.now()
   if (endsAt !== undefined && endsAt <= now) throw new Fault('inventory.bad_end', 'the end lies in the past')
+  const holder = await findPrincipal(rooms.store, principalId)
+  if (holder === undefined) throw new Fault('inventory.unknown', 'there is no such principal')
+  // Whoever may write a claim at an identity provider must not be able to make administrators.
+  if (holder.kind === 'group' && right === 'administer')
+    throw new Fault('inventory.unknown', 'the right to administer is given to each person, not to a group')
   return rooms.ledger.recordChange(
     {
       by,
       what: 'entitlement.given',
-      about: { kind: 'entitlement', id: principalId },
+      about: aboutHolder(holder),
       reason,
       details: { right, upstream, tools, ...(endsAt !== undefined && { endsAt }) },
     },
     async (tx) => {
-      if ((await findPrincipal(tx, principalId)) === undefined)
-        throw new Fault('inventory.unknown', 'there is no such principal')
       const held = await listEntitlements(tx, { principalId, right, upstream, activeAt: now })
       const fresh = tools.filter((tool) => !held.some((one) => one.tool === tool && covers(one, endsAt)))
       for (const tool of fresh) {
@@ -78,6 +84,11 @@ export async function entitle(rooms: EntitlementRooms, entitling: Entitling): Pr
       return fresh.length
     },
   )
+}
+
+// News of a group concern all its members, whoever they are.
+function aboutHolder({ id, kind }: Pick<Principal, 'id' | 'kind'>): About {
+  return { kind: kind === 'group' ? 'group' : 'entitlement', id }
 }
 
 function covers(held: Entitlement, endsAt: number | undefined): boolean {
@@ -108,11 +119,12 @@ export async function revokeEntitlement(
   const entitlement = await findEntitlement(rooms.store, step.id)
   if (entitlement === undefined) throw new Fault('inventory.unknown', 'there is no such entitlement')
   const { principalId, right, upstream, tool } = entitlement
+  const holder = await findPrincipal(rooms.store, principalId)
   await rooms.ledger.recordChange(
     {
       by: step.by,
       what: 'entitlement.revoked',
-      about: { kind: 'entitlement', id: principalId },
+      about: aboutHolder({ id: principalId, kind: holder?.kind ?? 'person' }),
       reason,
       details: { id: step.id, right, upstream, tool },
     },
@@ -140,11 +152,14 @@ export async function hasRight(
   rooms: EntitlementRooms,
   asked: { principalId: string; right: Right; upstream: string; tool: string },
 ): Promise<Entitlement | undefined> {
-  const [found] = await listEntitlements(rooms.store, { ...asked, activeAt: rooms.clock.now() })
+  const [found] = await listHeldEntitlements(rooms.store, { ...asked, activeAt: rooms.clock.now() })
   return found
 }
 
-/** The entitlements that fit. */
+/** The entitlements that fit; of a principal also those that he holds through groups. */
 export function findEntitlements(rooms: EntitlementRooms, filter: EntitlementFilter): Promise<Entitlement[]> {
-  return listEntitlements(rooms.store, filter)
+  const { principalId } = filter
+  return principalId === undefined
+    ? listEntitlements(rooms.store, filter)
+    : listHeldEntitlements(rooms.store, { ...filter, principalId })
 }

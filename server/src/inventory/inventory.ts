@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Entitlement } from '../model/rights.ts'
-import { listEntitlements } from '../store/entitlements.ts'
+import { listHeldEntitlements } from '../store/entitlements.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { findUpstream, listUpstreams } from '../store/upstreams.ts'
@@ -102,9 +102,13 @@ export function openInventory(rooms: InventoryRooms) {
     entitle: bind(rooms, entitle),
     /** @see revokeEntitlement; approvals of calls that it carried end with it. */
     revokeEntitlement: (step: Parameters<typeof revokeEntitlement>[1]) =>
-      revokeEntitlement(rooms, step, (tx, { principalId, upstream, tool }) =>
-        onWithdraw(tx, { upstream, tool, principalId, by: step.by, retired: false }),
-      ),
+      revokeEntitlement(rooms, step, async (tx, { principalId, upstream, tool }) => {
+        // A group's right is held by many: their approvals of this tool end with it, and so do those of others, who ask again.
+        const group = (await findPrincipal(tx, principalId))?.kind === 'group'
+        const whose = group ? {} : { principalId }
+        await onWithdraw(tx, { upstream, tool, ...whose, by: step.by, retired: false })
+      }),
+    /** The entitlements that fit; of a principal also those that he holds through groups. */
     listEntitlements: bind(rooms, findEntitlements),
     hasRight: bind(rooms, hasRight),
     /** Whether this principal may change the inventory and withdraw rights now. */
@@ -117,8 +121,8 @@ export function openInventory(rooms: InventoryRooms) {
       const catalogue = await readPinned(rooms, upstream)
       return catalogue?.tools.get(tool)?.tool.ownerId === principalId
     },
-    /** The rights of a principal that are in force now. */
+    /** The rights of a principal that are in force now, those through groups too. */
     listRights: (principalId: string): Promise<Entitlement[]> =>
-      listEntitlements(store, { principalId, activeAt: clock.now() }),
+      listHeldEntitlements(store, { principalId, activeAt: clock.now() }),
   }
 }

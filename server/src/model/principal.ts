@@ -1,10 +1,13 @@
-/** A person or a workload that answers for calls; keyed by issuer and subject, never by e-mail. */
+/**
+ * A person or a workload that answers for calls, or a group of them that holds rights for its members; keyed by issuer and
+ * subject, never by e-mail.
+ */
 export interface Principal {
   id: string
-  /** The identity provider: its OIDC issuer, or `local`. */
+  /** The identity provider: its OIDC issuer, or `local`; `group` for groups. */
   issuer: string
   subject: string
-  kind: 'person' | 'workload'
+  kind: 'person' | 'workload' | 'group'
   name: string
   /** For display only. */
   email: string | undefined

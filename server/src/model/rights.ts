@@ -18,6 +18,8 @@ export interface Entitlement {
   createdAt: number
   endsAt: number | undefined
   revokedAt: number | undefined
+  /** The group that was given it, where the principal holds it as a member. */
+  through?: string | undefined
 }
 
 /**

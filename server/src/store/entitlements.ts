@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { Entitlement, Right } from '../model/rights.ts'
-import { open } from './engine/handle.ts'
+import { type Db, open } from './engine/handle.ts'
+import { listGroupIdsOf } from './memberships.ts'
 import type { Handle } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -55,7 +56,28 @@ export interface EntitlementFilter {
 
 /** The entitlements that fit, oldest first. */
 export async function listEntitlements(handle: Handle, filter: EntitlementFilter): Promise<Entitlement[]> {
-  let query = open(handle).selectFrom('entitlements').selectAll()
+  const rows = await select(open(handle), filter).execute()
+  return rows.map(toEntitlement)
+}
+
+/**
+ * The entitlements by which a principal holds rights: his own, and those of the groups that he is in, directly or through
+ * other groups. Each is told as his; `through` names the group.
+ */
+export async function listHeldEntitlements(
+  handle: Handle,
+  { principalId, ...filter }: EntitlementFilter & { principalId: string },
+): Promise<Entitlement[]> {
+  const holders = [principalId, ...(await listGroupIdsOf(handle, principalId))]
+  const rows = await select(open(handle), filter).where('principal_id', 'in', holders).execute()
+  return rows.map((row) => {
+    const held = toEntitlement(row)
+    return held.principalId === principalId ? held : { ...held, principalId, through: held.principalId }
+  })
+}
+
+function select(db: Db, filter: EntitlementFilter) {
+  let query = db.selectFrom('entitlements').selectAll()
   if (filter.principalId !== undefined) query = query.where('principal_id', '=', filter.principalId)
   if (filter.right !== undefined) query = query.where('right', '=', filter.right)
   if (filter.upstream !== undefined) query = query.where('upstream', '=', filter.upstream)
@@ -66,8 +88,7 @@ export async function listEntitlements(handle: Handle, filter: EntitlementFilter
       .where('revoked_at', 'is', null)
       .where((eb) => eb.or([eb('ends_at', 'is', null), eb('ends_at', '>', activeAt)]))
   }
-  const rows = await query.orderBy('created_at').orderBy('id').execute()
-  return rows.map(toEntitlement)
+  return query.orderBy('created_at').orderBy('id')
 }
 
 /**

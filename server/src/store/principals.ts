@@ -63,12 +63,19 @@ export async function findPrincipalBySubject(
   return row && toPrincipal(row)
 }
 
-/** The principals in the order in which they came, those after the id `after`, at most `limit`. */
+/**
+ * The people and workloads, or the groups, in the order in which they came, those after the id `after`, at most `limit`.
+ */
 export async function listPrincipals(
   handle: Handle,
-  page: { after?: string | undefined; limit: number },
+  page: { after?: string | undefined; limit: number; groups?: boolean },
 ): Promise<Principal[]> {
-  let query = open(handle).selectFrom('principals').selectAll().orderBy('id').limit(page.limit)
+  let query = open(handle)
+    .selectFrom('principals')
+    .selectAll()
+    .where('kind', page.groups ? '=' : '!=', 'group')
+    .orderBy('id')
+    .limit(page.limit)
   if (page.after !== undefined) query = query.where('id', '>', page.after)
   return (await query.execute()).map(toPrincipal)
 }

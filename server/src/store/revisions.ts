@@ -10,6 +10,7 @@ export interface About {
     | 'connection'
     | 'entitlement'
     | 'grant'
+    | 'group'
     | 'key'
     | 'principal'
     | 'setting'

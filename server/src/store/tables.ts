@@ -19,6 +19,18 @@ export interface Tables {
     created_at: number
     disabled_at: number | null
   }
+  memberships: { group_id: string; member_id: string; source: string; created_at: number }
+  group_rules: {
+    id: string
+    provider: string
+    match: string
+    value: string
+    group_id: string
+    created_by: string
+    created_at: number
+  }
+  /** What a provider said at the last sign-in, for who sets up the mapping. */
+  last_claims: { principal_id: string; provider: string; sealed: string; at: number }
   passwords: { principal_id: string; login: string; hash: string; changed_at: number }
   sign_ins: {
     id: string
@@ -26,6 +38,7 @@ export interface Tables {
     provider: string
     created_at: number
     expires_at: number
+    login: string | null
   }
   login_attempts: {
     id: string
@@ -129,6 +142,7 @@ export interface Tables {
     created_at: number
     ends_at: number | null
     revoked_at: number | null
+    login: string | null
   }
 
   clients: {
@@ -153,6 +167,7 @@ export interface Tables {
     revoked_at: number | null
     revoked_because: string | null
     issuer: string | null
+    login: string | null
   }
   grant_tools: { grant_id: string; tool: string; digest: string }
   protocol_records: {

@@ -19,7 +19,7 @@ export const principalShape = z
     email: z.string().optional(),
     issuer: z.string(),
     subject: z.string(),
-    kind: z.enum(['person', 'workload']),
+    kind: z.enum(['person', 'workload', 'group']),
     state: z.enum(['active', 'disabled']),
     createdAt: at,
   })
@@ -118,6 +118,7 @@ export const entitlementShape = z
     createdAt: at,
     endsAt: at.optional(),
     revokedAt: at.optional(),
+    through: id.optional().openapi({ description: 'the group that was given it, where it is held as a member' }),
   })
   .openapi('Entitlement')
 

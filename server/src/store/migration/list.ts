@@ -7,6 +7,7 @@ import * as rates from './0005-rates.ts'
 import * as upstreamOAuth from './0006-upstream-oauth.ts'
 import * as grantIssuer from './0007-grant-issuer.ts'
 import * as bundles from './0008-bundles.ts'
+import * as groups from './0014-groups.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -18,4 +19,5 @@ export const migrations: Record<string, Migration> = {
   '0006-upstream-oauth': upstreamOAuth,
   '0007-grant-issuer': grantIssuer,
   '0008-bundles': bundles,
+  '0014-groups': groups,
 }

@@ -1,0 +1,99 @@
+import { sql, type Selectable } from 'kysely'
+import { open } from './engine/handle.ts'
+import type { Handle } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** How many groups deep a membership reaches: a group in a group in a group. */
+export const groupDepthMax = 8
+
+/** That a principal, or a group, is in a group. One who is in it by several sources leaves when the last one is gone. */
+export interface Membership {
+  groupId: string
+  memberId: string
+  /** Who says so: the id of an identity provider, `scim` with the name of its client, or `hand`. */
+  source: string
+  createdAt: number
+}
+
+function toMembership(row: Selectable<Tables['memberships']>): Membership {
+  return { groupId: row.group_id, memberId: row.member_id, source: row.source, createdAt: row.created_at }
+}
+
+/**
+ * Stores a membership unless this source has said so already.
+ *
+ * @returns whether it was stored.
+ */
+export async function insertMembership(tx: Handle, membership: Membership): Promise<boolean> {
+  const stored = await open(tx)
+    .insertInto('memberships')
+    .values({
+      group_id: membership.groupId,
+      member_id: membership.memberId,
+      source: membership.source,
+      created_at: membership.createdAt,
+    })
+    .onConflict((conflict) => conflict.columns(['group_id', 'member_id', 'source']).doNothing())
+    .returning('group_id')
+    .executeTakeFirst()
+  return stored !== undefined
+}
+
+/** Which memberships: every condition that is given must hold. */
+export interface MembershipFilter {
+  groupId?: string | undefined
+  memberId?: string | undefined
+  source?: string | undefined
+}
+
+/** The memberships that fit, oldest first, at most `limit`. */
+export async function listMemberships(handle: Handle, filter: MembershipFilter, limit = 10_000): Promise<Membership[]> {
+  let query = open(handle).selectFrom('memberships').selectAll()
+  if (filter.groupId !== undefined) query = query.where('group_id', '=', filter.groupId)
+  if (filter.memberId !== undefined) query = query.where('member_id', '=', filter.memberId)
+  if (filter.source !== undefined) query = query.where('source', '=', filter.source)
+  const rows = await query.orderBy('created_at').orderBy('group_id').orderBy('member_id').limit(limit).execute()
+  return rows.map(toMembership)
+}
+
+/**
+ * Ends the memberships that fit; one condition at least must be given.
+ *
+ * @returns those that ended.
+ */
+export async function deleteMemberships(tx: Handle, filter: MembershipFilter): Promise<Membership[]> {
+  if (Object.values(filter).every((value) => value === undefined))
+    throw new TypeError('cannot end every membership at once')
+  let query = open(tx).deleteFrom('memberships')
+  if (filter.groupId !== undefined) query = query.where('group_id', '=', filter.groupId)
+  if (filter.memberId !== undefined) query = query.where('member_id', '=', filter.memberId)
+  if (filter.source !== undefined) query = query.where('source', '=', filter.source)
+  return (await query.returningAll().execute()).map(toMembership)
+}
+
+/**
+ * The groups that a principal or a group is in, directly or through other groups; a group that is disabled leads nowhere.
+ * None is deeper than `groupDepthMax`, so that the question ends whatever is stored.
+ */
+export async function listGroupIdsOf(handle: Handle, memberId: string): Promise<string[]> {
+  const rows = await open(handle)
+    .withRecursive('reached(id, depth)', (db) =>
+      db.selectNoFrom([sql<string>`cast(${memberId} as text)`.as('id'), sql<number>`0`.as('depth')]).union(
+        db
+          .selectFrom('reached')
+          .innerJoin('memberships', 'memberships.member_id', 'reached.id')
+          .innerJoin('principals', 'principals.id', 'memberships.group_id')
+          .where('principals.kind', '=', 'group')
+          .where('principals.state', '=', 'active')
+          .where('reached.depth', '<', groupDepthMax)
+          .select(['memberships.group_id as id', sql<number>`reached.depth + 1`.as('depth')]),
+      ),
+    )
+    .selectFrom('reached')
+    .select('id')
+    .distinct()
+    .where('depth', '>', 0)
+    .orderBy('id')
+    .execute()
+  return rows.map(({ id }) => id)
+}
