@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { FetchDocument } from '../../base/document.ts'
 import { Fault } from '../../base/fault.ts'
-import { type FetchDocument, MetadataDocuments } from './metadata-document.ts'
+import { MetadataDocuments } from './metadata-document.ts'
 
 const id = 'https://client.example/oauth/client.json'
 const good = { client_id: id, client_name: 'Editor', redirect_uris: ['http://127.0.0.1/cb'] }

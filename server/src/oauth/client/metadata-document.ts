@@ -1,12 +1,7 @@
+import type { FetchDocument } from '../../base/document.ts'
 import { Fault } from '../../base/fault.ts'
 import { readJson } from '../../base/json.ts'
 import { type ClientMetadata, readClientMetadata } from './metadata.ts'
-
-/** One fetch of a small document, through the egress guard: no redirects, special-use addresses refused before connecting. */
-export type FetchDocument = (
-  url: string,
-  limits: { bytesMax: number; timeoutMs: number },
-) => Promise<{ status: number; headers: { get(name: string): string | null }; body: Uint8Array }>
 
 /** What a metadata document said, and for how long it may be believed without asking again. */
 export interface FetchedDocument {

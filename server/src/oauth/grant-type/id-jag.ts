@@ -1,20 +1,20 @@
 import { decodeJwt, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import type { EnterpriseIssuer } from '../../base/config.ts'
+import type { FetchDocument } from '../../base/document.ts'
 import { Fault } from '../../base/fault.ts'
 import { digestOf } from '../../base/ids.ts'
+import { issuerKeys } from '../../base/issuer-keys.ts'
 import { compareEffect } from '../../model/effect.ts'
 import type { Grant } from '../../model/rights.ts'
 import type { StoredClient } from '../../store/clients.ts'
 import { spend } from '../../store/spent.ts'
 import type { Store } from '../../store/store.ts'
-import type { FetchDocument } from '../client/metadata-document.ts'
 import type { Clients } from '../clients.ts'
 import { offerTools, readMembers } from '../consent/offer.ts'
 import { type Grants, replaced } from '../grants.ts'
 import { upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
-import { issuerKeys } from './issuer-keys.ts'
 
 const algorithms = ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519']
 const clockToleranceSeconds = 30

@@ -1,5 +1,10 @@
-import type { Dialer } from '../../base/dial.ts'
-import type { FetchDocument } from './metadata-document.ts'
+import type { Dialer } from './dial.ts'
+
+/** One fetch of a small document, through the egress guard: no redirects, special-use addresses refused before connecting. */
+export type FetchDocument = (
+  url: string,
+  limits: { bytesMax: number; timeoutMs: number },
+) => Promise<{ status: number; headers: { get(name: string): string | null }; body: Uint8Array }>
 
 /** Reads documents through the dialler, which guards where the connection goes and bounds what comes back. */
 export function readDocument(dialer: Pick<Dialer, 'fetch'>): FetchDocument {

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
-import type { Clock } from '../../base/clock.ts'
-import { readJson } from '../../base/json.ts'
-import type { FetchDocument } from '../client/metadata-document.ts'
+import type { Clock } from './clock.ts'
+import type { FetchDocument } from './document.ts'
+import { readJson } from './json.ts'
 
 const limits = { bytesMax: 64 * 1_024, timeoutMs: 3_000 }
 const freshMs = 10 * 60_000
