@@ -84,8 +84,9 @@ test('every line that the example comments out is right too', () => {
 
 test('every setting of the schema is in the documentation', () => {
   const page = readFileSync(new URL('../../../docs/operate/configuration.md', import.meta.url), 'utf8')
-  const schema = readFileSync(new URL('./config/schema.ts', import.meta.url), 'utf8')
-  const keys = [...schema.matchAll(/^\s+(\w+): (?:z\b|check\b|slug|label|issuer|envName|listenText)/gm)].map(
+  const files = ['schema', 'fields', 'proof'].map((name) => new URL(`./config/${name}.ts`, import.meta.url))
+  const schema = files.map((file) => readFileSync(file, 'utf8')).join('\n')
+  const keys = [...schema.matchAll(/^\s+(\w+): (?:z\b|check\b|slug|label|issuer|jwks|envName|listenText)/gm)].map(
     (m) => m[1]!,
   )
   assert.ok(keys.length > 20)
@@ -182,7 +183,17 @@ const wrongFiles: [string, string, RegExp][] = [
   [
     'a client that asks about tokens without proving who it is',
     'clients:\n  preregistered:\n    - id: a\n      name: A\n      introspects: [mux]',
-    /`clients.preregistered\[1\].introspects` needs a `secretEnv`/,
+    /`clients.preregistered\[1\].introspects` needs a `secretEnv`, `jwks` or `jwksUri`/,
+  ],
+  [
+    'a client whose private key stands in the file',
+    'clients: { preregistered: [{ id: a, name: A, introspects: [m], jwks: { keys: [{ kty: EC, d: x }] } }] }',
+    /is a private key \(`d`\)/,
+  ],
+  [
+    'a client with two ways to prove itself',
+    'clients: { preregistered: [{ id: a, name: A, introspects: [m], jwksUri: "https://a.example/k", secretEnv: X }] }',
+    /`clients.preregistered\[1\].jwks` must stand alone/,
   ],
   [
     'a client without a redirect address',

@@ -35,8 +35,11 @@ export interface PreregisteredClient {
   id: string
   name: string
   redirectUris: string[]
-  /** Absent: a public client. */
+  /** Absent: it signs, or is a public client. */
   secret: string | undefined
+  /** Its public keys, or where they are, if it proves itself by signing. */
+  jwks?: { keys: Record<string, unknown>[] } | undefined
+  jwksUri?: string | undefined
   /** Upstreams about whose access tokens it may ask (RFC 7662). */
   introspects: string[]
 }

@@ -212,20 +212,14 @@ export class Clients {
   }
 }
 
-function metadataOf({ name, redirectUris, secret }: PreregisteredClient): ClientMetadata {
-  const authentication = { token_endpoint_auth_method: secret === undefined ? 'none' : 'client_secret_basic' } as const
-  const metadata = { client_name: name, ...authentication }
-  if (redirectUris.length > 0) return readClientMetadata({ ...metadata, redirect_uris: redirectUris }, 'registration')
-  // It only asks about tokens, and is never given any.
-  return {
-    ...metadata,
-    client_uri: undefined,
-    redirect_uris: [],
-    application_type: 'web',
-    grant_types: [],
-    jwks: undefined,
-    jwks_uri: undefined,
-  }
+function metadataOf({ name, redirectUris, secret, jwks, jwksUri }: PreregisteredClient): ClientMetadata {
+  const keyed = jwks !== undefined || jwksUri !== undefined
+  const method = keyed ? 'private_key_jwt' : secret === undefined ? 'none' : 'client_secret_basic'
+  const said =
+    redirectUris.length > 0
+      ? readClientMetadata({ redirect_uris: redirectUris, token_endpoint_auth_method: 'none' }, 'registration')
+      : { client_uri: undefined, redirect_uris: [], application_type: 'web' as const, grant_types: [] }
+  return { ...said, client_name: name, token_endpoint_auth_method: method, jwks, jwks_uri: jwksUri }
 }
 
 function sameOf(client: StoredClient): string {

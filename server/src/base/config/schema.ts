@@ -3,20 +3,8 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { readAllowed } from '../dial/allowed.ts'
 import { isLoopbackHost, originProblem, redirectProblem, serverProblem } from './address.ts'
-
-const check = (problem: (text: string) => string | undefined) =>
-  z.string().superRefine((text, context) => {
-    const found = problem(text)
-    if (found) context.addIssue({ code: 'custom', message: found })
-  })
-
-const envName = check((text) =>
-  /^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? undefined : 'must be the name of an environment variable, not a value',
-)
-const slug = check((text) =>
-  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? undefined : 'must be 1 to 63 of a-z, 0-9 and `-`',
-)
-const label = z.string().trim().min(1).max(100)
+import { check, envName, issuer, jwksUri, label, slug } from './fields.ts'
+import { proofFields, proofProblems } from './proof.ts'
 
 /** `host:port` with an IP address or `localhost`; IPv6 in brackets. */
 export const listenText = check((text) => {
@@ -37,14 +25,6 @@ const network = check((text) => {
   return valid ? undefined : 'must be an IP address or a network such as `10.0.0.0/8`'
 })
 
-const issuer = check((text) => {
-  if (!URL.canParse(text)) return 'must be the address of the issuer, such as `https://login.example.com`'
-  const url = new URL(text)
-  if (url.username || url.password || url.search || url.hash) return 'must have no user, query or fragment'
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return undefined
-  return 'must start with https: plain http is for loopback only'
-})
-
 const oidcProvider = z.strictObject({
   id: slug.refine((id) => id !== 'local', 'must not be `local`: that is the name of the passwords kept here'),
   name: label,
@@ -56,13 +36,6 @@ const oidcProvider = z.strictObject({
     .refine((scopes) => scopes.includes('openid'), 'must contain `openid`')
     .default(['openid', 'profile', 'email']),
 })
-
-function jwksProblem(text: string): string | undefined {
-  if (!URL.canParse(text)) return 'must be the address of the key set, such as `https://login.example.com/jwks`'
-  const url = new URL(text)
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return undefined
-  return 'must start with https: plain http is for loopback only'
-}
 
 const loginUrl = check((text) => {
   if (!URL.canParse(text)) return 'must be the address of the login page, such as `https://app.example.com/connect`'
@@ -86,24 +59,15 @@ const preregistered = z
     redirectUris: z.array(check(redirectProblem)).default([]),
     secretEnv: envName.optional(),
     introspects: z.array(slug).default([]),
+    ...proofFields,
   })
-  .superRefine(({ redirectUris, secretEnv, introspects }, context) => {
-    const message =
-      introspects.length === 0 && redirectUris.length === 0
-        ? 'must have at least one entry, unless the client only introspects'
-        : undefined
-    if (message) context.addIssue({ code: 'custom', path: ['redirectUris'], message })
-    if (introspects.length > 0 && secretEnv === undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['introspects'],
-        message: 'needs a `secretEnv`: who asks proves itself',
-      })
+  .superRefine((client, context) => {
+    for (const { path, message } of proofProblems(client)) context.addIssue({ code: 'custom', path: [path], message })
   })
 
 const enterpriseIssuer = z.strictObject({
   issuer,
-  jwksUri: check(jwksProblem),
+  jwksUri,
   effects: z.enum(['read', 'write']).default('read'),
 })
 

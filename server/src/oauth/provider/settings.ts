@@ -11,6 +11,10 @@ import { renderError } from './error-page.ts'
 export const interactionSeconds = 1_800
 
 const codeSeconds = 60
+// A client whose clock is a little ahead is not a liar.
+const clockToleranceSeconds = 10
+/** What a client signs is for this request: whoever finds an older one finds nothing. */
+const assertionSecondsMax = 600
 // Document of a client's keys; fifty keys are 40 kB.
 const keysBytesMax = 64 * 1_024
 
@@ -54,7 +58,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     },
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
-    clockTolerance: 0,
+    clockTolerance: clockToleranceSeconds,
     clientBasedCORS: () => true,
     cookies: {
       names: {
@@ -100,10 +104,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     revokeGrantPolicy: () => true,
     extraTokenClaims: (_ctx, token) => ('grantId' in token ? { grant_id: token.grantId } : undefined),
     formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurClock(parts.clock, jwt.payload) } },
-    assertJwtClientAuthClaimsAndHeader: (_ctx, claims) => {
-      // Of several audiences, or another than the issuer, the assertion may have been meant for somebody else.
-      if (claims['aud'] !== parts.origin) throw new errors.InvalidClientAuth('the audience must be the issuer alone')
-    },
+    assertJwtClientAuthClaimsAndHeader: (_ctx, claims, header) => judgeAssertion(parts, claims, header),
     ttl: {
       AccessToken: (ctx) => Math.min(accessTokenSeconds, remaining(parts, ctx)),
       RefreshToken: (ctx) => remaining(parts, ctx),
@@ -116,6 +117,27 @@ export function engineSettings(parts: EngineParts): Configuration {
     fetch: (url, options) => fetchFor(parts.fetch, url, options),
     fetchResponseBodyLimits: { jwks_uri: keysBytesMax },
     renderError,
+  }
+}
+
+/** What the engine does not ask of the assertion by which a client proves who it is (RFC 7523, section 3). */
+function judgeAssertion(
+  { origin, clock }: EngineParts,
+  claims: Record<string, unknown>,
+  header: Record<string, unknown>,
+): void {
+  // Of several audiences, or another than the issuer, the assertion may have been meant for somebody else.
+  if (claims['aud'] !== origin) throw new errors.InvalidClientAuth('the audience must be the issuer alone')
+  if (claims['sub'] !== claims['iss']) throw new errors.InvalidClientAuth('subject and issuer must be the client')
+  // The keys are the client's registered ones; what points elsewhere was not written by one who knows that.
+  const elsewhere = ['jwk', 'jku', 'x5u', 'x5c', 'crit'].find((name) => header[name] !== undefined)
+  if (elsewhere !== undefined) throw new errors.InvalidClientAuth(`the header must not have \`${elsewhere}\``)
+  const { jti, iat, exp } = claims
+  const latest = clock.now() / 1_000 + clockToleranceSeconds
+  if (typeof jti !== 'string' || jti.length > 512) throw new errors.InvalidClientAuth('`jti` must be a text')
+  if (iat !== undefined && !(Number(iat) <= latest)) throw new errors.InvalidClientAuth('it is of the future')
+  if (!(Number(exp) <= latest + assertionSecondsMax)) {
+    throw new errors.InvalidClientAuth(`it must not be good for more than ${assertionSecondsMax} seconds`)
   }
 }
 
