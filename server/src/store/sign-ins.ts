@@ -45,13 +45,15 @@ export async function findSignIn(handle: Handle, id: string, now: number): Promi
   )
 }
 
-/** Ends one sign-in. */
+/** Ends one sign-in, and what it brought. */
 export async function deleteSignIn(handle: Handle, id: string): Promise<void> {
+  await open(handle).deleteFrom('kept_logins').where('sign_in_id', '=', id).execute()
   await open(handle).deleteFrom('sign_ins').where('id', '=', id).execute()
 }
 
-/** Ends all sign-ins of a principal. */
+/** Ends all sign-ins of a principal, and what they brought. */
 export async function deleteSignInsOf(handle: Handle, principalId: string): Promise<void> {
+  await open(handle).deleteFrom('kept_logins').where('principal_id', '=', principalId).execute()
   await open(handle).deleteFrom('sign_ins').where('principal_id', '=', principalId).execute()
 }
 

@@ -40,6 +40,14 @@ export interface Tables {
     expires_at: number
     login: string | null
   }
+  kept_logins: {
+    principal_id: string
+    provider: string
+    sign_in_id: string
+    sealed: string
+    kept_at: number
+    ends_at: number
+  }
   login_attempts: {
     id: string
     provider: string

@@ -8,6 +8,7 @@ import * as upstreamOAuth from './0006-upstream-oauth.ts'
 import * as grantIssuer from './0007-grant-issuer.ts'
 import * as bundles from './0008-bundles.ts'
 import * as groups from './0014-groups.ts'
+import * as keptLogins from './0012-kept-logins.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -20,4 +21,5 @@ export const migrations: Record<string, Migration> = {
   '0007-grant-issuer': grantIssuer,
   '0008-bundles': bundles,
   '0014-groups': groups,
+  '0012-kept-logins': keptLogins,
 }
