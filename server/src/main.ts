@@ -166,6 +166,11 @@ async function openMiddle(parts: MiddleParts) {
         await approvals.cancelFor(tx, { principalId })
       },
     ],
+    onLeave: [
+      async (tx, principalId) => {
+        await approvals.cancelFor(tx, { principalId })
+      },
+    ],
   })
   const oauth: OAuth = await openOAuth({
     ...parts,

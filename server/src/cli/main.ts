@@ -3,6 +3,7 @@ import { buildApplication, buildCommand, buildRouteMap, run } from '@stricli/cor
 import { bundles, changeBundle, makeBundle, retireBundle } from './command/bundles.ts'
 import { approval, approvals, approve, deny, revoke, rotateKeys } from './command/decisions.ts'
 import { grants, invite, people, status, tools, upstreams } from './command/governed.ts'
+import { addMember, groups, makeGroup, members, removeMember, retireGroup } from './command/groups.ts'
 import { exportLedger, verify } from './command/ledger.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -42,6 +43,12 @@ const routes = buildRouteMap({
     grants,
     people,
     invite,
+    groups,
+    members,
+    makeGroup,
+    addMember,
+    removeMember,
+    retireGroup,
     approvals,
     approval,
     approve,

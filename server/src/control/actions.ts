@@ -5,6 +5,7 @@ import { clientActions } from './action/clients.ts'
 import { connectionActions } from './action/connections.ts'
 import { entitlementActions } from './action/entitlements.ts'
 import { grantActions } from './action/grants.ts'
+import { groupActions } from './action/groups.ts'
 import { keyActions } from './action/keys.ts'
 import { peopleActions } from './action/people.ts'
 import { tokenKeyActions } from './action/token-keys.ts'
@@ -19,6 +20,7 @@ export const actions: readonly Action[] = [
   ...connectionActions,
   ...entitlementActions,
   ...grantActions,
+  ...groupActions,
   ...keyActions,
   ...peopleActions,
   ...tokenKeyActions,

@@ -7,6 +7,7 @@ import { clientsPage } from './page/clients.ts'
 import { connectPage } from './page/connect.ts'
 import { entryPage } from './page/entry.ts'
 import { grantsPage } from './page/grants.ts'
+import { groupsPage } from './page/groups.ts'
 import { ledgerPage } from './page/ledger.ts'
 import { makeBundlePage } from './page/make-bundle.ts'
 import { peoplePage } from './page/people.ts'
@@ -35,6 +36,7 @@ export const pages: readonly PageRoute[] = [
   connectPage,
   peoplePage,
   personPage,
+  groupsPage,
   ledgerPage,
   entryPage,
   youPage,

@@ -1,4 +1,5 @@
 import { governedReadings } from './api/governed.ts'
+import { groupReadings } from './api/groups.ts'
 import { ledgerReadings } from './api/ledger.ts'
 import { rightsReadings } from './api/rights.ts'
 import { statusReadings } from './api/status.ts'
@@ -9,5 +10,6 @@ export const readings: readonly Reading[] = [
   ...statusReadings,
   ...governedReadings,
   ...rightsReadings,
+  ...groupReadings,
   ...ledgerReadings,
 ]

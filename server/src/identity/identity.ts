@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts'
 import type { Keyring } from '../vault/keyring.ts'
 import type { Sealer } from '../vault/sealer.ts'
 import { openIdentityDoor } from './door.ts'
+import { type Groups, openGroups } from './groups.ts'
 import { openIdps } from './idps.ts'
 import { type Invitations, openInvitations } from './invitations.ts'
 import { openThrottle } from './login/throttle.ts'
@@ -20,7 +21,7 @@ import { openBrowsers } from './sign-in/forms.ts'
 import { openSignIns, type SignIns } from './sign-ins.ts'
 
 /** Who: identity providers, sign-ins, principals, invitations, operator keys. */
-export interface Identity extends SignIns, Principals, Invitations, OperatorKeys {
+export interface Identity extends SignIns, Principals, Groups, Invitations, OperatorKeys {
   /** The pages under `/sign-in`, `/sign-out` and `/join`. */
   readonly door: Door
 }
@@ -37,6 +38,8 @@ export interface IdentityParts {
   log: Log
   /** What else must end when a principal is disabled, in this order. */
   onDisable?: OnDisable[]
+  /** What else must end when somebody leaves a group, in this order. */
+  onLeave?: OnDisable[]
 }
 
 /**
@@ -69,6 +72,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     ...signIns,
     ...invitations,
     ...openPrincipals({ store, ledger, clock, onDisable: parts.onDisable ?? [] }),
+    ...openGroups({ store, ledger, clock, onLeave: parts.onLeave ?? [] }),
     ...openOperatorKeys({ store, ledger, clock }),
   }
 }

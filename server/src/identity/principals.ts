@@ -69,6 +69,8 @@ export function openPrincipals(parts: PrincipalParts): Principals {
     await ledger.recordChange({ by: given.by, what: `principal.${what}`, about, reason }, async (tx) => {
       await lockAdministration(tx, clock)
       await checkAdministers(tx, given.by, clock)
+      if ((await findPrincipal(tx, given.id))?.kind === 'group')
+        throw new Fault('identity.not_found', 'a group is retired, not disabled')
       const changed = await updatePrincipalState(tx, given.id, {
         state: what === 'enabled' ? 'active' : 'disabled',
         at: clock.now(),

@@ -62,7 +62,8 @@ export const entitlementActions = [
       return { reason: form.get('reason') ?? '', entitlements: form.getAll('entitlements'), all }
     },
     async run({ inventory }, viewer, { id: principalId, entitlements, all, reason: why }) {
-      const held = await inventory.listRights(principalId)
+      // What he holds through a group is the group's, and revoked there.
+      const held = (await inventory.listRights(principalId)).filter(({ through }) => through === undefined)
       const named = new Set(entitlements)
       const chosen = held.filter(
         (one) => named.has(one.id) || (one.right === all?.right && one.upstream === all.upstream),

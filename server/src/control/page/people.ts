@@ -17,7 +17,10 @@ export const peoplePage: PageRoute = {
     const names = upstreams.map(({ name }) => name)
     return {
       title: 'People',
-      body: html`<h1>People</h1>
+      body: html`<div class="row apart">
+          <h1>People</h1>
+          <span class="row"><a class="button quiet" href="/groups">Groups</a> </span>
+        </div>
         ${fold('Invite somebody', form({ action: '/people/invite', csrf, content: invitation(names) }))}
         ${table(people)}
         ${

@@ -7,7 +7,7 @@ import type { Principal } from '../../model/principal.ts'
 import type { Entitlement } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
 import { getPrincipal } from '../known.ts'
-import type { PageRoute, Visit } from '../page.ts'
+import type { PageRoute, Shown, Visit } from '../page.ts'
 import { readNames } from '../people.ts'
 import type { ControlRooms } from '../rooms.ts'
 import {
@@ -19,11 +19,13 @@ import {
   instant,
   itemLabel,
   option,
+  person,
   reasonField,
   stateBadge,
   traitBadges,
 } from './elements.ts'
 import { grantCards } from './grant-cards.ts'
+import { groupsOf, membersOf, retiring } from './members.ts'
 
 export const personPage: PageRoute = {
   path: '/people/{id}',
@@ -31,6 +33,7 @@ export const personPage: PageRoute = {
   async show(rooms, visit) {
     const principal = await getPrincipal(rooms, visit.params['id']!)
     const rights = await rooms.inventory.listRights(principal.id)
+    if (principal.kind === 'group') return groupPage(rooms, { principal, rights, visit })
     const grants = await rooms.oauth.listGrants({ principalId: principal.id, activeAt: rooms.clock.now() })
     return {
       title: visible(principal.name),
@@ -50,7 +53,7 @@ export const personPage: PageRoute = {
             <dd>${instant(principal.createdAt)}</dd>
           </dl>
         </div>
-        ${await rightsHeld(rooms, { principal, rights, csrf: visit.csrf })}
+        ${await groupsOf(rooms, principal)} ${await rightsHeld(rooms, { principal, rights, csrf: visit.csrf })}
         ${principal.state === 'active' && (await giving(rooms, { principal, rights, visit }))}
         <section class="stack tight" aria-labelledby="grants">
           <h2 id="grants">Grants to clients</h2>
@@ -61,13 +64,28 @@ export const personPage: PageRoute = {
   },
 }
 
+async function groupPage(
+  rooms: ControlRooms,
+  held: { principal: Principal; rights: readonly Entitlement[]; visit: Visit },
+): Promise<Shown> {
+  const { principal, rights, visit } = held
+  const active = principal.state === 'active'
+  return {
+    title: visible(principal.name),
+    body: html`<h1>${visible(principal.name)} <span class="badge">${active ? 'group' : 'retired group'}</span></h1>
+      ${await membersOf(rooms, principal, visit)} ${await groupsOf(rooms, principal)}
+      ${await rightsHeld(rooms, { principal, rights, csrf: visit.csrf })} ${active && (await giving(rooms, held))}
+      ${active && retiring(principal, visit)}`,
+  }
+}
+
 async function rightsHeld(
   rooms: ControlRooms,
   { principal, rights, csrf }: { principal: Principal; rights: readonly Entitlement[]; csrf: string },
 ): Promise<Html> {
   const names = await readNames(
     rooms,
-    rights.map(({ grantedBy }) => grantedBy),
+    rights.flatMap(({ grantedBy, through }) => [grantedBy, through]),
   )
   const groups = Map.groupBy(rights, ({ right, upstream }) =>
     right === 'administer' ? 'Administer this gateway' : `${right === 'use' ? 'Use' : 'Approve'} tools of ${upstream}`,
@@ -84,32 +102,43 @@ async function rightsHeld(
           content: html`<ul class="choices">
               ${some.map((one) => held(one, names))}
             </ul>
-            ${reasonField(`why-revoke-${group}`)}
-            <div class="actions">
-              <button class="danger">Revoke the chosen ones</button>
-              ${
-                some.length > 1 &&
-                html`<button class="danger" name="all" value="${some[0]!.right} ${some[0]!.upstream}">
-                  Revoke all ${some.length}
-                </button>`
-              }
-            </div>`,
+            ${revoking(
+              some.filter(({ through }) => through === undefined),
+              `why-revoke-${group}`,
+            )}`,
         }),
       ),
     )}
   </section>`
 }
 
+function revoking(own: readonly Entitlement[], id: string): Html {
+  const [first] = own
+  if (first === undefined) return html`<p class="muted">Revoke it at the group, for all its members.</p>`
+  return html`${reasonField(id)}
+    <div class="actions">
+      <button class="danger">Revoke the chosen ones</button>
+      ${
+        own.length > 1 &&
+        html`<button class="danger" name="all" value="${first.right} ${first.upstream}">
+          Revoke all ${own.length}
+        </button>`
+      }
+    </div>`
+}
+
+// What is held through a group is revoked at the group, for all its members.
 function held(one: Entitlement, names: ReadonlyMap<string, Principal>): Html {
+  const group = one.through === undefined ? undefined : names.get(one.through)
   const by = one.grantedBy === undefined ? 'the set-up' : (names.get(one.grantedBy)?.name ?? one.grantedBy)
   return html`<li>
     <label>
-      <input type="checkbox" name="entitlements" value="${one.id}" />
+      <input type="checkbox" name="entitlements" value="${one.id}" ${one.through !== undefined && html`disabled`} />
       <span>
         <span class="name">${one.right === 'administer' ? 'everything' : itemLabel(one.tool)}</span>
         <span class="muted small"
           >by ${visible(by)}, ${instant(one.createdAt)}:
-          “${visible(one.reason)}”${one.endsAt !== undefined && html`; ends ${instant(one.endsAt)}`}</span
+          “${visible(one.reason)}”${group && html`; through ${person(group, { link: true })}`}${one.endsAt !== undefined && html`; ends ${instant(one.endsAt)}`}</span
         >
       </span>
     </label>
@@ -139,6 +168,7 @@ async function giving(
     ${folds}
     ${
       !administers &&
+      principal.kind !== 'group' &&
       fold(
         'Administer this gateway',
         form({

@@ -1,0 +1,56 @@
+import { html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import type { PageRoute } from '../page.ts'
+import { counted, empty, fold, form, instant, reasonField } from './elements.ts'
+
+export const groupsPage: PageRoute = {
+  path: '/groups',
+  guard: 'administrator',
+  async show({ identity }, { csrf }) {
+    const groups = await identity.listGroups()
+    const rows = []
+    for (const group of groups) {
+      const members = await identity.listMemberships({ groupId: group.id })
+      const count = new Set(members.map(({ memberId }) => memberId)).size
+      rows.push(
+        html`<tr>
+          <th scope="row"><a href="/people/${group.id}">${visible(group.name)}</a></th>
+          <td data-label="Members">${counted(count, 'member', 'members')}</td>
+          <td data-label="Since">${instant(group.createdAt)}</td>
+        </tr>`,
+      )
+    }
+    const making = html`<div class="field">
+        <label for="name">Name</label>
+        <input id="name" name="name" required maxlength="100" autocomplete="off" />
+      </div>
+      ${reasonField('why-made', 'What is it for?')}
+      <div class="actions"><button class="primary">Make the group</button></div>`
+    return {
+      title: 'Groups',
+      body: html`<div class="stack tight">
+          <h1>Groups</h1>
+          <p class="lead">A group holds rights for its members. Nobody is in one by himself.</p>
+        </div>
+        ${fold('Make a group', form({ action: '/groups', csrf, content: making }))}
+        ${
+          rows.length === 0
+            ? empty('There is no group yet.')
+            : html`<div class="table">
+                <table>
+                  <thead>
+                    <tr>
+                      <th>Name</th>
+                      <th>Members</th>
+                      <th>Since</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${rows}
+                  </tbody>
+                </table>
+              </div>`
+        }`,
+    }
+  },
+}

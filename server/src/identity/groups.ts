@@ -1,0 +1,219 @@
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { makeId } from '../base/ids.ts'
+import type { Principal } from '../model/principal.ts'
+import { readReason } from '../model/rights.ts'
+import { listEntitlements, revokeEntitlement } from '../store/entitlements.ts'
+import {
+  deleteMemberships,
+  groupDepthMax,
+  insertMembership,
+  listGroupIdsOf,
+  listMemberships,
+  type Membership,
+} from '../store/memberships.ts'
+import { findPrincipal, insertPrincipal, listPrincipals, updatePrincipalState } from '../store/principals.ts'
+import { deleteGroupRules } from '../store/group-rules.ts'
+import type { Handle, Store } from '../store/store.ts'
+import { checkAdministers, lockAdministration, type OnDisable } from './principals.ts'
+import type { IdentityLedger } from './records.ts'
+
+const groupsMax = 2_000
+const groupName = /^[^\p{C}\s](?:[^\p{C}]{0,98}[^\p{C}\s])?$/u
+
+/** The source of a membership that an administrator gave on a page. */
+export const byHand = 'hand'
+
+/** A step that somebody takes with a group. */
+interface GroupStep {
+  by: string
+  group: string
+  reason: string
+}
+
+/** Groups: they hold rights for their members. Nobody is in one unless an administrator, a rule of one, or SCIM says so. */
+export interface Groups {
+  /**
+   * Makes a group with no members and no rights.
+   *
+   * @param step `name`: 1 to 100 characters that can be shown, of no other group.
+   * @throws {Fault} `identity.input_invalid`, `identity.not_allowed`
+   */
+  makeGroup(step: { by: string; name: string; reason: string }): Promise<Principal>
+  /** Ends a group for good: its memberships, its rights and the rules that lead to it. */
+  retireGroup(step: GroupStep): Promise<void>
+  /** The groups that are not retired, in the order in which they were made. */
+  listGroups(): Promise<Principal[]>
+  /**
+   * Puts a principal, or a group, into a group by hand.
+   *
+   * @throws {Fault} `identity.not_found`; `identity.input_invalid` if the groups would then contain one another, or lie in
+   *   one another deeper than `groupDepthMax`.
+   */
+  addMember(step: GroupStep & { member: string }): Promise<void>
+  /**
+   * Takes a member out, for one source; who is in it by another source stays.
+   *
+   * @throws {Fault} `identity.not_found`
+   */
+  removeMember(step: GroupStep & { member: string; source?: string }): Promise<void>
+  /** Who is in a group directly, and the groups that a principal is in directly. At most 10 000. */
+  listMemberships(of: { groupId?: string; memberId?: string }): Promise<Membership[]>
+}
+
+/** What the groups stand on. */
+export interface GroupParts {
+  store: Store
+  ledger: IdentityLedger
+  clock: Clock
+  /** What ends with a membership: approvals of calls that it may have carried. */
+  onLeave: OnDisable[]
+}
+
+/** Opens the groups. */
+export function openGroups(parts: GroupParts): Groups {
+  const { store, ledger, clock } = parts
+
+  async function change(
+    step: GroupStep,
+    what: 'group.joined' | 'group.left' | 'group.retired',
+    given: { details?: Record<string, unknown>; work: (tx: Handle) => Promise<void> },
+  ): Promise<void> {
+    const about = { kind: 'group', id: step.group } as const
+    const reason = readReason(step.reason)
+    await ledger.recordChange({ by: step.by, what, about, reason, details: given.details }, async (tx) => {
+      await lockAdministration(tx, clock)
+      await checkAdministers(tx, step.by, clock)
+      await getGroup(tx, step.group)
+      await given.work(tx)
+    })
+  }
+
+  return {
+    async makeGroup({ by, name, reason }) {
+      const group = newGroup(name, clock)
+      const about = { kind: 'group', id: group.id } as const
+      const details = { name: group.name }
+      await ledger.recordChange({ by, what: 'group.made', about, details, reason: readReason(reason) }, async (tx) => {
+        await lockAdministration(tx, clock)
+        await checkAdministers(tx, by, clock)
+        await insertGroup(tx, group)
+      })
+      return group
+    },
+    retireGroup: (step) =>
+      change(step, 'group.retired', {
+        work: async (tx) => {
+          const at = clock.now()
+          for (const { memberId } of await deleteMemberships(tx, { groupId: step.group }))
+            await leave(parts, tx, memberId)
+          await deleteMemberships(tx, { memberId: step.group })
+          await deleteGroupRules(tx, { groupId: step.group })
+          for (const { id } of await listEntitlements(tx, { principalId: step.group, activeAt: at })) {
+            await revokeEntitlement(tx, id, at)
+          }
+          await updatePrincipalState(tx, step.group, { state: 'disabled', at })
+        },
+      }),
+    async listGroups() {
+      const groups = await listPrincipals(store, { limit: groupsMax, groups: true })
+      return groups.filter(({ state }) => state === 'active')
+    },
+    addMember: (step) =>
+      change(step, 'group.joined', {
+        details: { members: [step.member], source: byHand },
+        work: async (tx) => {
+          const member = await findPrincipal(tx, step.member)
+          if (member === undefined || (member.kind === 'group' && member.state !== 'active'))
+            throw new Fault('identity.not_found', 'cannot find whom to put into this group')
+          if (member.kind === 'group') await requireNesting(tx, { outer: step.group, inner: member.id })
+          const membership = { groupId: step.group, memberId: member.id, source: byHand, createdAt: clock.now() }
+          if (!(await insertMembership(tx, membership)))
+            throw new Fault('identity.input_invalid', `\`${member.name}\` is in this group by hand already`)
+        },
+      }),
+    removeMember: ({ source = byHand, ...step }) =>
+      change(step, 'group.left', {
+        details: { members: [step.member], source },
+        work: async (tx) => {
+          const ended = await deleteMemberships(tx, { groupId: step.group, memberId: step.member, source })
+          if (ended.length === 0)
+            throw new Fault('identity.not_found', 'cannot take this one out: he is not in this group by this source')
+          await leave(parts, tx, step.member)
+        },
+      }),
+    listMemberships: (of) => listMemberships(store, of),
+  }
+}
+
+/**
+ * What ends when somebody leaves a group. Of a group that leaves another its direct members are meant; the decisions
+ * themselves look through every depth.
+ */
+async function leave({ onLeave }: Pick<GroupParts, 'onLeave'>, tx: Handle, memberId: string): Promise<void> {
+  const inner = await listMemberships(tx, { groupId: memberId })
+  for (const id of new Set([memberId, ...inner.map((one) => one.memberId)]))
+    for (const end of onLeave) await end(tx, id)
+}
+
+/** A group that is not retired. Throws `identity.not_found`. */
+export async function getGroup(handle: Handle, id: string): Promise<Principal> {
+  const group = await findPrincipal(handle, id)
+  if (group?.kind === 'group' && group.state === 'active') return group
+  throw new Fault('identity.not_found', 'there is no such group')
+}
+
+/** A group that is not stored yet. Throws `identity.input_invalid` for a name that cannot be shown. */
+export function newGroup(name: string, clock: Clock): Principal {
+  const shown = name.trim()
+  if (!groupName.test(shown))
+    throw new Fault('identity.input_invalid', 'cannot use this name: 1 to 100 characters that can be shown')
+  const id = makeId(clock)
+  const rest = { email: undefined, state: 'active', createdAt: clock.now() } as const
+  return { id, issuer: 'group', subject: id, kind: 'group', name: shown, ...rest }
+}
+
+/** Stores a group under the lock of administration. Throws `identity.input_invalid` for the name of another one. */
+export async function insertGroup(tx: Handle, group: Principal): Promise<void> {
+  const others = await listPrincipals(tx, { limit: groupsMax, groups: true })
+  if (others.length >= groupsMax) throw new Fault('identity.input_invalid', `there are ${groupsMax} groups already`)
+  const same = (one: Principal) => one.state === 'active' && one.name.toLowerCase() === group.name.toLowerCase()
+  if (others.some(same)) throw new Fault('identity.input_invalid', `there is a group \`${group.name}\` already`)
+  await insertPrincipal(tx, group)
+}
+
+/**
+ * Refuses to put one group into another where they would contain one another, or lie too deep.
+ *
+ * @throws {Fault} `identity.input_invalid`
+ */
+export async function requireNesting(tx: Handle, { outer, inner }: { outer: string; inner: string }): Promise<void> {
+  const above = await listGroupIdsOf(tx, outer)
+  if (outer === inner || above.includes(inner))
+    throw new Fault(
+      'identity.input_invalid',
+      'cannot put these groups into one another: they would contain one another',
+    )
+  const depth = (await heightOf(tx, outer, 'up')) + (await heightOf(tx, inner, 'down')) + 1
+  // One level is that of the people in the innermost group.
+  if (depth + 1 > groupDepthMax)
+    throw new Fault('identity.input_invalid', `cannot put this group there: groups lie ${groupDepthMax} deep at most`)
+}
+
+/** How many levels of groups lie above or below a group. */
+async function heightOf(tx: Handle, id: string, way: 'up' | 'down'): Promise<number> {
+  let level = new Set([id])
+  for (let height = 0; height <= groupDepthMax; height++) {
+    const next = new Set<string>()
+    for (const one of level) {
+      const found = await listMemberships(tx, way === 'up' ? { memberId: one } : { groupId: one })
+      for (const { groupId, memberId } of found) {
+        if (way === 'up') next.add(groupId)
+        else if ((await findPrincipal(tx, memberId))?.kind === 'group') next.add(memberId)
+      }
+    }
+    if (next.size === 0) return height
+    level = next
+  }
+  return groupDepthMax + 1
+}
