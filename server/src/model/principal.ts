@@ -11,6 +11,7 @@ export interface Principal {
   name: string
   /** For display only. */
   email: string | undefined
-  state: 'active' | 'disabled'
+  /** `must_sign_in`: nothing of his passes until he has proved anew who he is. */
+  state: 'active' | 'disabled' | 'must_sign_in'
   createdAt: number
 }

@@ -2,6 +2,7 @@
 export const standingReasons = [
   'principal.unknown',
   'principal.disabled',
+  'principal.must_sign_in',
   'client.unknown',
   'client.revoked',
   'grant.unknown',

@@ -12,7 +12,7 @@ function toPrincipal(row: Selectable<Tables['principals']>): Principal {
     kind: row.kind as Principal['kind'],
     name: row.name,
     email: row.email ?? undefined,
-    state: row.state as Principal['state'],
+    state: row.state === 'active' && row.sign_in_after !== null ? 'must_sign_in' : (row.state as Principal['state']),
     createdAt: row.created_at,
   }
 }
@@ -32,7 +32,7 @@ export async function insertPrincipal(handle: Handle, principal: Principal): Pro
       kind: principal.kind,
       name: principal.name,
       email: principal.email ?? null,
-      state: principal.state,
+      state: principal.state === 'disabled' ? 'disabled' : 'active',
       created_at: principal.createdAt,
       disabled_at: null,
     })
@@ -101,7 +101,7 @@ export async function updatePrincipalDisplay(
 export async function updatePrincipalState(
   handle: Handle,
   id: string,
-  { state, at }: { state: Principal['state']; at: number },
+  { state, at }: { state: 'active' | 'disabled'; at: number },
 ): Promise<boolean> {
   const row = await open(handle)
     .updateTable('principals')
@@ -113,7 +113,35 @@ export async function updatePrincipalState(
   return row !== undefined
 }
 
-/** The ids of the active principals who may administer at this time. */
+/**
+ * Demands that a principal proves anew who he is, later than `after`. What was demanded before and is later stays.
+ */
+export async function demandSignIn(tx: Handle, id: string, after: number): Promise<void> {
+  await open(tx)
+    .updateTable('principals')
+    .set({ sign_in_after: after })
+    .where('id', '=', id)
+    .where((eb) => eb.or([eb('sign_in_after', 'is', null), eb('sign_in_after', '<', after)]))
+    .execute()
+}
+
+/**
+ * Demands it no more, if what was demanded is that he proved who he is before `at`.
+ *
+ * @returns whether that was so.
+ */
+export async function fulfilSignIn(tx: Handle, id: string, at: number): Promise<boolean> {
+  const row = await open(tx)
+    .updateTable('principals')
+    .set({ sign_in_after: null })
+    .where('id', '=', id)
+    .where('sign_in_after', '<', at)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** The ids of the principals who may administer at this time and are not disabled. */
 export async function listAdministratorIds(handle: Handle, now: number): Promise<string[]> {
   const rows = await open(handle)
     .selectFrom('entitlements')

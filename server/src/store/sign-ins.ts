@@ -10,6 +10,8 @@ export interface StoredSignIn {
   provider: string
   createdAt: number
   expiresAt: number
+  /** The session there that it came out of (`sid`), where the provider says it. */
+  session?: string | undefined
 }
 
 /** Stores a sign-in. */
@@ -22,6 +24,7 @@ export async function insertSignIn(handle: Handle, signIn: StoredSignIn): Promis
       provider: signIn.provider,
       created_at: signIn.createdAt,
       expires_at: signIn.expiresAt,
+      session: signIn.session ?? null,
     })
     .execute()
 }
@@ -55,6 +58,39 @@ export async function deleteSignIn(handle: Handle, id: string): Promise<void> {
 export async function deleteSignInsOf(handle: Handle, principalId: string): Promise<void> {
   await open(handle).deleteFrom('kept_logins').where('principal_id', '=', principalId).execute()
   await open(handle).deleteFrom('sign_ins').where('principal_id', '=', principalId).execute()
+}
+
+/** Whose sign-ins came out of this session at the provider of these people, each once; two at the most. */
+export async function findPrincipalIdsOfSession(
+  handle: Handle,
+  of: { issuer: string; session: string },
+): Promise<string[]> {
+  const rows = await open(handle)
+    .selectFrom('sign_ins')
+    .innerJoin('principals', 'principals.id', 'sign_ins.principal_id')
+    .select('principals.id')
+    .distinct()
+    .where('sign_ins.session', '=', of.session)
+    .where('principals.issuer', '=', of.issuer)
+    .limit(2)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
+/**
+ * Ends the sign-ins that came out of one session at a provider, and what they brought.
+ *
+ * @returns whose they were, each once.
+ */
+export async function deleteSignInsOfSession(tx: Handle, of: { provider: string; session: string }): Promise<string[]> {
+  const rows = await open(tx)
+    .deleteFrom('sign_ins')
+    .where('provider', '=', of.provider)
+    .where('session', '=', of.session)
+    .returning(['id', 'principal_id'])
+    .execute()
+  for (const { id } of rows) await open(tx).deleteFrom('kept_logins').where('sign_in_id', '=', id).execute()
+  return [...new Set(rows.map((row) => row.principal_id))]
 }
 
 /** Forgets the sign-ins that have expired. */

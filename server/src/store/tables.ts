@@ -18,6 +18,7 @@ export interface Tables {
     state: string
     created_at: number
     disabled_at: number | null
+    sign_in_after: number | null
   }
   memberships: { group_id: string; member_id: string; source: string; created_at: number }
   group_rules: {
@@ -31,6 +32,15 @@ export interface Tables {
   }
   /** What a provider said at the last sign-in, for who sets up the mapping. */
   last_claims: { principal_id: string; provider: string; sealed: string; at: number }
+  signals: {
+    id: string
+    transmitter: string
+    event: string
+    issued_at: number
+    received_at: number
+    principal_id: string | null
+    effect: string
+  }
   passwords: { principal_id: string; login: string; hash: string; changed_at: number }
   sign_ins: {
     id: string
@@ -39,6 +49,7 @@ export interface Tables {
     created_at: number
     expires_at: number
     login: string | null
+    session: string | null
   }
   kept_logins: {
     principal_id: string

@@ -21,6 +21,7 @@ const columns: Column[] = [
     values: [
       ['active', none],
       ['disabled', (f) => ({ principal: { ...f.principal!, state: 'disabled' } })],
+      ['must sign in', (f) => ({ principal: { ...f.principal!, state: 'must_sign_in' } })],
       ['unknown', () => ({ principal: undefined })],
     ],
   },

@@ -20,7 +20,7 @@ export const principalShape = z
     issuer: z.string(),
     subject: z.string(),
     kind: z.enum(['person', 'workload', 'group']),
-    state: z.enum(['active', 'disabled']),
+    state: z.enum(['active', 'disabled', 'must_sign_in']),
     createdAt: at,
   })
   .openapi('Principal')

@@ -28,27 +28,30 @@ export function pinBadge(pin: Pin): Html {
   return html`<span class="badge ${pins[pin].tone}">${pins[pin].label}</span>`
 }
 
-const states: Record<UpstreamState | ApprovalState | 'active' | 'serving' | 'ended' | 'disabled' | 'revoked', string> =
-  {
-    proposed: 'warn',
-    in_review: 'warn',
-    approved: 'good',
-    suspended: 'bad',
-    retired: '',
-    pending: 'warn',
-    denied: 'bad',
-    spent: '',
-    expired: '',
-    cancelled: '',
-    active: 'good',
-    serving: 'good',
-    ended: '',
-    disabled: 'bad',
-    revoked: 'bad',
-  }
+const states: Record<
+  UpstreamState | ApprovalState | 'active' | 'serving' | 'ended' | 'disabled' | 'must_sign_in' | 'revoked',
+  string
+> = {
+  proposed: 'warn',
+  in_review: 'warn',
+  approved: 'good',
+  suspended: 'bad',
+  retired: '',
+  pending: 'warn',
+  denied: 'bad',
+  spent: '',
+  expired: '',
+  cancelled: '',
+  active: 'good',
+  serving: 'good',
+  ended: '',
+  disabled: 'bad',
+  must_sign_in: 'warn',
+  revoked: 'bad',
+}
 
 export function stateBadge(state: keyof typeof states): Html {
-  return html`<span class="badge ${states[state]}">${state.replace('_', ' ')}</span>`
+  return html`<span class="badge ${states[state]}">${state.replaceAll('_', ' ')}</span>`
 }
 
 /** A sentence of ours, in which what stands in backticks is a name. */

@@ -7,6 +7,7 @@ import * as rates from './0005-rates.ts'
 import * as upstreamOAuth from './0006-upstream-oauth.ts'
 import * as grantIssuer from './0007-grant-issuer.ts'
 import * as bundles from './0008-bundles.ts'
+import * as signals from './0010-signals.ts'
 import * as groups from './0014-groups.ts'
 import * as keptLogins from './0012-kept-logins.ts'
 
@@ -20,6 +21,7 @@ export const migrations: Record<string, Migration> = {
   '0006-upstream-oauth': upstreamOAuth,
   '0007-grant-issuer': grantIssuer,
   '0008-bundles': bundles,
+  '0010-signals': signals,
   '0014-groups': groups,
   '0012-kept-logins': keptLogins,
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import type { Principal } from '../../../src/model/principal.ts'
 import { open } from '../../../src/store/engine/handle.ts'
 import {
+  demandSignIn,
   findPrincipal,
   findPrincipalBySubject,
+  fulfilSignIn,
   insertPrincipal,
   listAdministratorIds,
   listPrincipals,
@@ -108,6 +110,25 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await entitle(store, 'lasting', { ends_at: 101 })
       await entitle(store, 'revoked', { revoked_at: 50 })
       assert.deepEqual(await listAdministratorIds(store, 100), ['a', 'lasting'])
+    },
+  ],
+  [
+    'who must sign in anew is neither active nor disabled, until he has done so later than the last demand',
+    async (store) => {
+      await insertPrincipal(store, principal('a'))
+      const stateOf = async () => (await findPrincipal(store, 'a'))?.state
+      await demandSignIn(store, 'a', 1_000)
+      await demandSignIn(store, 'a', 900)
+      assert.equal(await stateOf(), 'must_sign_in')
+      assert.equal(await fulfilSignIn(store, 'a', 1_000), false)
+      assert.equal(await stateOf(), 'must_sign_in')
+      await updatePrincipalState(store, 'a', { state: 'disabled', at: 5 })
+      assert.equal(await stateOf(), 'disabled')
+      await updatePrincipalState(store, 'a', { state: 'active', at: 6 })
+      assert.equal(await stateOf(), 'must_sign_in')
+      assert.equal(await fulfilSignIn(store, 'a', 1_001), true)
+      assert.equal(await stateOf(), 'active')
+      assert.equal(await fulfilSignIn(store, 'a', 2_000), false)
     },
   ],
 ]
