@@ -37,18 +37,36 @@ export interface Grant {
   revokedBecause: string | undefined
   /** The identity provider that vouched for it (ID-JAG); absent when the principal gave it on the consent page. */
   issuer?: string | undefined
+  /**
+   * Digest of what the client said of itself when this was given: its redirect addresses and keys. Absent where the client
+   * cannot change it.
+   */
+  clientDigest?: string | undefined
   /** Tool name → digest of the definition that the person saw. */
   tools: ReadonlyMap<string, string>
 }
 
-/** The agent's software, which holds grants. */
+/**
+ * Where a client stands: it may be used; an administrator has not admitted it yet; he said no, and may think again; it was
+ * revoked for good.
+ */
+export const clientStates = ['active', 'waiting', 'refused', 'revoked'] as const
+/** One of `clientStates`. */
+export type ClientState = (typeof clientStates)[number]
+
+/** The agent's software, which holds grants. It is admitted when somebody owns it. */
 export interface Client {
   id: string
   source: 'metadata-document' | 'registration' | 'configuration'
   name: string
   metadata: Record<string, unknown>
-  state: 'active' | 'revoked'
+  state: ClientState
+  /** Who answers for it, from when an administrator admitted it. */
+  ownerId: string | undefined
+  /** Who asked an administrator to admit it. */
+  askedBy: string | undefined
   createdAt: number
+  firstUsedAt: number | undefined
   usedAt: number | undefined
 }
 

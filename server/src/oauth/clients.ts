@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { PreregisteredClient } from '../base/config.ts'
 import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
-import type { Client } from '../model/rights.ts'
+import type { Client, Grant } from '../model/rights.ts'
 import {
   findStoredClient,
   listStoredClients,
@@ -13,15 +13,18 @@ import {
 } from '../store/clients.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { type ClientMetadata, readClientMetadata } from './client/metadata.ts'
+import { consentedOf } from './client/consented.ts'
 import type { FetchedDocument, MetadataDocuments } from './client/metadata-document.ts'
-import type { Grants } from './grants.ts'
+import { staleSecondsMax } from './client/freshness.ts'
+import { hashOf, hashSealedSecrets, isSecretOf } from './client/secret.ts'
+import { consentAgain, type Grants } from './grants.ts'
 import type { Recorder, Secrets } from './ports.ts'
 
 const listedMax = 1_000
 // Documents of clients that nobody has given anything to yet live here only: strangers must not fill the store.
 const strangersMax = 500
-// A document whose host is down is believed for this long, so that its outage does not become ours.
-const staleMsMax = 7 * 86_400_000
+// That a client is used is noted so often, not more: renewals come every five minutes.
+const useNotedMs = 3_600_000
 
 interface ClientParts {
   store: Store
@@ -52,6 +55,7 @@ export class Clients {
    */
   static async open(parts: ClientParts): Promise<Clients> {
     const clients = new Clients(parts)
+    await hashSealedSecrets(parts.store, parts.secrets)
     for (const client of parts.configured) await clients.#configure(client)
     return clients
   }
@@ -84,37 +88,60 @@ export class Clients {
     if (copy?.freshUntil !== undefined && copy.freshUntil > clock.now()) return copy
     let fetched: FetchedDocument
     try {
-      fetched = await documents.read(id)
+      fetched = await documents.read(id, copy?.caching)
     } catch (error) {
       return this.#stale(copy, error)
     }
-    return await this.#renew(id, fetched, known)
+    return await this.#renew(id, fetched, { known, copy })
   }
 
   /** Puts a client that registered itself on record. */
   async register(id: string, metadata: ClientMetadata, secret: string | undefined): Promise<void> {
-    const { recorder, secrets } = this.#parts
     const client: StoredClient = {
       ...this.#fresh(id, 'registration', metadata),
-      sealedSecret: secret === undefined ? undefined : secrets.seal('client-secret', id, secret),
+      secretHash: secret === undefined ? undefined : hashOf(secret),
     }
-    await recorder.recordChange(this.#change('client.registered', client, 'system'), (tx) => upsertClient(tx, client))
+    await this.#parts.recorder.recordChange(this.#change('client.registered', client, 'system'), (tx) =>
+      upsertClient(tx, client),
+    )
   }
 
   /**
    * Notes, within the transaction of a grant, that the client is used, and puts it on record if it was a stranger.
+   *
+   * @throws {Fault} `oauth.consent_ended` if it is not what the person saw any more: nothing is given then.
    */
-  async admit(tx: Handle, client: StoredClient): Promise<void> {
-    const now = this.#parts.clock.now()
-    if (client.source === 'metadata-document') await upsertClient(tx, client)
-    await touchClient(tx, client.id, now)
+  async useWithin(tx: Handle, client: StoredClient): Promise<void> {
+    const known = await findStoredClient(tx, client.id)
+    if (known === undefined && client.source === 'metadata-document') await upsertClient(tx, client)
+    else if (known?.state !== 'active' || consentedOf(known) !== consentedOf(client)) {
+      throw new Fault(
+        'oauth.consent_ended',
+        'cannot go on with this request: the program changed or was withdrawn meanwhile; start again from your program',
+      )
+    }
+    await touchClient(tx, client.id, this.#parts.clock.now())
   }
 
-  /** The secret of a confidential client, in clear, for the protocol engine to compare. */
-  secretOf(client: StoredClient): string | undefined {
-    if (client.source === 'configuration') return this.#configured.get(client.id)?.secret
-    if (client.sealedSecret === undefined) return undefined
-    return Buffer.from(this.#parts.secrets.open('client-secret', client.id, client.sealedSecret)).toString()
+  /** Whether the client of a grant may still be given tokens under it; notes its use from time to time. */
+  async mayUse(grant: Pick<Grant, 'clientId' | 'clientDigest'>): Promise<boolean> {
+    const client = await this.find(grant.clientId)
+    if (client?.state !== 'active') return false
+    if (grant.clientDigest !== undefined && grant.clientDigest !== consentedOf(client)) return false
+    const now = this.#parts.clock.now()
+    if (client.usedAt === undefined || now - client.usedAt >= useNotedMs) {
+      await touchClient(this.#parts.store, client.id, now)
+    }
+    return true
+  }
+
+  /** Whether this is the secret of a confidential client. The secret itself is kept nowhere. */
+  async provesSecret(id: string, presented: string): Promise<boolean> {
+    const client = await this.find(id)
+    if (client === undefined || client.state === 'revoked') return false
+    if (client.source !== 'configuration') return isSecretOf(client.secretHash, presented)
+    const secret = this.#configured.get(id)?.secret
+    return secret !== undefined && isSecretOf(hashOf(secret), presented)
   }
 
   /**
@@ -147,12 +174,16 @@ export class Clients {
       source,
       name: metadata.client_name ?? 'unnamed client',
       metadata: { ...metadata },
-      sealedSecret: undefined,
+      secretHash: undefined,
       state: 'active',
+      ownerId: undefined,
+      askedBy: undefined,
       createdAt: this.#parts.clock.now(),
+      firstUsedAt: undefined,
       usedAt: undefined,
       checkedAt: undefined,
       freshUntil: undefined,
+      caching: undefined,
     }
   }
 
@@ -179,15 +210,12 @@ export class Clients {
     await this.#parts.recorder.recordChange(this.#change(what, client, 'set-up'), (tx) => upsertClient(tx, client))
   }
 
-  async #renew(id: string, fetched: FetchedDocument, known: StoredClient | undefined): Promise<StoredClient> {
-    const now = this.#parts.clock.now()
-    const client: StoredClient = {
-      ...(known ?? this.#fresh(id, 'metadata-document', fetched.metadata)),
-      name: fetched.metadata.client_name,
-      metadata: { ...fetched.metadata },
-      checkedAt: now,
-      freshUntil: now + fetched.freshForSeconds * 1_000,
-    }
+  async #renew(
+    id: string,
+    fetched: FetchedDocument,
+    { known, copy }: { known: StoredClient | undefined; copy: StoredClient | undefined },
+  ): Promise<StoredClient> {
+    const client = this.#renewed(id, fetched, copy)
     if (known === undefined) {
       this.#strangers.delete(id)
       if (this.#strangers.size >= strangersMax) this.#strangers.delete(this.#strangers.keys().next().value!)
@@ -195,10 +223,29 @@ export class Clients {
     } else if (sameOf(known) === sameOf(client)) {
       await upsertClient(this.#parts.store, client)
     } else {
+      const [before, after] = [consentedOf(known), consentedOf(client)]
       const change = this.#change('client.changed', client, 'system')
-      await this.#parts.recorder.recordChange(change, (tx) => upsertClient(tx, client))
+      await this.#parts.recorder.recordChange(change, async (tx) => {
+        await upsertClient(tx, client)
+        if (before === after || after === undefined) return
+        await this.#parts.grants.revokeWithin(tx, { clientId: id, clientDigestOtherThan: after }, consentAgain)
+      })
     }
     return client
+  }
+
+  #renewed(id: string, fetched: FetchedDocument, copy: StoredClient | undefined): StoredClient {
+    const now = this.#parts.clock.now()
+    const { caching, freshForSeconds } = fetched
+    const asked = { checkedAt: now, freshUntil: now + freshForSeconds * 1_000 }
+    if ('metadata' in fetched) {
+      const { metadata } = fetched
+      const client = copy ?? this.#fresh(id, 'metadata-document', metadata)
+      return { ...client, ...asked, caching, name: metadata.client_name, metadata: { ...metadata } }
+    }
+    // It is asked for by what the copy was answered with, so there is one.
+    if (copy === undefined) throw new TypeError('what is unchanged has a copy')
+    return { ...copy, ...asked, caching: { ...copy.caching, ...caching } }
   }
 
   #stale(copy: StoredClient | undefined, error: unknown): StoredClient {
@@ -206,7 +253,8 @@ export class Clients {
     const silent = error instanceof Fault && (error.code === 'oauth.document_unreachable' || error.code === 'base.busy')
     const checkedAt = copy?.checkedAt
     if (copy === undefined || checkedAt === undefined || !silent) throw error
-    if (this.#parts.clock.now() - checkedAt > staleMsMax) throw error
+    const staleMs = Math.min(copy.caching?.staleForSeconds ?? staleSecondsMax, staleSecondsMax) * 1_000
+    if (this.#parts.clock.now() - checkedAt > staleMs) throw error
     this.#parts.log.warn({ client: copy.id, detail: error.detail ?? error.message }, 'using an older metadata document')
     return copy
   }

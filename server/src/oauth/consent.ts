@@ -8,12 +8,13 @@ import type { Place } from '../inventory/bundle.ts'
 import type { Grant } from '../model/rights.ts'
 import type { StoredClient } from '../store/clients.ts'
 import type { Store } from '../store/store.ts'
+import { consentedOf } from './client/consented.ts'
 import type { Clients } from './clients.ts'
 import { readConsentForm } from './consent/form.ts'
 import { digestOfOffer, offerTools, readMembers, type OfferedTool } from './consent/offer.ts'
 import { consentPage } from './consent/view.ts'
 import { openThrottle } from './endpoint/throttle.ts'
-import type { Grants } from './grants.ts'
+import { consentAgain, type Grants } from './grants.ts'
 import { upstreamOf } from './metadata.ts'
 import type { Catalogue, People, SignedIn } from './ports.ts'
 import type { Engine, WaitingRequest } from './provider.ts'
@@ -37,6 +38,8 @@ interface Sight {
   client: StoredClient
   place: Place
   earlier: Grant | undefined
+  /** Whether what the person gave it ended because it became another one. */
+  changed: boolean
   tools: OfferedTool[]
   shown: string
 }
@@ -90,12 +93,14 @@ async function look(parts: ConsentParts, waiting: WaitingRequest, signedIn: Sign
   }
   const earlier = grants[0]
   const tools = offerTools({ place, members: await readMembers(parts.catalogue, place, principalId), earlier, now })
-  const shown = digestOfOffer({ clientName: client.name, redirectUri: waiting.redirectUri, upstream, tools })
-  return { waiting, signedIn, client, place, earlier, tools, shown }
+  const said = { clientName: client.name, client: consentedOf(client), redirectUri: waiting.redirectUri }
+  const shown = digestOfOffer({ ...said, upstream, tools })
+  const last = earlier ?? (await parts.grants.list({ principalId, clientId: client.id, upstream }))[0]
+  return { waiting, signedIn, client, place, earlier, changed: last?.revokedBecause === consentAgain, tools, shown }
 }
 
 function show(sight: Sight, response: ServerResponse, problem?: string): void {
-  const { waiting, signedIn, client, place, earlier, tools, shown } = sight
+  const { waiting, signedIn, client, place, earlier, changed, tools, shown } = sight
   const text = consentPage({
     uid: waiting.uid,
     csrf: signedIn.csrf,
@@ -106,6 +111,7 @@ function show(sight: Sight, response: ServerResponse, problem?: string): void {
     place,
     tools,
     again: earlier !== undefined,
+    changed,
     problem,
   })
   // Browsers hold the redirects that follow a form against this policy.
@@ -141,7 +147,7 @@ async function answer(
   }
   const choice = {
     principalId: signedIn.principal.id,
-    client: { id: client.id, name: client.name },
+    client: { id: client.id, name: client.name, digest: consentedOf(client) },
     upstream: place.name,
     tools: chosen,
     durationSeconds: form.durationSeconds,
@@ -149,7 +155,7 @@ async function answer(
   }
   const grant = await parts.grants.give(choice, async (tx) => {
     await parts.engine.takeAnswer(tx, waiting.uid)
-    await parts.clients.admit(tx, client)
+    await parts.clients.useWithin(tx, client)
   })
   await parts.engine.answer(request, response, { principalId: choice.principalId, grantId: grant.id })
 }

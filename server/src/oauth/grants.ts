@@ -17,7 +17,8 @@ import type { OnRevoke, Recorder } from './ports.ts'
 /** What a person chose on the consent page. */
 export interface Choice {
   principalId: string
-  client: { id: string; name: string }
+  /** `digest`: of what it said of itself to who chose; absent where it cannot change that. */
+  client: { id: string; name: string; digest?: string | undefined }
   upstream: string
   /** Tool name → digest of the definition that was shown. */
   tools: ReadonlyMap<string, string>
@@ -29,7 +30,13 @@ export interface Choice {
 }
 
 /** Grants that are meant together: those that match every field that is given, at least one. */
-export type GrantsOf = { principalId?: string; clientId?: string; upstream?: string }
+export type GrantsOf = {
+  principalId?: string
+  clientId?: string
+  upstream?: string
+  /** Only those that were not given to a client that says this of itself. */
+  clientDigestOtherThan?: string
+}
 
 // A page of grants; nobody reads more at once.
 const listedMax = 1_000
@@ -38,6 +45,9 @@ const recordedToolsMax = 300
 
 /** Why a grant ended that a newer one took the place of: nobody withdrew it. */
 export const replaced = 'replaced by a newer choice'
+
+/** Why a grant ended whose client became another one: whoever gave it is asked again. */
+export const consentAgain = 'the client changed its redirect addresses or its keys'
 
 class AlreadyRevoked extends Error {}
 
@@ -87,6 +97,7 @@ export class Grants {
       revokedAt: undefined,
       revokedBecause: undefined,
       ...(choice.issuer !== undefined && { issuer: choice.issuer }),
+      ...(choice.client.digest !== undefined && { clientDigest: choice.client.digest }),
       tools: choice.tools,
     }
     const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }

@@ -164,6 +164,11 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
     origin,
     engineSettings({ ...parts, ends, keys, cookieKeys, adapter, bind: (ctx, uid) => binding.bind(ctx, uid) }),
   )
+  Object.assign(provider.Client.prototype, {
+    compareClientSecret(this: { clientId: string }, presented: string) {
+      return parts.clients.provesSecret(this.clientId, presented)
+    },
+  })
   if (parts.exchange !== undefined) registerIdJag(provider, parts.exchange, parts)
   provider.proxy = true
   provider.silent = true

@@ -26,6 +26,7 @@ function toGrant(row: GrantRow, tools: ReadonlyMap<string, string>): Grant {
     revokedAt: row.revoked_at ?? undefined,
     revokedBecause: row.revoked_because ?? undefined,
     ...(row.issuer !== null && { issuer: row.issuer }),
+    ...(row.client_digest !== null && { clientDigest: row.client_digest }),
     tools,
   }
 }
@@ -58,6 +59,7 @@ export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
       revoked_at: grant.revokedAt ?? null,
       revoked_because: grant.revokedBecause ?? null,
       issuer: grant.issuer ?? null,
+      client_digest: grant.clientDigest ?? null,
     })
     .execute()
   const tools = [...grant.tools].map(([tool, digest]) => ({ grant_id: grant.id, tool, digest }))
@@ -99,7 +101,15 @@ export async function listStoredGrants(handle: Handle, filter: GrantFilter, limi
  */
 export async function revokeStoredGrants(
   tx: Handle,
-  which: { id?: string; principalId?: string; clientId?: string; upstream?: string; issuer?: string | null },
+  which: {
+    id?: string
+    principalId?: string
+    clientId?: string
+    upstream?: string
+    issuer?: string | null
+    /** Only those that were not given to a client that says this of itself. */
+    clientDigestOtherThan?: string
+  },
   revocation: { at: number; because: string },
 ): Promise<string[]> {
   if (Object.values(which).every((value) => value === undefined))
@@ -112,6 +122,10 @@ export async function revokeStoredGrants(
   if (which.principalId !== undefined) query = query.where('principal_id', '=', which.principalId)
   if (which.clientId !== undefined) query = query.where('client_id', '=', which.clientId)
   if (which.upstream !== undefined) query = query.where('upstream', '=', which.upstream)
+  const { clientDigestOtherThan: digest } = which
+  if (digest !== undefined) {
+    query = query.where((eb) => eb.or([eb('client_digest', 'is', null), eb('client_digest', '!=', digest)]))
+  }
   if (which.issuer === null) query = query.where('issuer', 'is', null)
   else if (which.issuer !== undefined) query = query.where('issuer', '=', which.issuer)
   const rows = await query.returning('id').execute()

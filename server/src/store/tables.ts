@@ -175,6 +175,13 @@ export interface Tables {
     used_at: number | null
     checked_at: number | null
     fresh_until: number | null
+    owner_id: string | null
+    asked_by: string | null
+    /** Digest of the secret that it was given; `sealed_secret` is of versions that kept the secret itself. */
+    secret_hash: string | null
+    /** JSON: by what its document is asked for again, and for how long it stands in for a silent host. */
+    caching: string | null
+    first_used_at: number | null
   }
   grants: {
     id: string
@@ -187,6 +194,8 @@ export interface Tables {
     revoked_because: string | null
     issuer: string | null
     login: string | null
+    /** Digest of what the client said of itself when it was given. */
+    client_digest: string | null
   }
   grant_tools: { grant_id: string; tool: string; digest: string }
   protocol_records: {

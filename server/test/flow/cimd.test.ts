@@ -1,45 +1,14 @@
 import assert from 'node:assert/strict'
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { redirectUri } from '../browser.ts'
+import { openClientHost, sendDocument } from '../fake/client-host.ts'
 import { OAuthClient } from '../oauth-client.ts'
 import { openHouse, type House, type HouseOptions } from '../house.ts'
 
-interface Host {
-  /** The client id: the address of the document. */
-  id: string
-  /** Requests so far. */
-  asked: number
-  /** Answers a request; the document by default. */
-  answer: (response: ServerResponse) => void
-  document: Record<string, unknown>
-}
-
 const withDocuments = (metadataDocuments: object) => ({ yaml: `clients: ${JSON.stringify({ metadataDocuments })}` })
 
-function sendDocument(host: Host, response: ServerResponse): void {
-  response.setHeader('content-type', 'application/json')
-  response.end(JSON.stringify({ client_id: host.id, ...host.document }))
-}
-
-async function openHost(t: TestContext): Promise<Host> {
-  const host: Host = { id: '', asked: 0, document: {}, answer: (response) => sendDocument(host, response) }
-  const server = createServer((_request, response) => {
-    host.asked += 1
-    host.answer(response)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  host.id = `http://127.0.0.1:${(server.address() as AddressInfo).port}/oauth/client.json`
-  return host
-}
-
 async function open(t: TestContext, given: HouseOptions = {}) {
-  const host = await openHost(t)
+  const host = await openClientHost(t)
   const house = await openHouse(t, { reach: [host.id], ...given })
   host.document = { client_name: 'Editor', redirect_uris: [redirectUri] }
   await house.upstream('mux', ['get_asset'])
@@ -118,7 +87,7 @@ test('only a redirect address of the document is answered', async (t) => {
 })
 
 test('addresses that are private, not https, or outside the policy of hosts are never asked', async (t) => {
-  const host = await openHost(t)
+  const host = await openClientHost(t)
   const house = await openHouse(t)
   await house.upstream('mux', ['get_asset'])
   const port = new URL(host.id).port

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { redirectUri } from '../browser.ts'
 import { OAuthClient } from '../oauth-client.ts'
+import { digestOf } from '../../src/base/ids.ts'
+import { findStoredClient } from '../../src/store/clients.ts'
 import { openHouse, type House } from '../house.ts'
 
 interface Registered {
@@ -156,6 +158,12 @@ test('a confidential client needs its secret, which is not kept in clear and not
   const client = new OAuthClient(house, { ...known, secret })
   assert.equal((await client.redeem(code, { code_verifier: stranger.verifier })).status, 200)
   assert.ok(!JSON.stringify(await house.rooms.oauth.listClients()).includes(secret))
+  const stored = await findStoredClient(house.rooms.store, body.client_id)
+  assert.equal(stored?.secretHash, digestOf(secret))
+  assert.ok(!JSON.stringify(stored).includes(secret))
+  assert.equal('registration_access_token' in body, false)
+  const hash = new OAuthClient(house, { ...known, secret: digestOf(secret) })
+  assert.equal((await hash.redeem(code, { code_verifier: stranger.verifier })).error, 'invalid_client')
   assert.ok(!JSON.stringify(await house.rooms.ledger.listEntries({ after: -1, limit: 100 })).includes(secret))
 })
 

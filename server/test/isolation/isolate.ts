@@ -173,10 +173,14 @@ async function insertRight({ rooms: { store }, clock }: House, made: Made): Prom
       metadata: {},
       state: 'active',
       createdAt: now,
+      ownerId: undefined,
+      askedBy: undefined,
+      firstUsedAt: now,
       usedAt: now,
-      sealedSecret: undefined,
+      secretHash: undefined,
       checkedAt: undefined,
       freshUntil: undefined,
+      caching: undefined,
     })
     await insertGrant(tx, {
       id: made.grantId,

@@ -4,7 +4,7 @@ import type { Effect, Trait } from '../../model/effect.ts'
 import { kindWords } from '../../model/item-group.ts'
 import { itemOf } from '../../model/item.ts'
 import type { Principal } from '../../model/principal.ts'
-import type { ApprovalState } from '../../model/rights.ts'
+import type { ApprovalState, ClientState } from '../../model/rights.ts'
 import type { Pin, Tool } from '../../model/tool.ts'
 import type { UpstreamState } from '../../model/upstream.ts'
 
@@ -29,7 +29,7 @@ export function pinBadge(pin: Pin): Html {
 }
 
 const states: Record<
-  UpstreamState | ApprovalState | 'active' | 'serving' | 'ended' | 'disabled' | 'must_sign_in' | 'revoked',
+  UpstreamState | ApprovalState | ClientState | 'admitted' | 'serving' | 'ended' | 'disabled' | 'must_sign_in',
   string
 > = {
   proposed: 'warn',
@@ -43,6 +43,9 @@ const states: Record<
   expired: '',
   cancelled: '',
   active: 'good',
+  waiting: 'warn',
+  admitted: 'good',
+  refused: 'bad',
   serving: 'good',
   ended: '',
   disabled: 'bad',

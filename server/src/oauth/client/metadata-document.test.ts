@@ -32,7 +32,9 @@ function documents(answer: () => Answer | Promise<Answer>, options: { hosts?: st
 const unusable = (error: unknown) => error instanceof Fault && error.code === 'oauth.document_unusable'
 
 test('a document that says what it must is read', async () => {
-  const { metadata, freshForSeconds } = await documents(() => ({})).documents.read(id)
+  const read = await documents(() => ({})).documents.read(id)
+  assert.ok('metadata' in read)
+  const { metadata, freshForSeconds } = read
   assert.equal(metadata.client_name, 'Editor')
   assert.equal(metadata.token_endpoint_auth_method, 'none')
   assert.deepEqual(metadata.redirect_uris, good.redirect_uris)
@@ -44,6 +46,7 @@ test('a document that is not there, not JSON, too large or about another client 
     { status: 404 },
     { status: 302 },
     { status: 204 },
+    { status: 304 },
     { type: 'text/html' },
     { type: 'application/jsonp' },
     { body: '{' },

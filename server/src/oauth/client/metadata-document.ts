@@ -1,17 +1,18 @@
 import type { FetchDocument } from '../../base/document.ts'
 import { Fault } from '../../base/fault.ts'
 import { readJson } from '../../base/json.ts'
+import type { Caching } from '../../store/clients.ts'
+import { conditionsOf, type Freshness, readFreshness } from './freshness.ts'
 import { type ClientMetadata, readClientMetadata } from './metadata.ts'
 
-/** What a metadata document said, and for how long it may be believed without asking again. */
-export interface FetchedDocument {
-  metadata: ClientMetadata & { client_name: string }
-  freshForSeconds: number
-}
+/**
+ * What a metadata document said, and for how long it may be believed without asking again. `unchanged`: it says what the
+ * copy says.
+ */
+export type FetchedDocument = Freshness & ({ metadata: ClientMetadata & { client_name: string } } | { unchanged: true })
 
 // The draft recommends 5 kB. Somebody waits at a browser meanwhile.
 const limits = { bytesMax: 5 * 1024, timeoutMs: 3_000 }
-const freshSeconds = { min: 60, usual: 300, max: 86_400 }
 // Anybody can make us fetch by naming an address: so few at once that nobody can use us against a third party.
 const fetchesMax = 8
 
@@ -53,28 +54,33 @@ export class MetadataDocuments {
   /**
    * Fetches and reads a document. Failures are never remembered.
    *
+   * @param copy What the copy that we have was answered with: its host may say that it is still right.
    * @throws {Fault} `oauth.document_unreachable` if its host is silent; `oauth.document_unusable` or
    *   `oauth.client_invalid` if it does not say what it must; `base.busy`.
    */
-  read(clientId: string): Promise<FetchedDocument> {
-    let reading = this.#underWay.get(clientId)
+  read(clientId: string, copy?: Caching): Promise<FetchedDocument> {
+    const conditions = conditionsOf(copy)
+    const key = JSON.stringify([clientId, conditions])
+    let reading = this.#underWay.get(key)
     if (reading === undefined) {
       if (this.#underWay.size >= fetchesMax) {
         throw new Fault('base.busy', 'cannot read the client’s metadata document now: try again in a moment')
       }
-      reading = this.#read(clientId).finally(() => this.#underWay.delete(clientId))
-      this.#underWay.set(clientId, reading)
+      reading = this.#read(clientId, conditions).finally(() => this.#underWay.delete(key))
+      this.#underWay.set(key, reading)
     }
     return reading
   }
 
-  async #read(clientId: string): Promise<FetchedDocument> {
-    const response = await this.#fetch(clientId, limits).catch((cause: unknown) => {
+  async #read(clientId: string, conditions: Record<string, string>): Promise<FetchedDocument> {
+    const response = await this.#fetch(clientId, { ...limits, conditions }).catch((cause: unknown) => {
       const refused =
         cause instanceof Fault && (cause.code === 'base.too_large' || cause.code === 'base.address_refused')
       throw refused ? unusable(cause.message, cause) : unreachable('its host does not answer', cause)
     })
     if (response.status >= 500 || response.status === 429) throw unreachable(`its host answered ${response.status}`)
+    const freshness = readFreshness(response.headers)
+    if (response.status === 304 && Object.keys(conditions).length > 0) return { ...freshness, unchanged: true }
     if (response.status !== 200) throw unusable(`its host answered with status ${response.status}`)
     if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(response.headers.get('content-type') ?? '')) {
       throw unusable('it is not JSON')
@@ -84,10 +90,7 @@ export class MetadataDocuments {
     const metadata = readClientMetadata(raw, 'metadata-document')
     const name = metadata.client_name
     if (name === undefined) throw unusable('it has no `client_name`')
-    return {
-      metadata: { ...metadata, client_name: name },
-      freshForSeconds: freshFor(response.headers.get('cache-control')),
-    }
+    return { ...freshness, metadata: { ...metadata, client_name: name } }
   }
 }
 
@@ -100,12 +103,6 @@ function readObject(body: Uint8Array): Record<string, unknown> {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unusable('it is not a JSON object')
   return value as Record<string, unknown>
-}
-
-function freshFor(cacheControl: string | null): number {
-  if (cacheControl !== null && /(?:^|[,\s])no-(?:store|cache)(?:[,\s]|$)/i.test(cacheControl)) return freshSeconds.min
-  const seconds = Number(/(?:^|[,\s])max-age\s*=\s*"?(\d{1,9})/i.exec(cacheControl ?? '')?.[1] ?? freshSeconds.usual)
-  return Math.min(freshSeconds.max, Math.max(freshSeconds.min, seconds))
 }
 
 function unusable(why: string, cause?: unknown): Fault {

@@ -105,12 +105,14 @@ export async function readMembers(
 /** Digest of all that a person saw and judged by: a form that was made from something else is not taken. */
 export function digestOfOffer(seen: {
   clientName: string
+  /** Digest of what the client says of itself; see `consentedOf`. */
+  client: string | undefined
   redirectUri: string
   upstream: string
   tools: OfferedTool[]
 }): string {
   const tools = seen.tools.map(({ path, digest, effect, traits }) => [path, digest, effect, traits])
-  return digestOf(JSON.stringify([seen.clientName, seen.redirectUri, seen.upstream, tools]))
+  return digestOf(JSON.stringify([seen.clientName, seen.client ?? null, seen.redirectUri, seen.upstream, tools]))
 }
 
 function holds(entitlement: Entitlement, now: number): boolean {

@@ -21,6 +21,8 @@ export interface ConsentView {
   tools: OfferedTool[]
   /** Whether this client has a grant on this upstream now. */
   again: boolean
+  /** Whether the access that it had ended because it changed its redirect addresses or keys. */
+  changed: boolean
   /** What was wrong with the last answer. */
   problem: string | undefined
 }
@@ -63,7 +65,9 @@ export function consentPage(view: ConsentView): string {
       ${view.problem && html`<p class="notice bad" role="alert">${view.problem}</p>`}
       <dl class="facts card">
         <dt>Program</dt>
-        <dd><strong>${name}</strong><br /><span class="small muted">${originOf(view.client)}</span></dd>
+        <dd><strong>${name}</strong></dd>
+        <dt>Publisher</dt>
+        <dd>${publisher(view.client)}</dd>
         <dt>Answer goes to</dt>
         <dd>${receiver(view.redirectUri)}</dd>
         <dt>Server</dt>
@@ -71,17 +75,28 @@ export function consentPage(view: ConsentView): string {
         <dt>On behalf of</dt>
         <dd>${visible(view.who)}</dd>
       </dl>
-      ${caution(view)} ${view.tools.length === 0 ? nothingToGive(view) : choiceForm(view)}`,
+      ${view.changed && changedSince} ${caution(view)}
+      ${view.tools.length === 0 ? nothingToGive(view) : choiceForm(view)}`,
   })
 }
 
-function originOf({ id, source }: ConsentView['client']): Html {
+/** Who stands behind a program, as far as anything proves it: the host that describes it. All else is its own word. */
+function publisher({ id, source }: ConsentView['client']): Html {
   if (source === 'configuration') return html`Your administrator registered it.`
   if (source === 'registration') {
-    return html`It registered itself here and chose its name. Nobody has checked who it is.`
+    return html`<span class="badge warn">unverified</span><br />
+      <span class="small muted">It registered itself here and chose its name. Nobody has checked who it is.</span>`
   }
-  return html`It is described at <strong>${visible(new URL(id).host)}</strong>: <code>${visible(id)}</code>`
+  const { host, protocol } = new URL(id)
+  const proof = protocol === 'https:' ? html`<span class="badge good">verified</span>` : ''
+  return html`<strong>${visible(host)}</strong> ${proof}<br />
+    <span class="small muted">This host describes it: <code>${visible(id)}</code></span>`
 }
+
+const changedSince = html`<p class="notice warn">
+  This program has changed since you gave it access: where its answers go, or the keys by which it proves itself. What
+  it had has ended. Go on only if you still trust its publisher.
+</p>`
 
 function receiver(redirectUri: string): Html {
   const { kind, name } = receiverOf(redirectUri)
@@ -90,8 +105,16 @@ function receiver(redirectUri: string): Html {
   return html`the program on this computer that opens <code>${visible(name)}</code> addresses`
 }
 
-function caution({ redirectUri }: ConsentView): Html | undefined {
-  if (receiverOf(redirectUri).kind === 'web') return undefined
+function caution({ client, redirectUri }: ConsentView): Html | undefined {
+  const receiver = receiverOf(redirectUri)
+  if (receiver.kind === 'web') {
+    const publishedAt = client.source === 'metadata-document' ? new URL(client.id).host : receiver.name
+    if (publishedAt === receiver.name) return undefined
+    return html`<p class="notice warn">
+      The answer goes to <strong>${visible(receiver.name)}</strong>, which is not the publisher. The publisher names it
+      as an address of this program; go on only if you know why.
+    </p>`
+  }
   return html`<p class="notice warn">
     Any program on this computer can claim this name and wait for the answer. Go on only if you started this connection
     yourself, just now.

@@ -10,6 +10,7 @@ import type { Grant } from '../../model/rights.ts'
 import type { StoredClient } from '../../store/clients.ts'
 import { spend } from '../../store/spent.ts'
 import type { Store } from '../../store/store.ts'
+import { consentedOf } from '../client/consented.ts'
 import type { Clients } from '../clients.ts'
 import { offerTools, readMembers } from '../consent/offer.ts'
 import { type Grants, replaced } from '../grants.ts'
@@ -173,9 +174,15 @@ async function grantFor(
       same(one.tools, tools),
   )
   if (standing !== undefined) return standing
-  const choice = { principalId, client: { id: client.id, name: client.name }, upstream, tools, issuer: issuer.issuer }
+  const choice = {
+    principalId,
+    client: { id: client.id, name: client.name, digest: consentedOf(client) },
+    upstream,
+    tools,
+    issuer: issuer.issuer,
+  }
   return parts.grants.give({ ...choice, durationSeconds: grantSeconds, replaces: true }, (tx) =>
-    parts.clients.admit(tx, client),
+    parts.clients.useWithin(tx, client),
   )
 }
 

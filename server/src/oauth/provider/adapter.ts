@@ -94,19 +94,19 @@ function register({ clients }: AdapterParts): Adapter['upsert'] {
   return (id, payload) => registerEngineClient(clients, id, payload)
 }
 
-function grantAdapter({ clock, grants, origin, ends }: AdapterParts): Adapter {
+function grantAdapter({ clock, clients, grants, origin, ends }: AdapterParts): Adapter {
   return {
     ...refusing('Grant'),
     async find(id) {
       const grant = await grants.find(id)
       if (grant === undefined || grant.revokedAt !== undefined || grant.endsAt <= clock.now()) return undefined
+      if (!(await clients.mayUse(grant))) return undefined
       const request = Provider.ctx
       if (request !== undefined) ends.set(request, grant.endsAt)
-      // No `exp`: the engine would hold it against its own clock.
+      // No `exp` and no `iat`: the engine would hold them against its own clock, and another replica's may be ahead of it.
       return {
         jti: id,
         kind: 'Grant',
-        iat: Math.floor(grant.createdAt / 1_000),
         accountId: grant.principalId,
         clientId: grant.clientId,
         openid: { scope: `openid ${scope}` },

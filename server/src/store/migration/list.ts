@@ -10,6 +10,7 @@ import * as bundles from './0008-bundles.ts'
 import * as signals from './0010-signals.ts'
 import * as groups from './0014-groups.ts'
 import * as keptLogins from './0012-kept-logins.ts'
+import * as clients from './0016-clients.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const migrations: Record<string, Migration> = {
   '0010-signals': signals,
   '0014-groups': groups,
   '0012-kept-logins': keptLogins,
+  '0016-clients': clients,
 }

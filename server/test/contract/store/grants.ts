@@ -43,6 +43,22 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     },
   ],
   [
+    'grants to a client end where they were not given to what it says of itself now',
+    async (store) => {
+      await insert(
+        store,
+        grant('a', { clientDigest: 'old' }),
+        grant('b', { clientDigest: 'new' }),
+        grant('c'),
+        grant('d', { clientDigest: 'old', clientId: 'other' }),
+      )
+      assert.equal((await findStoredGrant(store, 'a'))?.clientDigest, 'old')
+      const which = { clientId: 'editor', clientDigestOtherThan: 'new' }
+      const ended = await store.transaction((tx) => revokeStoredGrants(tx, which, { at: 5, because: 'x' }))
+      assert.deepEqual(ended.toSorted(), ['a', 'c'])
+    },
+  ],
+  [
     'a grant comes back with exactly its tools and their digests',
     async (store) => {
       const many = new Map(Array.from({ length: 1_201 }, (_, at) => [`tool_${at}`, `digest ${at}`]))
