@@ -41,6 +41,7 @@ test('without a file and without variables the defaults serve loopback', () => {
       preregistered: [],
     },
     egress: { allowPrivate: [], upstreams: new Map() },
+    onBehalf: new Map(),
     stdio: {},
     openapi: {},
     keys: { rotateAfterDays: 90 },
@@ -58,10 +59,12 @@ test('the example file is right, and sets every section', () => {
     APP_BRIDGE_SECRET: 'x'.repeat(32),
     COMPANY_CLIENT_SECRET: 'one',
     NIGHTLY_REPORT_SECRET: 'two',
+    NOTES_CLIENT_SECRET: 'three',
   })
   assert.equal(config.origin, 'https://gateway.example.com')
   assert.equal(config.login.oidc[0]?.clientSecret, 'one')
   assert.equal(config.clients.preregistered[0]?.secret, 'two')
+  assert.equal((config.onBehalf.get('notes') as { client: { secret: string } }).client.secret, 'three')
   assert.deepEqual(config.hosts, ['gateway.example.com', '127.0.0.1:8700', 'localhost:8700', '[::1]:8700'])
   assert.deepEqual(config.stdio['files']?.env, { LOG_LEVEL: 'warn' })
   assert.deepEqual(config.egress.upstreams.get('wiki'), ['wiki.internal:443', '10.20.0.0/16:8443'])
@@ -75,6 +78,7 @@ test('every line that the example comments out is right too', () => {
     APP_BRIDGE_SECRET: 'x'.repeat(32),
     COMPANY_CLIENT_SECRET: 'one',
     NIGHTLY_REPORT_SECRET: 'two',
+    NOTES_CLIENT_SECRET: 'three',
     DATABASE_URL: 'postgres://db.internal/sallyport',
   })
   assert.equal(config.tls?.certFile, '/etc/sallyport/cert.pem')
@@ -296,3 +300,12 @@ function bomb(): string {
   ]
   return `{ ${levels.join(', ')} }`
 }
+
+test('who is asked for tokens in people’s names must be a provider that they sign in through', () => {
+  const entry = (more: string) => `onBehalf: { notes: { url: 'https://notes.example/mcp', ${more} } }`
+  assert.match(refusal(entry('way: provider, provider: nobody')), /`onBehalf.notes`: `nobody` is not the `id`/)
+  assert.match(refusal(entry('way: provider, provider: nobody, issuer: https://x.example')), /sallyport.yaml:1/)
+  const asserting = "way: assertion, issuer: 'https://auth.example', client: { id: me }"
+  assert.match(refusal(entry(`${asserting}, people: nobody`)), /`nobody` is not the `id`/)
+  assert.equal(read(entry(asserting)).onBehalf.get('notes')?.way, 'assertion')
+})

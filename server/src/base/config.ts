@@ -53,6 +53,37 @@ export interface EnterpriseIssuer {
   effects: 'read' | 'write'
 }
 
+/** A client that an authorization server knows this gateway as. */
+export interface OwnClient {
+  id: string
+  /** Absent: it proves itself by the keys of this gateway (`private_key_jwt`). */
+  secret: string | undefined
+}
+
+/** How the gateway comes by a token to call an upstream in the name of the person who calls, where it does. */
+export type OnBehalf =
+  /** The gateway vouches for the person, by its own signature. */
+  | (Target & {
+      way: 'assertion'
+      issuer: string
+      client: OwnClient
+      grant: 'jwt-bearer' | 'token-exchange'
+      /** The provider by whose subjects the authorization server knows people; absent: by our ids. */
+      people: string | undefined
+      audience: string | undefined
+    })
+  /** The provider that the person signed in through gives the token for what the login brought. */
+  | (Target & { way: 'provider'; provider: string; audience: string | undefined })
+  /** The provider gives an identity assertion (ID-JAG), and the upstream's authorization server the token for it. */
+  | (Target & { way: 'id-jag'; provider: string; issuer: string; client: OwnClient })
+
+interface Target {
+  /** The address of the upstream: such a token is sent nowhere else. Absent only where an OpenAPI document says it. */
+  url: string | undefined
+  resource: string | undefined
+  scope: string | undefined
+}
+
 /** A program that an upstream of kind `stdio` may be. It never sees our environment, only `env`. */
 export interface LaunchConfig {
   command: string
@@ -101,6 +132,8 @@ export interface Config {
     /** By each upstream, by its name. */
     upstreams: ReadonlyMap<string, readonly string[]>
   }
+  /** Upstreams, by name, that are called in the name of a person. */
+  onBehalf: ReadonlyMap<string, OnBehalf>
   /** Launch specifications by name, beside the built-in ones. */
   stdio: Record<string, LaunchConfig>
   /** Keys of access tokens are replaced when they are older. */
@@ -176,6 +209,7 @@ export function readConfig(source: ConfigSource): Config {
       })),
     },
     egress: { ...file.egress, upstreams: new Map(Object.entries(file.egress.upstreams)) },
+    onBehalf: new Map(Object.entries(file.onBehalf).map(([name, one]) => [name, readOnBehalf(name, one, secretOf)])),
     stdio: file.stdio,
     keys: file.keys,
     openapi: Object.fromEntries(
@@ -186,6 +220,16 @@ export function readConfig(source: ConfigSource): Config {
   checkTogether(config, problems)
   stop(problems)
   return config
+}
+
+type SecretOf = (name: string | undefined, place: string) => string | undefined
+
+function readOnBehalf(name: string, one: ConfigFile['onBehalf'][string], secretOf: SecretOf): OnBehalf {
+  const target = { url: one.url, resource: one.resource, scope: one.scope }
+  if (one.way === 'provider') return { ...one, ...target, audience: one.audience }
+  const client = { id: one.client.id, secret: secretOf(one.client.secretEnv, `\`onBehalf.${name}.client\``) }
+  if (one.way === 'id-jag') return { ...one, ...target, client }
+  return { ...one, ...target, client, people: one.people, audience: one.audience }
 }
 
 function readFileText(source: ConfigSource, problems: string[]): ConfigFile {
@@ -267,6 +311,11 @@ function checkTogether(config: Config, problems: string[]): void {
   const { local, oidc, bridge } = config.login
   if (!local.enabled && oidc.length === 0 && bridge.length === 0) {
     problems.push('`login.local.enabled` is false, `login.oidc` and `login.bridge` are empty: nobody could sign in')
+  }
+  for (const [name, one] of config.onBehalf) {
+    const provider = one.way === 'assertion' ? one.people : one.provider
+    if (provider !== undefined && !oidc.some(({ id }) => id === provider))
+      problems.push(`\`onBehalf.${name}\`: \`${provider}\` is not the \`id\` of a provider in \`login.oidc\``)
   }
   for (const { id, secret } of bridge) {
     if (oidc.some((provider) => provider.id === id))

@@ -2,6 +2,7 @@ import { Fault } from '../base/fault.ts'
 import type { Approval } from '../model/rights.ts'
 import type { Earlier } from './earlier.ts'
 import type { Envelope } from './envelope.ts'
+import { maySendTo, ownKeys } from './own-elicitation.ts'
 import type { Reply } from './reply.ts'
 
 /** What the client is told of a call that an approval could let through. */
@@ -15,9 +16,6 @@ export interface Held {
   earlier: Earlier | undefined
 }
 
-/** The name of our own input request, so that its answer is not taken for one that the upstream asked for. */
-export const approvalKey = 'sallyport-approval'
-
 /**
  * Tells the client that the call is held: modern clients that declared URL elicitation get `input_required`, all others a
  * tool result with `isError` and the link, or of what is no tool an error that says the same. A client that comes back from the elicitation while nobody has decided yet gets
@@ -29,11 +27,11 @@ export const approvalKey = 'sallyport-approval'
 export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
   const { approval, url, earlier } = held
   const message = earlier === undefined ? held.message : `${held.message}. ${tellEarlier(earlier)}`
-  if (approval.state !== 'denied' && elicitsUrls(envelope) && !answersUs(envelope)) {
+  if (approval.state !== 'denied' && maySendTo(envelope, ownKeys.approval)) {
     reply.result(envelope, {
       resultType: 'input_required',
       inputRequests: {
-        [approvalKey]: {
+        [ownKeys.approval]: {
           method: 'elicitation/create',
           params: { mode: 'url', url, message },
         },
@@ -54,17 +52,6 @@ export function replyHeld(reply: Reply, envelope: Envelope, held: Held): void {
   // Only the result of a tool can say that it is an error.
   if (envelope.method !== 'tools/call') return reply.fault(envelope, new Fault('gateway.denied', text, { data: told }))
   reply.result(envelope, { isError: true, content: [{ type: 'text', text }], _meta: told })
-}
-
-function elicitsUrls(envelope: Envelope): boolean {
-  if (envelope.era !== 'modern') return false
-  const elicitation = envelope.clientCapabilities['elicitation']
-  return typeof elicitation === 'object' && elicitation !== null && 'url' in elicitation
-}
-
-function answersUs(envelope: Envelope): boolean {
-  const responses = envelope.params['inputResponses']
-  return typeof responses === 'object' && responses !== null && approvalKey in responses
 }
 
 function next(approval: Approval): string {

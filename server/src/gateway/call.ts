@@ -21,6 +21,8 @@ import type { NextRound } from './input-required.ts'
 import type { Pool } from './pool.ts'
 import { cannotAsk } from './questions.ts'
 import type { AskingRooms } from './client-side.ts'
+import { refuseUnconnected } from './not-connected.ts'
+import type { OnBehalfTokens } from './on-behalf.ts'
 import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
 import { nextRound, requestOf, requireBound } from './request.ts'
@@ -36,6 +38,7 @@ export interface CallRooms extends AskingRooms {
   facts: FactSource
   exchanges: Exchanges
   pool: Pool
+  onBehalf: OnBehalfTokens
   /** The public origin: where our pages are, and the only one that a browser may send. */
   origin: string
   /** Whether this principal may still approve calls of this tool. */
@@ -74,6 +77,11 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
     return decision.requestable || decision.approvalId
       ? hold(rooms, call, { ...judged, decision })
       : refuse(rooms, call, { view, name, decision })
+
+  if (rooms.onBehalf.serves(call.upstream)) {
+    const fault = await rooms.onBehalf.whyNot(view.catalogue!.upstream, call.caller)
+    if (fault !== undefined) return refuseUnconnected(rooms, call, { ...judged, fault })
+  }
 
   // Once sent, the approval has done its work: that its time runs out then does not break the call off.
   const held = { ...question, approval: approval && { ...approval, expiresAt: Infinity } }

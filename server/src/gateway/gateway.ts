@@ -29,6 +29,8 @@ import { TaskHandles } from './task-handle.ts'
 import { builtinLaunches } from './builtin.ts'
 import { clientDocumentDoor } from './client-document.ts'
 import { openConnections, type ConnectionRooms, type Connections } from './connections.ts'
+import { openOnBehalf, type OnBehalfRooms, type OnBehalfTokens } from './on-behalf.ts'
+import { PerCallerConnection } from './upstream/per-caller.ts'
 import { findSandbox } from './upstream/sandbox.ts'
 import type {
   MessageDispatcher,
@@ -53,9 +55,14 @@ export interface GatewayRooms {
   oauth: TokenJudge & {
     findGrant(id: string): Promise<Grant | undefined>
     findClient(id: string): Promise<Client | undefined>
+    assertions: OnBehalfRooms['assertions']
   }
   findPrincipal(id: string): Promise<Principal | undefined>
   fetchFor: ConnectionRooms['fetchFor']
+  /** How upstreams are called in the name of who calls, and by whom that is believed. */
+  onBehalf: Config['onBehalf']
+  exchangeLogin: OnBehalfRooms['exchangeLogin']
+  issuerOf: OnBehalfRooms['issuerOf']
   /** The guarded way out of one upstream. */
   dispatcherFor(upstream: string): MessageDispatcher
   origin: string
@@ -100,8 +107,11 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     log,
     feed,
     inventory,
-    open: (upstream, onListChanged) => openConnection({ ...rooms, sandbox, connections }, upstream, onListChanged),
+    open: (upstream, onListChanged) =>
+      openConnection({ ...rooms, sandbox, connections, inNames: onBehalf }, upstream, onListChanged),
   })
+  const { assertions, findGrant } = oauth
+  const onBehalf = openOnBehalf({ ...rooms, assertions, findGrant: (id) => findGrant(id) })
   const connections: Connections = openConnections({ ...rooms, look: (upstream) => pool.look(upstream) })
   const facts = new FactSource({ feed, sources, clock })
   const news = new News(pool)
@@ -115,6 +125,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     oauth,
     origin,
     pool,
+    onBehalf,
     exchanges,
     facts,
     lists: new Lists(facts),
@@ -138,6 +149,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
       exchanges.close()
       news.close()
       keepAlive.close()
+      onBehalf.close()
       await pool.close()
     },
   }
@@ -151,7 +163,7 @@ async function lookForSandbox(log: Log): Promise<Sandbox> {
   return found
 }
 
-type Opening = GatewayRooms & { sandbox: () => Promise<Sandbox>; connections: Connections }
+type Opening = GatewayRooms & { sandbox: () => Promise<Sandbox>; connections: Connections; inNames: OnBehalfTokens }
 
 function openConnection(
   rooms: Opening,
@@ -159,18 +171,18 @@ function openConnection(
   onListChanged: (method?: string) => void,
 ): UpstreamConnection {
   const { clock, log, sandbox } = rooms
-  const spec = { name: upstream.name, launch: resolveLaunch(rooms, upstream), learnt: upstream.learnt }
-  const dispatcher = rooms.dispatcherFor(upstream.name)
-  const { credential, onRefused } = rooms.connections.hold(upstream.name)
-  return kindsOfUpstream[upstream.launch.kind].open(spec, {
-    clock,
-    log,
-    dispatcher,
-    sandbox,
-    credential,
-    onRefused,
-    onListChanged,
-  })
+  const { name, learnt } = upstream
+  const spec = { name, launch: resolveLaunch(rooms, upstream) }
+  const dispatcher = rooms.dispatcherFor(name)
+  const open: ConstructorParameters<typeof PerCallerConnection>[2] = (grantId, known) => {
+    const { credential, onRefused } =
+      grantId === undefined ? rooms.connections.hold(name) : rooms.inNames.hold(upstream, grantId)
+    return kindsOfUpstream[upstream.launch.kind].open(
+      { ...spec, learnt: known },
+      { clock, log, dispatcher, sandbox, credential, onRefused, onListChanged },
+    )
+  }
+  return rooms.inNames.serves(name) ? new PerCallerConnection(name, learnt, open) : open(undefined, learnt)
 }
 
 function remembered<T>(ask: () => Promise<T>): () => Promise<T> {

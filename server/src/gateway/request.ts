@@ -3,10 +3,10 @@ import type { Clock } from '../base/clock.ts'
 import { digestOf, makeId } from '../base/ids.ts'
 import { canonicalJson, isObject } from '../base/json.ts'
 import { needsApproval } from '../policy/needs-approval.ts'
-import { approvalKey } from './approval-reply.ts'
 import type { Call, Judged } from './call-state.ts'
 import type { Envelope } from './envelope.ts'
 import type { NextRound } from './input-required.ts'
+import { isOwnKey } from './own-elicitation.ts'
 import type { UpstreamRequest } from './upstream/upstream-kind.ts'
 
 /**
@@ -18,9 +18,7 @@ import type { UpstreamRequest } from './upstream/upstream-kind.ts'
  */
 export function requireBound({ params }: Envelope): void {
   const responses = params['inputResponses']
-  const foreign = isObject(responses)
-    ? Object.keys(responses).some((key) => key !== approvalKey)
-    : responses !== undefined
+  const foreign = isObject(responses) ? Object.keys(responses).some((key) => !isOwnKey(key)) : responses !== undefined
   if (foreign || params['requestState'] !== undefined) {
     throw new Fault(
       'gateway.bad_params',
@@ -79,7 +77,7 @@ function callerKeyOf({ caller, envelope }: Call): string {
 // What the client answers to our own elicitation is for us; what an approval does not bind stays behind.
 function besides(params: Record<string, unknown>, bound: boolean): Record<string, unknown> {
   const { inputResponses: responses, requestState, _meta: meta } = params
-  const theirs = isObject(responses) ? Object.entries(responses).filter(([key]) => key !== approvalKey) : []
+  const theirs = isObject(responses) ? Object.entries(responses).filter(([key]) => !isOwnKey(key)) : []
   const all = isObject(meta) ? Object.entries(meta).filter(([key]) => !bound || ofProtocol(key)) : []
   const told = all.map(([key, value]) => [key, bound && key === capabilitiesKey ? {} : value] as const)
   return {

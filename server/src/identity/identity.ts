@@ -10,6 +10,7 @@ import { openIdentityDoor } from './door.ts'
 import { type Groups, openGroups } from './groups.ts'
 import { openIdps } from './idps.ts'
 import { type Invitations, openInvitations } from './invitations.ts'
+import { type KeptLogins, openKeptLogins } from './kept-logins.ts'
 import { openThrottle } from './login/throttle.ts'
 import { openLogins } from './login.ts'
 import { type OperatorKeys, openOperatorKeys } from './operator-keys.ts'
@@ -21,7 +22,7 @@ import { openBrowsers } from './sign-in/forms.ts'
 import { openSignIns, type SignIns } from './sign-ins.ts'
 
 /** Who: identity providers, sign-ins, principals, invitations, operator keys. */
-export interface Identity extends SignIns, Principals, Groups, Invitations, OperatorKeys {
+export interface Identity extends SignIns, Principals, Groups, Invitations, OperatorKeys, KeptLogins {
   /** The pages under `/sign-in`, `/sign-out` and `/join`. */
   readonly door: Door
 }
@@ -32,7 +33,7 @@ export interface IdentityParts {
   ledger: IdentityLedger
   vault: Sealer & Keyring
   clock: Clock
-  config: Pick<Config, 'origin' | 'login'>
+  config: Pick<Config, 'origin' | 'login' | 'onBehalf'>
   /** The way out to the identity providers. */
   dialer: Pick<Dialer, 'fetch'>
   log: Log
@@ -53,7 +54,9 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const hasher = openPasswordHasher()
   const idps = openIdps({ config, store, hasher, dialer: parts.dialer, clock })
   const browsers = openBrowsers(openCookies(origin), await vault.cookieKeys('identity'))
-  const { signIns, desk } = openSignIns({ store, clock, origin })
+  const providers = new Set([...config.onBehalf.values()].flatMap((one) => ('provider' in one ? [one.provider] : [])))
+  const kept = openKeptLogins({ store, sealer: vault, clock, idps, providers })
+  const { signIns, desk } = openSignIns({ store, clock, origin, kept: kept.desk })
   const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })
   const throttle = openThrottle({ store, clock })
   const logins = openLogins({
@@ -70,6 +73,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   return {
     door: openIdentityDoor({ origin, idps, logins, signIns, desk, browsers, invitations: invitationDesk, hasher, log }),
     ...signIns,
+    ...kept.keptLogins,
     ...invitations,
     ...openPrincipals({ store, ledger, clock, onDisable: parts.onDisable ?? [] }),
     ...openGroups({ store, ledger, clock, onLeave: parts.onLeave ?? [] }),

@@ -18,6 +18,33 @@ export interface FormIdp {
   check(fields: { login: string; password: string }): Promise<FormAnswer>
 }
 
+/** What a login brought beside the person: good for tokens in the person's name, at the provider that gave it. */
+export interface Brought {
+  idToken: string
+  /** Epoch milliseconds. */
+  idTokenEndsAt: number
+  refreshToken?: string | undefined
+}
+
+/** Somebody who has signed in at a provider. */
+export interface Arrival extends Person {
+  brought?: Brought | undefined
+}
+
+/** What a provider is asked for in the name of a person who signed in there (RFC 8693). */
+export interface AskedToken {
+  type: 'access_token' | 'id-jag'
+  audience?: string | undefined
+  resource?: string | undefined
+  scope?: string | undefined
+}
+
+/** What it gave. */
+export interface ExchangedToken {
+  token: string
+  expiresInSeconds: number | undefined
+}
+
 /** A provider that the browser is sent to, and comes back from. */
 export interface RedirectIdp {
   readonly way: 'redirect'
@@ -36,7 +63,17 @@ export interface RedirectIdp {
    * @param answer `url` is the address that the browser came back to, `kept` what `begin` gave.
    * @throws {Fault} `identity.provider_failed` if the provider refuses, cannot be reached, or says what cannot be believed.
    */
-  complete(answer: { url: URL; state: string; kept: Record<string, string> }): Promise<Person>
+  complete(answer: { url: URL; state: string; kept: Record<string, string> }): Promise<Arrival>
+  /**
+   * Gives a token in exchange for what a login brought; absent where the kind knows no such thing.
+   *
+   * @returns `refreshToken` where it gave another one with it.
+   * @throws {Fault} `identity.login_needed` if it honours this no more; `identity.provider_failed` otherwise.
+   */
+  exchange?(
+    subject: { type: 'id_token' | 'refresh_token'; token: string },
+    asked: AskedToken,
+  ): Promise<ExchangedToken & { refreshToken?: string | undefined }>
 }
 
 /** A provider that tells us by a call of its own who signed in, before the browser comes back. */

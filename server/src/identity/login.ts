@@ -15,7 +15,7 @@ import {
 import { findPrincipalBySubject } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
-import type { FormIdp, Idp, Person, RedirectIdp } from './idp.ts'
+import type { Brought, FormIdp, Idp, Person, RedirectIdp } from './idp.ts'
 import type { InvitationDesk } from './invitations.ts'
 import { readReturnTo } from './login/return-to.ts'
 import type { Throttle } from './login/throttle.ts'
@@ -42,6 +42,15 @@ export interface Entered {
   cookie: string
   /** A path of ours. */
   returnTo: string
+}
+
+/** Who is to be signed in. */
+export interface Arriving {
+  principal: Principal
+  provider: string
+  returnTo: string
+  /** What the login brought, where it did. */
+  brought?: Brought | undefined
 }
 
 /** The ways through the first door. Each records that somebody came in before he is in, and each failure. */
@@ -82,7 +91,7 @@ export interface Logins {
     given: { provider: string; authorization: string | undefined; body: unknown },
   ): Promise<string>
   /** Signs in a principal who was made just now. */
-  enter(visitor: Visitor, given: { principal: Principal; provider: string; returnTo: string }): Promise<Entered>
+  enter(visitor: Visitor, given: Arriving): Promise<Entered>
 }
 
 /** Opens the logins over the providers of the configuration. */
@@ -99,10 +108,10 @@ export function openLogins(parts: {
 }): Logins {
   const { store, ledger, clock, idps, throttle } = parts
 
-  const enter: Logins['enter'] = async ({ req, address }, { principal, provider, returnTo }) => {
+  const enter: Logins['enter'] = async ({ req, address }, { principal, provider, returnTo, brought }) => {
     const { secret, id } = parts.signIns.mint()
     await ledger.recordLogin({ status: 'success', provider, principal: partyOf(principal), signInId: id, address })
-    const cookie = await parts.signIns.start(req, { principalId: principal.id, provider, secret })
+    const cookie = await parts.signIns.start(req, { principalId: principal.id, provider, secret, brought })
     return { principal, cookie, returnTo: readReturnTo(returnTo) }
   }
 
@@ -188,10 +197,11 @@ export function openLogins(parts: {
         return refuse(visitor, { provider, person: undefined, fault })
       }
       const { kept, link } = unseal(attempt)
-      const person = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
+      const arrival = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
+      const { brought, ...person } = arrival
       const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
       const principal = await admitted(join, { visitor, provider, person })
-      return enter(visitor, { principal, provider, returnTo: attempt.returnTo })
+      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, brought })
     },
   }
 

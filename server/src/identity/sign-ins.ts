@@ -6,6 +6,8 @@ import type { Principal } from '../model/principal.ts'
 import { findPrincipal } from '../store/principals.ts'
 import { deleteExpiredSignIns, deleteSignIn, deleteSignInsOf, findSignIn, insertSignIn } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
+import type { Brought } from './idp.ts'
+import type { KeptLoginDesk } from './kept-logins.ts'
 import { readReturnTo } from './login/return-to.ts'
 import { openCookies } from './sign-in/cookies.ts'
 import { checkOrigin, checkToken, type FormBody, signedInToken } from './sign-in/forms.ts'
@@ -47,7 +49,10 @@ export interface SignInDesk {
    * @param given `id` and `secret` come from `mint`, so that the login can be recorded before it takes effect.
    * @returns the `Set-Cookie` value.
    */
-  start(req: IncomingMessage, given: { principalId: string; provider: string; secret: string }): Promise<string>
+  start(
+    req: IncomingMessage,
+    given: { principalId: string; provider: string; secret: string; brought?: Brought | undefined },
+  ): Promise<string>
   /** Ends the sign-in of this browser; returns the `Set-Cookie` value that clears it. */
   stop(req: IncomingMessage): Promise<string>
   /** A new secret and its id. */
@@ -55,7 +60,7 @@ export interface SignInDesk {
 }
 
 /** Opens the sign-ins of one origin, and the desk that makes them. */
-export function openSignIns(parts: { store: Store; clock: Clock; origin: string }): {
+export function openSignIns(parts: { store: Store; clock: Clock; origin: string; kept: KeptLoginDesk }): {
   signIns: SignIns
   desk: SignInDesk
 } {
@@ -85,14 +90,16 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string 
     endSignIns: (tx, principalId) => deleteSignInsOf(tx, principalId),
   }
   const desk: SignInDesk = {
-    async start(req, { principalId, provider, secret }) {
+    async start(req, { principalId, provider, secret, brought }) {
       const before = secretOf(req)
       const now = clock.now()
       await store.transaction(async (tx) => {
         if (before) await deleteSignIn(tx, digestOf(before))
         await deleteExpiredSignIns(tx, now)
         const expiresAt = now + signInSeconds * 1_000
-        await insertSignIn(tx, { id: digestOf(secret), principalId, provider, createdAt: now, expiresAt })
+        const signInId = digestOf(secret)
+        await insertSignIn(tx, { id: signInId, principalId, provider, createdAt: now, expiresAt })
+        if (brought !== undefined) await parts.kept.keep(tx, { principalId, provider, signInId, brought })
       })
       return cookies.write('sallyport', secret, signInSeconds)
     },

@@ -11,6 +11,7 @@ import { deleteExpiredProtocolRecords } from '../store/protocol-records.ts'
 import { deleteEndedRates } from '../store/rates.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { type Caller, openAccessTokens } from './access-token.ts'
+import { type Assertions, openAssertions } from './assertions.ts'
 import { MetadataDocuments } from './client/metadata-document.ts'
 import { Clients } from './clients.ts'
 import { openIdJag } from './grant-type/id-jag.ts'
@@ -35,6 +36,8 @@ export interface OAuth {
   challengeFor(upstream: string, error?: { code: string; description: string }): string
   /** Verifies the token of a request; see `AccessTokens.verify`. It does not ask whether the grant still holds. */
   verifyAccessToken(authorization: string | undefined, resource: string): Promise<Caller>
+  /** What is signed for other authorization servers. */
+  readonly assertions: Assertions
   findGrant(id: string): Promise<Grant | undefined>
   /** The grants that match, newest first, at most 1,000. */
   listGrants(filter: GrantFilter): Promise<Grant[]>
@@ -137,6 +140,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
       await tokenKeys.refresh()
       return accessTokens.verify(authorization, resource)
     },
+    assertions: openAssertions({ origin, tokenKeys, clock }),
     findGrant: (id) => grants.find(id),
     listGrants: (filter) => grants.list(filter),
     revokeGrant: (withdrawal) => grants.revoke(withdrawal),

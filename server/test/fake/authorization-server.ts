@@ -16,7 +16,13 @@ export interface FakeAuthorizationServer {
     hold: Promise<void> | undefined
     /** A refresh token that was used once ends its grant. */
     rotates: boolean
+    /** Refuses token requests with this error. */
+    refuses: string | undefined
+    /** What it calls its tokens. */
+    tokenType: string
   }
+  /** What it gave, in order, and for what. */
+  readonly issued: { token: string; fields: Record<string, string> }[]
   /** Every token request, its fields and its `Authorization`. */
   readonly asked: (Record<string, string> & { authorization?: string })[]
   readonly registered: Record<string, unknown>[]
@@ -45,7 +51,10 @@ class Fake implements FakeAuthorizationServer {
     lifeSeconds: 3_600,
     hold: undefined,
     rotates: true,
+    refuses: undefined,
+    tokenType: 'Bearer',
   }
+  readonly issued: FakeAuthorizationServer['issued'] = []
   readonly asked: FakeAuthorizationServer['asked'] = []
   readonly registered: Record<string, unknown>[] = []
   readonly visits: URLSearchParams[] = []
@@ -139,6 +148,7 @@ class Fake implements FakeAuthorizationServer {
   }
 
   #token(fields: Record<string, string>): Record<string, unknown> {
+    if (this.options.refuses !== undefined) return { error: this.options.refuses }
     if (fields['grant_type'] === 'refresh_token') {
       if (!this.#refresh.has(fields['refresh_token']!)) return { error: 'invalid_grant' }
       if (this.options.rotates) this.#refresh.delete(fields['refresh_token']!)
@@ -151,12 +161,14 @@ class Fake implements FakeAuthorizationServer {
     }
     const token = randomUUID()
     this.#good.add(token)
+    this.issued.push({ token, fields })
     const more: Record<string, unknown> = {}
-    if (fields['grant_type'] !== 'client_credentials') {
+    if (fields['grant_type']?.endsWith(':token-exchange')) more['issued_token_type'] = fields['requested_token_type']
+    if (['authorization_code', 'refresh_token'].includes(fields['grant_type']!)) {
       const refreshToken = randomUUID()
       this.#refresh.add(refreshToken)
       more['refresh_token'] = refreshToken
     }
-    return { access_token: token, token_type: 'Bearer', expires_in: this.options.lifeSeconds, ...more }
+    return { access_token: token, token_type: this.options.tokenType, expires_in: this.options.lifeSeconds, ...more }
   }
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 
 /** Somebody whom the provider knows. */
 export interface FakePerson {
@@ -31,6 +31,12 @@ export interface IdpKnobs {
   thin?: boolean
   /** Answers the token request with this status. */
   tokenStatus?: number
+  /** How long ID tokens are good; a minute when absent. */
+  lifeSeconds?: number
+  /** Refuses to exchange tokens with this error. */
+  refusesExchange?: string
+  /** Claims of an identity assertion (ID-JAG) that are written over. */
+  assertion?: Record<string, unknown>
 }
 
 /** One request as the provider saw it. */
@@ -63,6 +69,7 @@ export interface FakeClient {
 export async function openFakeIdp(client: FakeClient, person: FakePerson): Promise<FakeIdp> {
   const [key, foreign] = [await makeKey(), await makeKey()]
   const codes = new Map<string, { person: FakePerson; query: Record<string, string> }>()
+  const refreshTokens = new Map<string, FakePerson>()
   const server = createServer((req, res) => {
     handle(req, res).catch((error: unknown) => res.writeHead(500).end(String(error)))
   })
@@ -138,6 +145,7 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
   async function token(res: ServerResponse, { body, authorization }: IdpVisit): Promise<void> {
     if (idp.knobs.tokenStatus) return json(res, idp.knobs.tokenStatus, { error: 'server_error' })
     if (!isClient(authorization)) return json(res, 401, { error: 'invalid_client' })
+    if (body['grant_type']?.endsWith(':token-exchange')) return exchange(res, body)
     const issued = codes.get(body['code'] ?? '')
     codes.delete(body['code'] ?? '')
     const challenge = createHash('sha256')
@@ -146,7 +154,34 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
     const right = issued?.query['code_challenge'] === challenge && issued.query['redirect_uri'] === body['redirect_uri']
     if (!issued || !right) return json(res, 400, { error: 'invalid_grant' })
     const idToken = await mint(issued.person, issued.query['nonce'])
-    return json(res, 200, { access_token: 'opaque', token_type: 'Bearer', expires_in: 60, id_token: idToken })
+    const tokens = { access_token: 'opaque', token_type: 'Bearer', expires_in: 60, id_token: idToken }
+    if (!issued.query['scope']?.includes('offline_access')) return json(res, 200, tokens)
+    const refreshToken = randomBytes(16).toString('hex')
+    refreshTokens.set(refreshToken, issued.person)
+    return json(res, 200, { ...tokens, refresh_token: refreshToken })
+  }
+
+  /** RFC 8693: an ID token of ours for this client, or a refresh token, for an assertion or an access token. */
+  async function exchange(res: ServerResponse, body: Record<string, string>): Promise<void> {
+    const { subject_token: subject = '', subject_token_type: kind = '', requested_token_type: wanted = '' } = body
+    if (idp.knobs.refusesExchange) return json(res, 400, { error: idp.knobs.refusesExchange })
+    const sub = kind.endsWith(':refresh_token')
+      ? refreshTokens.get(subject)?.sub
+      : await jwtVerify(subject, key.publicKey, { issuer, audience: client.id }).then(
+          ({ payload }) => payload.sub,
+          () => undefined,
+        )
+    if (sub === undefined) return json(res, 400, { error: 'invalid_grant' })
+    const answer = { issued_token_type: wanted, expires_in: 300 }
+    if (!wanted.endsWith(':id-jag'))
+      return json(res, 200, { ...answer, access_token: `of-${sub}`, token_type: 'Bearer' })
+    const now = Math.floor(Date.now() / 1_000)
+    const { audience: aud, resource, scope } = body
+    const claims = { iss: issuer, sub, aud, resource, scope, client_id: 'at the upstream', iat: now, exp: now + 300 }
+    const assertion = await new SignJWT({ ...claims, jti: randomBytes(8).toString('hex'), ...idp.knobs.assertion })
+      .setProtectedHeader({ alg: 'ES256', kid: key.publicJwk.kid!, typ: 'oauth-id-jag+jwt' })
+      .sign(key.privateKey)
+    return json(res, 200, { ...answer, access_token: assertion, token_type: 'N_A' })
   }
 
   /** RFC 6749, 2.3.1: both halves are form-encoded before they are joined. */
@@ -162,7 +197,15 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
   async function mint(who: FakePerson, nonce: string | undefined): Promise<string> {
     const now = Math.floor(Date.now() / 1_000)
     const told = idp.knobs.thin ? { sub: who.sub } : { ...who }
-    const claims = { ...told, iss: issuer, aud: client.id, iat: now, exp: now + 60, nonce, ...idp.knobs.claims }
+    const claims = {
+      ...told,
+      iss: issuer,
+      aud: client.id,
+      iat: now,
+      exp: now + (idp.knobs.lifeSeconds ?? 60),
+      nonce,
+      ...idp.knobs.claims,
+    }
     if (idp.knobs.unsigned) {
       const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
       return `${part({ alg: 'none' })}.${part(claims)}.`
@@ -178,7 +221,11 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
 async function makeKey() {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = await exportJWK(publicKey)
-  return { privateKey, publicJwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'ES256', use: 'sig' } }
+  return {
+    privateKey,
+    publicKey,
+    publicJwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'ES256', use: 'sig' },
+  }
 }
 
 function json(res: ServerResponse, status: number, body: unknown): void {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { readAllowed } from '../dial/allowed.ts'
 import { isLoopbackHost, originProblem, redirectProblem, serverProblem } from './address.ts'
 import { check, envName, issuer, jwksUri, label, slug } from './fields.ts'
+import { onBehalf } from './on-behalf.ts'
 import { proofFields, proofProblems } from './proof.ts'
 
 /** `host:port` with an IP address or `localhost`; IPv6 in brackets. */
@@ -155,6 +156,7 @@ export const fileSchema = z.strictObject({
       upstreams: z.record(slug, destinations).default({}),
     })
     .prefault({}),
+  onBehalf: onBehalf.default({}),
   stdio: z.record(slug, launch).default({}),
   keys: z.strictObject({ rotateAfterDays: z.number().int().min(1).max(400).default(90) }).prefault({}),
   openapi: z

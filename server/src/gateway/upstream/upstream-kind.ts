@@ -169,7 +169,10 @@ export interface UpstreamRequest {
   text: string
   /** The revision that the client speaks on this request. */
   protocolVersion: string
-  /** Whose sessions with the upstream these are: callers with different keys never share one. */
+  /**
+   * Whose sessions with the upstream these are: callers with different keys never share one. It begins with the grant,
+   * and a blank.
+   */
   readonly callerKey: string
   /** Whether the answer has to come whole, however long it is: those to our own questions. */
   whole?: true
@@ -258,7 +261,9 @@ export interface DispatchHandler {
 
 const certainlyNotDone = new Set<string>([
   'base.address_refused',
+  'gateway.exchange_failed',
   'gateway.launch_unknown',
+  'gateway.not_connected',
   'gateway.upstream_busy',
   'gateway.upstream_refused',
   'gateway.upstream_unreachable',

@@ -13,9 +13,11 @@ import {
   discovery,
   enableNonRepudiationChecks,
   fetchUserInfo,
+  genericGrantRequest,
   None,
   randomNonce,
   randomPKCECodeVerifier,
+  ResponseBodyError,
   type ServerMetadata,
 } from 'openid-client'
 import type { Clock } from '../../base/clock.ts'
@@ -106,9 +108,24 @@ export function openOidc({ provider, dialer, clock }: OidcParts): RedirectIdp {
         })
         const claims = tokens.claims()!
         const shown = await describe(configuration, claims, tokens.access_token)
-        return personOf(configuration.serverMetadata().issuer, claims.sub, { ...shown, ...claims })
+        const person = personOf(configuration.serverMetadata().issuer, claims.sub, { ...shown, ...claims })
+        const brought = {
+          idToken: tokens.id_token!,
+          idTokenEndsAt: claims.exp * 1_000,
+          refreshToken: tokens.refresh_token,
+        }
+        return { ...person, brought }
       } catch (cause) {
         throw failed(provider, cause)
+      }
+    },
+    async exchange(subject, asked) {
+      try {
+        return await exchangeToken(await configured(), subject, asked)
+      } catch (cause) {
+        throw cause instanceof ResponseBodyError && cause.error === 'invalid_grant'
+          ? loginNeeded(provider, cause)
+          : failed(provider, cause, 'get a token')
       }
     },
   }
@@ -139,7 +156,35 @@ async function describe(configuration: Configuration, claims: Claims, accessToke
   }
 }
 
-function failed(provider: OidcProviderConfig, cause: unknown): Fault {
+const typeOf = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
+
+async function exchangeToken(
+  configuration: Configuration,
+  ...[subject, asked]: Parameters<NonNullable<RedirectIdp['exchange']>>
+): ReturnType<NonNullable<RedirectIdp['exchange']>> {
+  const { type, ...target } = asked
+  const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange'
+  const answer = await genericGrantRequest(configuration, grantType, {
+    subject_token: subject.token,
+    subject_token_type: typeOf(subject.type),
+    requested_token_type: typeOf(type),
+    ...Object.fromEntries(Object.entries(target).filter((pair): pair is [string, string] => pair[1] !== undefined)),
+  })
+  const given = answer['issued_token_type']
+  // An assertion is no bearer token, and must not be taken for one; nor the other way round.
+  const wanted = type === 'id-jag' ? 'n_a' : 'bearer'
+  if (given !== typeOf(type) || (answer.token_type as string) !== wanted) {
+    throw new TypeError(`asked for ${typeOf(type)}, it gave something else, of the type ${answer.token_type}`)
+  }
+  return { token: answer.access_token, expiresInSeconds: answer.expires_in, refreshToken: answer.refresh_token }
+}
+
+function loginNeeded(provider: OidcProviderConfig, cause: unknown): Fault {
+  const message = `cannot act in your name: sign in to this gateway through \`${provider.name}\` again`
+  return new Fault('identity.login_needed', message, { cause, detail: 'the provider answered invalid_grant' })
+}
+
+function failed(provider: OidcProviderConfig, cause: unknown, toDo = 'sign in'): Fault {
   const chain = causesOf(cause)
   const refused = chain.some((one) => one instanceof AuthorizationResponseError && one.error === 'access_denied')
   const silent = chain.some(
@@ -151,7 +196,7 @@ function failed(provider: OidcProviderConfig, cause: unknown): Fault {
       ? `\`${provider.name}\` cannot be reached`
       : `\`${provider.name}\` did not give an answer that can be believed`
   const detail = chain.map((one) => [one.code, one.message, one.detail].filter(Boolean).join(': ')).join('; ')
-  return new Fault('identity.provider_failed', `cannot sign in: ${why}`, { cause, detail })
+  return new Fault('identity.provider_failed', `cannot ${toDo}: ${why}`, { cause, detail })
 }
 
 function causesOf(cause: unknown): (Error & { code?: string; detail?: string })[] {

@@ -8,8 +8,8 @@ import * as upstreamOAuth from './0006-upstream-oauth.ts'
 import * as grantIssuer from './0007-grant-issuer.ts'
 import * as bundles from './0008-bundles.ts'
 import * as signals from './0010-signals.ts'
-import * as groups from './0014-groups.ts'
 import * as keptLogins from './0012-kept-logins.ts'
+import * as groups from './0014-groups.ts'
 import * as clients from './0016-clients.ts'
 
 /** Forward only, in this order, never edited once released. */
@@ -23,7 +23,7 @@ export const migrations: Record<string, Migration> = {
   '0007-grant-issuer': grantIssuer,
   '0008-bundles': bundles,
   '0010-signals': signals,
-  '0014-groups': groups,
   '0012-kept-logins': keptLogins,
+  '0014-groups': groups,
   '0016-clients': clients,
 }

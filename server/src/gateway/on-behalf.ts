@@ -1,0 +1,156 @@
+import type { Clock } from '../base/clock.ts'
+import type { Config, OnBehalf } from '../base/config.ts'
+import { Fault } from '../base/fault.ts'
+import type { Log } from '../base/log.ts'
+import type { Principal } from '../model/principal.ts'
+import type { Grant } from '../model/rights.ts'
+import type { Upstream } from '../model/upstream.ts'
+import type { Feed } from '../store/feed.ts'
+import { TokenCache, type CachedToken } from './upstream/on-behalf/token-cache.ts'
+import { errorCodeOf } from './upstream/on-behalf/token-server.ts'
+import type { WayParts } from './upstream/on-behalf/way.ts'
+import { openWay } from './upstream/on-behalf/ways.ts'
+import type { Refusal, SentCredential, UpstreamNeeds } from './upstream/upstream-kind.ts'
+
+/** What calling upstreams in the name of people stands on. */
+export interface OnBehalfRooms extends Pick<WayParts, 'assertions' | 'exchangeLogin' | 'issuerOf'> {
+  clock: Clock
+  log: Log
+  feed: Pick<Feed, 'subscribe'>
+  origin: string
+  /** By the name of the upstream. */
+  onBehalf: Config['onBehalf']
+  fetchFor(upstream: string): WayParts['fetch']
+  findGrant(id: string): Promise<Grant | undefined>
+  findPrincipal(id: string): Promise<Principal | undefined>
+}
+
+/** Who calls, as far as tokens in their name are concerned. */
+export interface OnBehalfCaller {
+  principalId: string
+  clientId: string
+  grantId: string
+}
+
+/** The credential of one caller, as an upstream kind asks for it. */
+export type CallerCredential = Pick<Required<UpstreamNeeds>, 'credential' | 'onRefused'>
+
+/** The tokens with which upstreams are called in the name of the person who calls, one for each caller. */
+export interface OnBehalfTokens {
+  /** Whether calls of this upstream go out in the name of the caller. */
+  serves(upstream: string): boolean
+  /**
+   * Sees to it that there is a token for this caller.
+   *
+   * @returns nothing when there is; otherwise why not, as the caller is to be told it. Nothing was sent to the upstream.
+   */
+  whyNot(upstream: Upstream, caller: OnBehalfCaller): Promise<Fault | undefined>
+  /** The credential of the caller with this grant; no other caller ever gets it. */
+  hold(upstream: Upstream, grantId: string): CallerCredential
+  close(): void
+}
+
+/** What is refused this soon after it came is refused for another reason than its age. */
+const restMs = 5_000
+
+/**
+ * Opens them.
+ *
+ * Promise: a token is asked for by one caller, that is for one grant of one person to one client, sent to one upstream, and
+ * forgotten with the grant, the person, the client and the upstream. It is not sent when less is left of it than half a
+ * minute (or half of its life, where that is shorter).
+ */
+export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
+  const { clock, log, feed } = rooms
+  const cache = new TokenCache(clock)
+  const ways = new Map(
+    [...rooms.onBehalf].map(([name, entry]) => [name, openWay(entry, { ...rooms, fetch: rooms.fetchFor(name) })]),
+  )
+
+  async function obtain(upstream: string, caller: OnBehalfCaller): Promise<CachedToken> {
+    const place = { ...caller, upstream }
+    return cache.get(place, async () => {
+      const principal = await rooms.findPrincipal(caller.principalId)
+      if (principal?.state !== 'active') throw refused(upstream, 'the person is not active')
+      try {
+        return await ways.get(upstream)!.obtain({ principal, clientId: caller.clientId })
+      } catch (error) {
+        const fault = told(rooms, upstream, error)
+        log.warn({ upstream, principal: principal.id, error, detail: fault.detail }, 'no token in the name of a person')
+        throw fault
+      }
+    })
+  }
+
+  async function callerOf(upstream: string, grantId: string): Promise<OnBehalfCaller> {
+    const grant = await rooms.findGrant(grantId)
+    if (grant === undefined || grant.revokedAt !== undefined || grant.endsAt <= clock.now()) {
+      throw refused(upstream, 'the grant has ended')
+    }
+    return { grantId, principalId: grant.principalId, clientId: grant.clientId }
+  }
+
+  return {
+    serves: (upstream) => ways.has(upstream),
+    async whyNot(upstream, caller) {
+      try {
+        requirePlace(upstream, rooms.onBehalf.get(upstream.name)!)
+        await obtain(upstream.name, caller)
+        return undefined
+      } catch (error) {
+        if (error instanceof Fault) return error
+        throw error
+      }
+    },
+    hold(upstream, grantId) {
+      const { name } = upstream
+      requirePlace(upstream, rooms.onBehalf.get(name)!)
+      let known: Promise<OnBehalfCaller> | undefined
+      const caller = (): Promise<OnBehalfCaller> => {
+        known ??= callerOf(name, grantId)
+        known.catch(() => (known = undefined))
+        return known
+      }
+      return {
+        async credential(): Promise<SentCredential> {
+          const { token } = await obtain(name, await caller())
+          return { placement: 'headers', values: { authorization: `Bearer ${token}` } }
+        },
+        async onRefused({ status, sent }: Refusal): Promise<boolean> {
+          const token = sent?.values['authorization']?.slice('Bearer '.length)
+          if (status !== 401 || token === undefined) return false
+          return cache.drop({ ...(await caller()), upstream: name }, { token, olderThanMs: restMs })
+        },
+      }
+    },
+    close: feed.subscribe((about) => cache.forget(about)),
+  }
+}
+
+/** The token goes to the address that the configuration says, and the upstream that somebody proposed may be another. */
+function requirePlace({ name, launch }: Upstream, entry: OnBehalf): void {
+  const { url } = entry
+  const fits = 'url' in launch ? launch.url === url : launch.kind === 'openapi' && url === undefined
+  if (fits) return
+  throw new Fault(
+    'gateway.launch_unknown',
+    `cannot call \`${name}\` in anybody's name: it is not at the address that \`onBehalf.${name}.url\` says`,
+  )
+}
+
+/** Every failure in words of ours: what the other side said stays in the log. */
+function told({ origin }: OnBehalfRooms, upstream: string, error: unknown): Fault {
+  if (error instanceof Fault && error.code === 'gateway.exchange_failed') return error
+  if (error instanceof Fault && error.code === 'identity.login_needed') {
+    const url = `${origin}/sign-in`
+    const message = `cannot call \`${upstream}\` in your name: ${error.message.replace(/^[^:]*: /, '')}`
+    return new Fault('gateway.not_connected', message, { data: { url }, detail: error.detail ?? '', cause: error })
+  }
+  const code = errorCodeOf(error)
+  const message = `cannot call \`${upstream}\` in your name: its authorization server gave no token${code ? `: ${code}` : ''}`
+  return new Fault('gateway.exchange_failed', message, { detail: String(error), cause: error })
+}
+
+function refused(upstream: string, detail: string): Fault {
+  return new Fault('gateway.exchange_failed', `cannot call \`${upstream}\` in your name`, { detail, status: 403 })
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
+import type { GuardedUpstream } from '../guarded-house.ts'
+import { clientTokens, holderOf, openOnBehalfHouse, type OnBehalfHouse } from '../on-behalf-house.ts'
+
+const asserting = ({ fake, server }: GuardedUpstream) => ({
+  way: 'assertion',
+  url: fake.url,
+  issuer: server.issuer,
+  client: { id: 'gateway', secretEnv: 'UPSTREAM_SECRET' },
+  scope: 'notes:read',
+})
+
+const asked = ({ server }: OnBehalfHouse) =>
+  server.asked.filter(({ grant_type: type }) => type?.endsWith(':jwt-bearer') || type?.endsWith(':token-exchange'))
+
+test('the gateway says who calls by its own signature, and calls with the token that it gets for that', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const ana = await of.person('ana')
+  const agent = await ana.connect('vaulted', 'all')
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+
+  const [request] = asked(of)
+  assert.equal(request!['grant_type'], 'urn:ietf:params:oauth:grant-type:jwt-bearer')
+  assert.deepEqual([request!['resource'], request!['scope']], [of.fake.url, 'notes:read'])
+  assert.match(request!.authorization ?? request!['client_secret']!, /^Basic |of the client at the upstream/)
+  const keys = createRemoteJWKSet(new URL(`${of.house.url}/oauth/jwks`))
+  const { payload, protectedHeader } = await jwtVerify(request!['assertion']!, keys, {
+    issuer: of.house.origin,
+    audience: of.server.issuer,
+  })
+  assert.equal(protectedHeader.typ, 'sallyport-assertion+jwt')
+  assert.equal(payload.sub, ana.principal.id)
+  assert.deepEqual(payload['act'], { iss: of.house.origin, sub: agent.client })
+  assert.deepEqual(payload['sub_id'], { format: 'iss_sub', iss: 'test', sub: 'ana' })
+  assert.ok(payload.exp! - payload.iat! <= 60)
+  assert.equal(of.calls().at(-1)!.token, of.server.issued.at(-1)!.token)
+})
+
+test('without a secret it proves itself as the client by the same keys (private_key_jwt)', async (t) => {
+  const of = await openOnBehalfHouse(t, (at) => ({ ...asserting(at), client: { id: 'gateway' } }))
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+  const [request] = asked(of)
+  const keys = createRemoteJWKSet(new URL(`${of.house.url}/oauth/jwks`))
+  const { payload } = await jwtVerify(request!['client_assertion']!, keys, { audience: of.server.issuer })
+  assert.deepEqual([payload.iss, payload.sub], ['gateway', 'gateway'])
+  assert.notEqual(payload.jti, decodeJwt(request!['assertion']!).jti)
+})
+
+test('RFC 8693: the same assertion is exchanged where the authorization server wants that', async (t) => {
+  const of = await openOnBehalfHouse(t, (at) => ({ ...asserting(at), grant: 'token-exchange', audience: 'notes' }))
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+  const [request] = asked(of)
+  assert.equal(request!['subject_token_type'], 'urn:ietf:params:oauth:token-type:jwt')
+  assert.equal(request!['requested_token_type'], 'urn:ietf:params:oauth:token-type:access_token')
+  assert.deepEqual([request!['audience'], request!['resource']], ['notes', of.fake.url])
+})
+
+test('each caller has a token of its own, whoever calls at once: never another person’s, another client’s, or the client’s', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const people = await Promise.all(['ana', 'bo', 'cy'].map((name) => of.person(name)))
+  const agents = await Promise.all(
+    [...people, people[0]!].map(async (person) => ({ person, agent: await person.connect('vaulted', 'all') })),
+  )
+  const calls = Array.from({ length: 5 }, () => agents).flat()
+  const answers = await Promise.all(
+    calls.map(({ person, agent }) => agent.call('echo', { text: `${person.principal.id} ${agent.client}` })),
+  )
+  assert.ok(answers.every(({ status }) => status === 200))
+  for (const { token, text } of of.calls()) {
+    const { sub, act } = holderOf(of, token) as { sub: string; act: { sub: string } }
+    assert.equal(`${sub} ${act.sub}`, text)
+  }
+  assert.equal(asked(of).length, agents.length, 'one for each caller')
+  const sent = JSON.stringify([of.fake.journal.map(({ headers }) => headers), of.server.asked])
+  for (const token of clientTokens(...agents.map(({ agent }) => agent))) assert.ok(!sent.includes(token))
+})
+
+test('a token is used until half a minute before its end, and then another is asked for', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  of.server.options.lifeSeconds = 300
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  for (const [passMs, times] of [
+    [0, 1],
+    [240_000, 1],
+    [35_000, 2],
+  ] as const) {
+    of.house.clock.pass(passMs)
+    assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+    assert.equal(asked(of).length, times, `after ${passMs} ms more`)
+    await agent.refresh()
+  }
+})
+
+test('a token that the upstream refuses is replaced once, and the call is made once', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  await agent.call('echo', { text: 'x' })
+  of.house.clock.pass(60_000)
+  of.server.expire()
+  assert.equal((await agent.call('echo', { text: 'y' })).status, 200)
+  assert.equal(asked(of).length, 2)
+  assert.equal(of.calls().filter(({ token, text }) => text === 'y' && of.server.isGood(token)).length, 1)
+})
+
+test('no token, no call: the refusal is recorded, no approval is spent, and the upstream hears nothing', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  for (const [error, told] of [
+    ['invalid_grant', /gave no token: invalid_grant$/],
+    ['Say <this>', /gave no token$/],
+  ] as const) {
+    of.server.options.refuses = error
+    const { error: refused } = await agent.call('echo', { text: 'x' })
+    assert.equal(refused?.data?.['fault'], 'gateway.exchange_failed')
+    assert.match(refused.message, told)
+  }
+  of.server.options.refuses = undefined
+  of.server.options.tokenType = 'DPoP'
+  assert.equal((await agent.call('echo', { text: 'x' })).error?.data?.['fault'], 'gateway.exchange_failed')
+  assert.deepEqual(of.calls(), [])
+  assert.deepEqual(await of.house.entries('intent'), [])
+  const reasons = (await of.house.entries('denial')).map(({ reason }) => reason)
+  assert.deepEqual(
+    reasons,
+    Array.from({ length: 3 }, () => 'gateway.exchange_failed'),
+  )
+  of.server.options.tokenType = 'Bearer'
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+})
+
+test('a grant, a person or a client that is withdrawn leaves no token behind', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const admin = await of.house.person('admin', ['administer'])
+  const by = admin.principal.id
+  const ana = await of.person('ana')
+  const agent = await ana.connect('vaulted', 'all')
+  await agent.call('echo', { text: 'x' })
+  await of.house.rooms.oauth.revokeGrant({ by: ana.principal.id, id: agent.grantId, reason: 'enough' })
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 401)
+  const again = await ana.connect('vaulted', 'all')
+  await again.call('echo', { text: 'x' })
+  assert.equal(asked(of).length, 2, 'the new grant has a token of its own')
+  await of.house.rooms.identity.disablePrincipal({ by, id: ana.principal.id, reason: 'left' })
+  assert.equal((await again.call('echo', { text: 'x' })).status, 401)
+  assert.equal(of.calls().length, 2)
+})
+
+test('another authorization server under the same address, or one that calls itself otherwise, gets no assertion', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  of.server.options.issuer = of.other.issuer
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  assert.equal((await agent.call('echo', { text: 'x' })).error?.data?.['fault'], 'gateway.exchange_failed')
+  assert.deepEqual([asked(of), of.other.asked], [[], []])
+})
+
+test('an upstream that is at another address than the configuration says is called in nobody’s name', async (t) => {
+  const of = await openOnBehalfHouse(t, (at) => ({ ...asserting(at), url: 'https://notes.example/mcp' }))
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  assert.equal((await agent.call('echo', { text: 'x' })).error?.data?.['fault'], 'gateway.launch_unknown')
+  assert.deepEqual([asked(of), of.calls()], [[], []])
+})
+
+test('where people are known by a provider, who did not come by it is not vouched for', async (t) => {
+  const of = await openOnBehalfHouse(t, (at) => ({ ...asserting(at), people: 'corp' }))
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  assert.equal((await agent.call('echo', { text: 'x' })).error?.data?.['fault'], 'gateway.exchange_failed')
+  assert.deepEqual(asked(of), [])
+  const bo = await of.arrive('b-17')
+  assert.equal((await (await bo.connect('vaulted', 'all')).call('echo', { text: 'x' })).status, 200)
+  assert.equal(decodeJwt(asked(of)[0]!['assertion']!).sub, 'b-17')
+})
+
+test('an assertion of the gateway opens nothing of the gateway itself', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const agent = await (await of.person('ana')).connect('vaulted', 'all')
+  await agent.call('echo', { text: 'x' })
+  const tokens = { ...agent.tokens, access_token: asked(of)[0]!['assertion']! }
+  agent.tokens = tokens
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 401)
+})
