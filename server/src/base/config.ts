@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { isLoopbackHost, originProblem } from './config/address.ts'
+import type { ClaimPath } from './config/preset.ts'
 import { describeIssues, readSource } from './config/problems.ts'
 import { fileSchema, listenText, splitListen } from './config/schema.ts'
 import type { ConfigFile } from './config/schema.ts'
@@ -13,9 +14,29 @@ export interface OidcProviderConfig {
   name: string
   issuer: string
   clientId: string
-  /** Absent: a public client, with PKCE alone. */
+  /** Absent: a client that signs, or a public one, with PKCE alone. */
   clientSecret: string | undefined
+  /** Whom the assertion of a client that signs is for; absent: it does not sign. */
+  signsFor: 'issuer' | 'token_endpoint' | undefined
   scopes: string[]
+  /** Whose e-mail addresses lead here from the sign-in page. */
+  domains: string[]
+  prompt: 'login' | 'select_account' | 'consent' | undefined
+  /** What every sign-in must show. */
+  require: {
+    /** One of these; empty: any. */
+    acr: string[]
+    /** All of these. */
+    amr: string[]
+    maxAgeSeconds: number | undefined
+    /** Claim → the values of which it must have one. */
+    claims: Record<string, string[]>
+  }
+  claims: { name: ClaimPath; email: ClaimPath; groups: ClaimPath | undefined }
+  /** Where the groups are asked for when they are too many for a token; absent: such a sign-in fails. */
+  groupsEndpoint: string | undefined
+  /** Parameters of the authorization request beside those of the protocol. */
+  hints: Record<string, string>
 }
 
 /** An application that signs people in by a session of its own. */

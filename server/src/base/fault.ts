@@ -66,6 +66,7 @@ export const faultStatus = {
   'identity.last_administrator': 409,
   'identity.link_invalid': 404,
   'identity.login_needed': 403,
+  'identity.login_refused': 403,
   'identity.login_taken': 409,
   'identity.not_allowed': 403,
   'identity.not_found': 404,

@@ -5,6 +5,7 @@ import { approval, approvals, approve, deny, revoke, rotateKeys } from './comman
 import { grants, invite, people, status, tools, upstreams } from './command/governed.ts'
 import { addMember, groups, makeGroup, members, removeMember, retireGroup } from './command/groups.ts'
 import { exportLedger, verify } from './command/ledger.ts'
+import { addGroupRule, groupRules, previewGroups, providers, removeGroupRule } from './command/providers.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -49,6 +50,11 @@ const routes = buildRouteMap({
     addMember,
     removeMember,
     retireGroup,
+    providers,
+    groupRules,
+    addGroupRule,
+    removeGroupRule,
+    previewGroups,
     approvals,
     approval,
     approve,

@@ -7,6 +7,7 @@ import { entitlementActions } from './action/entitlements.ts'
 import { grantActions } from './action/grants.ts'
 import { groupActions } from './action/groups.ts'
 import { keyActions } from './action/keys.ts'
+import { mappingActions } from './action/mapping.ts'
 import { peopleActions } from './action/people.ts'
 import { tokenKeyActions } from './action/token-keys.ts'
 import { toolActions } from './action/tools.ts'
@@ -22,6 +23,7 @@ export const actions: readonly Action[] = [
   ...grantActions,
   ...groupActions,
   ...keyActions,
+  ...mappingActions,
   ...peopleActions,
   ...tokenKeyActions,
   ...toolActions,

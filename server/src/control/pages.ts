@@ -13,6 +13,7 @@ import { makeBundlePage } from './page/make-bundle.ts'
 import { peoplePage } from './page/people.ts'
 import { personPage } from './page/person.ts'
 import { proposePage } from './page/propose.ts'
+import { providerPage, providersPage } from './page/providers.ts'
 import { startPage } from './page/start.ts'
 import { toolPage } from './page/tool.ts'
 import { upstreamPage } from './page/upstream.ts'
@@ -37,6 +38,8 @@ export const pages: readonly PageRoute[] = [
   peoplePage,
   personPage,
   groupsPage,
+  providersPage,
+  providerPage,
   ledgerPage,
   entryPage,
   youPage,

@@ -1,6 +1,7 @@
 import { governedReadings } from './api/governed.ts'
 import { groupReadings } from './api/groups.ts'
 import { ledgerReadings } from './api/ledger.ts'
+import { mappingReadings } from './api/mapping.ts'
 import { rightsReadings } from './api/rights.ts'
 import { statusReadings } from './api/status.ts'
 import type { Reading } from './reading.ts'
@@ -11,5 +12,6 @@ export const readings: readonly Reading[] = [
   ...governedReadings,
   ...rightsReadings,
   ...groupReadings,
+  ...mappingReadings,
   ...ledgerReadings,
 ]

@@ -5,6 +5,7 @@ import { formBytesMax } from '../base/limits.ts'
 import { readJson } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
 import { pageHeaders } from '../base/page.ts'
+import type { ClientKeys } from './client-keys.ts'
 import type { Idp } from './idp.ts'
 import { type InvitationDesk, linkInvalid, type OpenInvitation } from './invitations.ts'
 import { readNewcomer } from './login/newcomer.ts'
@@ -26,6 +27,7 @@ interface DoorParts {
   browsers: Browsers
   invitations: InvitationDesk
   hasher: PasswordHasher
+  keys: ClientKeys
   log: Log
 }
 
@@ -46,6 +48,7 @@ const routes: Route[] = [
   ['GET', /^\/sign-in\/with\/([a-z0-9-]{1,63})$/, beginLogin],
   ['GET', /^\/sign-in\/callback\/([a-z0-9-]{1,63})$/, completeLogin],
   ['POST', /^\/sign-in\/vouch\/([a-z0-9-]{1,63})$/, takeVouch],
+  ['GET', /^\/sign-in\/keys$/, showKeys],
   ['GET', /^\/sign-out$/, showSignOut],
   ['POST', /^\/sign-out$/, takeSignOut],
   ['GET', /^\/join\/([A-Za-z0-9_-]{43})$/, showJoin],
@@ -148,6 +151,12 @@ async function takeVouch(parts: DoorParts, visit: Visit): Promise<void> {
     })
   res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
   res.end(JSON.stringify({ redirect_uri: redirectUri }))
+}
+
+// For identity providers that know us by our keys: public, and kept by them for as long as they like.
+async function showKeys({ keys }: DoorParts, { res }: Visit): Promise<void> {
+  res.writeHead(200, { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' })
+  res.end(JSON.stringify(await keys.published()))
 }
 
 async function showSignOut(parts: DoorParts, visit: Visit): Promise<void> {

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import type { Store } from '../store/store.ts'
 import type { Keyring } from '../vault/keyring.ts'
 import type { Sealer } from '../vault/sealer.ts'
+import { openClientKeys } from './client-keys.ts'
 import { openIdentityDoor } from './door.ts'
 import { type Groups, openGroups } from './groups.ts'
 import { openIdps } from './idps.ts'
@@ -13,6 +14,7 @@ import { type Invitations, openInvitations } from './invitations.ts'
 import { type KeptLogins, openKeptLogins } from './kept-logins.ts'
 import { openThrottle } from './login/throttle.ts'
 import { openLogins } from './login.ts'
+import { type Mapping, openMapping } from './mapping.ts'
 import { type OperatorKeys, openOperatorKeys } from './operator-keys.ts'
 import { openPasswordHasher } from './password.ts'
 import { type OnDisable, openPrincipals, type Principals } from './principals.ts'
@@ -22,7 +24,7 @@ import { openBrowsers } from './sign-in/forms.ts'
 import { openSignIns, type SignIns } from './sign-ins.ts'
 
 /** Who: identity providers, sign-ins, principals, invitations, operator keys. */
-export interface Identity extends SignIns, Principals, Groups, Invitations, OperatorKeys, KeptLogins {
+export interface Identity extends SignIns, Principals, Groups, Mapping, Invitations, OperatorKeys, KeptLogins {
   /** The pages under `/sign-in`, `/sign-out` and `/join`. */
   readonly door: Door
 }
@@ -33,7 +35,7 @@ export interface IdentityParts {
   ledger: IdentityLedger
   vault: Sealer & Keyring
   clock: Clock
-  config: Pick<Config, 'origin' | 'login' | 'onBehalf'>
+  config: Pick<Config, 'origin' | 'login' | 'onBehalf' | 'keys'>
   /** The way out to the identity providers. */
   dialer: Pick<Dialer, 'fetch'>
   log: Log
@@ -52,12 +54,16 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const { store, ledger, vault, clock, config, log } = parts
   const { origin } = config
   const hasher = openPasswordHasher()
-  const idps = openIdps({ config, store, hasher, dialer: parts.dialer, clock })
+  const { rotateAfterDays } = config.keys
+  const keys = openClientKeys({ vault, ledger, clock, rotateAfterDays })
+  const idps = openIdps({ config, store, hasher, dialer: parts.dialer, clock, keys })
   const browsers = openBrowsers(openCookies(origin), await vault.cookieKeys('identity'))
   const providers = new Set([...config.onBehalf.values()].flatMap((one) => ('provider' in one ? [one.provider] : [])))
   const kept = openKeptLogins({ store, sealer: vault, clock, idps, providers })
   const { signIns, desk } = openSignIns({ store, clock, origin, kept: kept.desk })
   const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })
+  const onLeave = parts.onLeave ?? []
+  const { mapping, desk: mappingDesk } = openMapping({ store, ledger, sealer: vault, clock, idps, onLeave })
   const throttle = openThrottle({ store, clock })
   const logins = openLogins({
     store,
@@ -69,14 +75,27 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     throttle,
     signIns: desk,
     invitations: invitationDesk,
+    mapping: mappingDesk,
   })
   return {
-    door: openIdentityDoor({ origin, idps, logins, signIns, desk, browsers, invitations: invitationDesk, hasher, log }),
+    door: openIdentityDoor({
+      origin,
+      idps,
+      logins,
+      signIns,
+      desk,
+      browsers,
+      invitations: invitationDesk,
+      hasher,
+      keys,
+      log,
+    }),
     ...signIns,
     ...kept.keptLogins,
     ...invitations,
     ...openPrincipals({ store, ledger, clock, onDisable: parts.onDisable ?? [] }),
-    ...openGroups({ store, ledger, clock, onLeave: parts.onLeave ?? [] }),
+    ...openGroups({ store, ledger, clock, onLeave }),
+    ...mapping,
     ...openOperatorKeys({ store, ledger, clock }),
   }
 }

@@ -1,9 +1,18 @@
-/** Who an identity provider says that somebody is. Only issuer and subject identify; the rest is for display. */
+import type { SaidGroups } from './idp/claims.ts'
+import type { Login, LoginDemand } from '../model/login.ts'
+
+/** Who an identity provider says that somebody is. Only issuer and subject identify; name and e-mail are for display. */
 export interface Person {
   issuer: string
   subject: string
   name: string
   email: string | undefined
+  /** The groups that he is in there, all of them; absent where the provider was not asked: then nothing follows. */
+  groups?: readonly string[] | undefined
+  /** How and when he proved who he is, as far as the provider says; absent where it says nothing of that. */
+  login?: Login | undefined
+  /** What the provider said, for who sets up the mapping of groups. */
+  claims?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** What came of a form: `person` is known whenever it is known whose name was given, `ok` only if he proved to be it. */
@@ -53,10 +62,15 @@ export interface RedirectIdp {
   /**
    * Begins a login.
    *
-   * @param attempt `state` is random and comes back with the browser; `callback` is our address that it comes back to.
+   * @param attempt `state` is random and comes back with the browser; `callback` is our address that it comes back to;
+   *   `demand` is what the login is wanted for: the provider is asked for it, and who uses the login judges it.
    * @returns Where to send the browser, and what `complete` needs to know; that is kept sealed and never shown.
    */
-  begin(attempt: { state: string; callback: string }): Promise<{ url: string; kept: Record<string, string> }>
+  begin(attempt: {
+    state: string
+    callback: string
+    demand?: LoginDemand | undefined
+  }): Promise<{ url: string; kept: Record<string, string> }>
   /**
    * Completes a login.
    *
@@ -74,6 +88,8 @@ export interface RedirectIdp {
     subject: { type: 'id_token' | 'refresh_token'; token: string },
     asked: AskedToken,
   ): Promise<ExchangedToken & { refreshToken?: string | undefined }>
+  /** The groups that claims of this provider name; absent where it is not asked for groups. */
+  readGroups?(claims: Readonly<Record<string, unknown>>): SaidGroups
 }
 
 /** A provider that tells us by a call of its own who signed in, before the browser comes back. */

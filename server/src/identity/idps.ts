@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Config } from '../base/config.ts'
 import type { Dialer } from '../base/dial.ts'
 import type { Store } from '../store/store.ts'
+import type { ClientKeys } from './client-keys.ts'
 import { openBridge } from './idp/bridge.ts'
 import { openLocal } from './idp/local.ts'
 import { openOidc } from './idp/oidc.ts'
@@ -18,11 +19,12 @@ export function openIdps(parts: {
   hasher: PasswordHasher
   dialer: Pick<Dialer, 'fetch'>
   clock: Clock
+  keys: ClientKeys
 }): Idp[] {
-  const { store, hasher, dialer, clock } = parts
+  const { store, hasher, dialer, clock, keys } = parts
   return [
     ...(parts.config.login.local.enabled ? [openLocal({ store, hasher })] : []),
-    ...parts.config.login.oidc.map((provider) => openOidc({ provider, dialer, clock })),
-    ...parts.config.login.bridge.map(openBridge),
+    ...parts.config.login.oidc.map((provider) => openOidc({ provider, dialer, clock, keys })),
+    ...parts.config.login.bridge.map((application) => openBridge(application, clock)),
   ]
 }

@@ -19,6 +19,7 @@ import type { Brought, FormIdp, Idp, Person, RedirectIdp } from './idp.ts'
 import type { InvitationDesk } from './invitations.ts'
 import { readReturnTo } from './login/return-to.ts'
 import type { Throttle } from './login/throttle.ts'
+import type { MappingDesk } from './mapping.ts'
 import { admitPerson } from './principals.ts'
 import { type IdentityLedger, partyOf } from './records.ts'
 import type { SignInDesk } from './sign-ins.ts'
@@ -105,6 +106,7 @@ export function openLogins(parts: {
   throttle: Throttle
   signIns: SignInDesk
   invitations: InvitationDesk
+  mapping: MappingDesk
 }): Logins {
   const { store, ledger, clock, idps, throttle } = parts
 
@@ -201,6 +203,7 @@ export function openLogins(parts: {
       const { brought, ...person } = arrival
       const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
       const principal = await admitted(join, { visitor, provider, person })
+      await parts.mapping.refresh(principal, provider, person)
       return enter(visitor, { principal, provider, returnTo: attempt.returnTo, brought })
     },
   }

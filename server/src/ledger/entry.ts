@@ -192,6 +192,7 @@ export const changeKinds = [
   'group.joined',
   'group.left',
   'group.made',
+  'group.refreshed',
   'group.retired',
   'group.rule_added',
   'group.rule_removed',

@@ -48,6 +48,15 @@ export interface Keyring {
     tx: Handle,
     when: { retireOthersAt: number; unlessNewerThan?: number | undefined },
   ): Promise<string | undefined>
+  /** The same for the keys by which we prove ourselves as a client: a set of its own. */
+  clientKeys(): Promise<TokenKeySet>
+  /**
+   * Adds a key to that set, within the transaction of the change that says so; the others end when the new one has signed
+   * for `keyPublishMs`.
+   *
+   * @returns The new key's `kid`, or `undefined` if there is one newer than that.
+   */
+  addClientKey(tx: Handle, when: { unlessNewerThan: number }): Promise<string | undefined>
   /**
    * The secrets that sign cookies, newest first: sign with the first, accept all.
    *
@@ -99,6 +108,34 @@ export function openKeyring(parts: { store: Store; sealer: Sealer; clock: Clock 
     }
   }
 
+  async function setOf(purpose: 'token' | 'client'): Promise<TokenKeySet> {
+    const keys = await keysFor(purpose, makeEs256)
+    const published = parts.clock.now() - keyPublishMs
+    const signing = keys.find(({ key }) => key.createdAt <= published) ?? keys.at(-1)!
+    const inOrder = [signing, ...keys.filter((one) => one !== signing)]
+    const changes = keys.flatMap(({ key: { createdAt, retiredAt = Infinity } }) =>
+      createdAt > published ? [createdAt + keyPublishMs, retiredAt] : [retiredAt],
+    )
+    return {
+      keys: inOrder.map(({ clear }) => JSON.parse(clear) as JWK),
+      newestAt: keys[0]!.key.createdAt,
+      changesAt: Math.min(...changes),
+    }
+  }
+
+  async function addTo(
+    purpose: 'token' | 'client',
+    tx: Handle,
+    { retireOthersAt, unlessNewerThan = Infinity }: { retireOthersAt: number; unlessNewerThan?: number | undefined },
+  ): Promise<string | undefined> {
+    const others = await listSigningKeys(tx, purpose, parts.clock.now())
+    if (others.some(({ createdAt }) => createdAt > unlessNewerThan)) return undefined
+    const key = sealed({ id: `${purpose}-${makeId(parts.clock)}`, purpose }, await makeEs256())
+    await insertSigningKey(tx, key)
+    for (const { id } of others) await retireSigningKey(tx, id, retireOthersAt)
+    return (JSON.parse(key.publicKey) as JWK).kid
+  }
+
   return {
     async signer(purpose, name) {
       const [newest] = await keysFor(purpose, makeEd25519)
@@ -106,28 +143,11 @@ export function openKeyring(parts: { store: Store; sealer: Sealer; clock: Clock 
       const publicKey = Buffer.from(newest!.key.publicKey, 'base64url')
       return { name, publicKey, sign: (bytes) => signBytes(null, bytes, privateKey) }
     },
-    async tokenKeys() {
-      const keys = await keysFor('token', makeEs256)
-      const published = parts.clock.now() - keyPublishMs
-      const signing = keys.find(({ key }) => key.createdAt <= published) ?? keys.at(-1)!
-      const inOrder = [signing, ...keys.filter((one) => one !== signing)]
-      const changes = keys.flatMap(({ key: { createdAt, retiredAt = Infinity } }) =>
-        createdAt > published ? [createdAt + keyPublishMs, retiredAt] : [retiredAt],
-      )
-      return {
-        keys: inOrder.map(({ clear }) => JSON.parse(clear) as JWK),
-        newestAt: keys[0]!.key.createdAt,
-        changesAt: Math.min(...changes),
-      }
-    },
-    async addTokenKey(tx, { retireOthersAt, unlessNewerThan = Infinity }) {
-      const others = await listSigningKeys(tx, 'token', parts.clock.now())
-      if (others.some(({ createdAt }) => createdAt > unlessNewerThan)) return undefined
-      const key = sealed({ id: `token-${makeId(parts.clock)}`, purpose: 'token' }, await makeEs256())
-      await insertSigningKey(tx, key)
-      for (const { id } of others) await retireSigningKey(tx, id, retireOthersAt)
-      return (JSON.parse(key.publicKey) as JWK).kid
-    },
+    tokenKeys: () => setOf('token'),
+    addTokenKey: (tx, when) => addTo('token', tx, when),
+    clientKeys: () => setOf('client'),
+    addClientKey: (tx, { unlessNewerThan }) =>
+      addTo('client', tx, { unlessNewerThan, retireOthersAt: parts.clock.now() + 2 * keyPublishMs }),
     async cookieKeys(use = 'oauth') {
       const keys = await keysFor(`cookie-${use}`, makeSecretKey)
       return keys.map(({ clear }) => clear)

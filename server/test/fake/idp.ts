@@ -2,13 +2,23 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import {
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  type JSONWebKeySet,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
 
 /** Somebody whom the provider knows. */
 export interface FakePerson {
   sub: string
   name?: string
   email?: string
+  /** What else is said of him. */
+  [claim: string]: unknown
 }
 
 /** How the provider misbehaves. Everything that is absent is done right. */
@@ -37,6 +47,12 @@ export interface IdpKnobs {
   refusesExchange?: string
   /** Claims of an identity assertion (ID-JAG) that are written over. */
   assertion?: Record<string, unknown>
+  /** Answers at userinfo with this status. */
+  userinfoStatus?: number
+  /** Wants a client that signs, by the keys at this address, for this audience; a secret is refused then. */
+  signed?: { keys: string; audience: string }
+  /** The groups that are told to who asks for them at `/groups` with the access token; or the status of the refusal. */
+  groups?: string[] | number
 }
 
 /** One request as the provider saw it. */
@@ -106,7 +122,10 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
         return authorize(res, visit)
       case '/token':
         return token(res, visit)
+      case '/groups':
+        return groups(res, visit)
       case '/userinfo':
+        if (idp.knobs.userinfoStatus) return json(res, idp.knobs.userinfoStatus, {})
         return json(res, 200, { ...idp.person, sub: idp.knobs.userinfoSub ?? idp.person.sub })
       default:
         return json(res, 404, {})
@@ -144,7 +163,9 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
 
   async function token(res: ServerResponse, { body, authorization }: IdpVisit): Promise<void> {
     if (idp.knobs.tokenStatus) return json(res, idp.knobs.tokenStatus, { error: 'server_error' })
-    if (!isClient(authorization)) return json(res, 401, { error: 'invalid_client' })
+    const { signed } = idp.knobs
+    const known = signed === undefined ? isClient(authorization) : await hasSigned(signed, body)
+    if (!known) return json(res, 401, { error: 'invalid_client' })
     if (body['grant_type']?.endsWith(':token-exchange')) return exchange(res, body)
     const issued = codes.get(body['code'] ?? '')
     codes.delete(body['code'] ?? '')
@@ -182,6 +203,23 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
       .setProtectedHeader({ alg: 'ES256', kid: key.publicJwk.kid!, typ: 'oauth-id-jag+jwt' })
       .sign(key.privateKey)
     return json(res, 200, { ...answer, access_token: assertion, token_type: 'N_A' })
+  }
+
+  function groups(res: ServerResponse, { method, authorization }: IdpVisit): void {
+    const told = idp.knobs.groups ?? []
+    if (method !== 'POST' || authorization !== 'Bearer opaque') return json(res, 401, {})
+    return typeof told === 'number' ? json(res, told, {}) : json(res, 200, { value: told })
+  }
+
+  /** RFC 7523, 2.2. */
+  async function hasSigned(wanted: { keys: string; audience: string }, body: Record<string, string>): Promise<boolean> {
+    if (body['client_assertion_type'] !== 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer') return false
+    const keys = (await (await fetch(wanted.keys)).json()) as JSONWebKeySet
+    const rules = { issuer: client.id, subject: client.id, audience: wanted.audience, requiredClaims: ['jti', 'exp'] }
+    return jwtVerify(body['client_assertion'] ?? '', createLocalJWKSet(keys), rules).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** RFC 6749, 2.3.1: both halves are form-encoded before they are joined. */

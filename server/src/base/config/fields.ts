@@ -16,6 +16,14 @@ export const slug = check((text) =>
   /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? undefined : 'must be 1 to 63 of a-z, 0-9 and `-`',
 )
 
+/** The short name of an identity provider: also the source of the memberships that follow from what it says. */
+export const providerId = slug
+  .refine((id) => id !== 'local', 'must not be `local`: that is the name of the passwords kept here')
+  .refine(
+    (id) => !/^(?:hand|scim)(?:-|$)/.test(id),
+    'must not be `hand` or `scim`, or begin so: those are other sources',
+  )
+
 export const label = z.string().trim().min(1).max(100)
 
 function issuerProblem(text: string): string | undefined {

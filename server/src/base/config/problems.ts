@@ -104,7 +104,7 @@ function keysAt(schema: z.ZodType, path: Path): string[] {
   let here: unknown = schema
   for (const step of [...path, undefined]) {
     let def = defOf(here)
-    while (def?.innerType) def = defOf(def.innerType)
+    while (def?.innerType ?? def?.in) def = defOf(def?.innerType ?? def?.in)
     if (step === undefined) return Object.keys(def?.shape ?? {})
     here = def?.shape?.[String(step)] ?? def?.element ?? def?.valueType
   }
@@ -113,6 +113,8 @@ function keysAt(schema: z.ZodType, path: Path): string[] {
 
 interface Def {
   innerType?: unknown
+  /** What goes into a transformation. */
+  in?: unknown
   shape?: Record<string, unknown>
   element?: unknown
   valueType?: unknown

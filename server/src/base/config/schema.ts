@@ -3,7 +3,8 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { readAllowed } from '../dial/allowed.ts'
 import { isLoopbackHost, originProblem, redirectProblem, serverProblem } from './address.ts'
-import { check, envName, issuer, jwksUri, label, slug } from './fields.ts'
+import { check, envName, issuer, jwksUri, label, providerId, slug } from './fields.ts'
+import { oidcProvider } from './oidc.ts'
 import { onBehalf } from './on-behalf.ts'
 import { proofFields, proofProblems } from './proof.ts'
 
@@ -26,18 +27,6 @@ const network = check((text) => {
   return valid ? undefined : 'must be an IP address or a network such as `10.0.0.0/8`'
 })
 
-const oidcProvider = z.strictObject({
-  id: slug.refine((id) => id !== 'local', 'must not be `local`: that is the name of the passwords kept here'),
-  name: label,
-  issuer,
-  clientId: z.string().min(1).max(500),
-  clientSecretEnv: envName.optional(),
-  scopes: z
-    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be a scope without spaces'))
-    .refine((scopes) => scopes.includes('openid'), 'must contain `openid`')
-    .default(['openid', 'profile', 'email']),
-})
-
 const loginUrl = check((text) => {
   if (!URL.canParse(text)) return 'must be the address of the login page, such as `https://app.example.com/connect`'
   const url = new URL(text)
@@ -47,7 +36,7 @@ const loginUrl = check((text) => {
 })
 
 const bridge = z.strictObject({
-  id: slug.refine((id) => id !== 'local', 'must not be `local`: that is the name of the passwords kept here'),
+  id: providerId,
   name: label,
   loginUrl,
   secretEnv: envName,
@@ -119,6 +108,11 @@ function uniqueIds(items: { id: string }[]): boolean {
   return new Set(items.map((item) => item.id)).size === items.length
 }
 
+function uniqueDomains(items: { domains: string[] }[]): boolean {
+  const all = items.flatMap(({ domains }) => domains)
+  return new Set(all).size === all.length
+}
+
 /** The whole file. Every default is here; the reasons are in `docs/operate/configuration.md`. */
 export const fileSchema = z.strictObject({
   origin: check(originProblem).optional(),
@@ -131,7 +125,11 @@ export const fileSchema = z.strictObject({
   login: z
     .strictObject({
       local: z.strictObject({ enabled: z.boolean().default(true) }).prefault({}),
-      oidc: z.array(oidcProvider).refine(uniqueIds, 'must not have the same `id` twice').default([]),
+      oidc: z
+        .array(oidcProvider)
+        .refine(uniqueIds, 'must not have the same `id` twice')
+        .refine(uniqueDomains, 'must not have the same domain twice')
+        .default([]),
       bridge: z.array(bridge).refine(uniqueIds, 'must not have the same `id` twice').default([]),
     })
     .prefault({}),

@@ -24,6 +24,8 @@ export const flashes = {
   'owner-set': 'The owner is set.',
   'principal-disabled': 'Disabled. Sign-ins, keys and grants have ended.',
   'principal-enabled': 'Enabled. Grants and keys stay revoked.',
+  'rule-added': 'The rule is made. It acts at the next sign-in of each person.',
+  'rule-removed': 'The rule is removed, and what may have come of it has ended.',
   'tool-withdrawn': 'The tool is withdrawn. Calls of it are refused from now on.',
   'tools-accepted': 'Accepted. Exactly these definitions are served from now on.',
   'upstream-connected': 'Connected. Calls go out with this authorization from now on.',

@@ -30,7 +30,10 @@ export const groupsPage: PageRoute = {
       title: 'Groups',
       body: html`<div class="stack tight">
           <h1>Groups</h1>
-          <p class="lead">A group holds rights for its members. Nobody is in one by himself.</p>
+          <p class="lead">
+            A group holds rights for its members. Somebody is in one because an administrator put him there, or because
+            a <a href="/providers">rule</a> leads there from what his identity provider says.
+          </p>
         </div>
         ${fold('Make a group', form({ action: '/groups', csrf, content: making }))}
         ${

@@ -19,7 +19,10 @@ export const peoplePage: PageRoute = {
       title: 'People',
       body: html`<div class="row apart">
           <h1>People</h1>
-          <span class="row"><a class="button quiet" href="/groups">Groups</a> </span>
+          <span class="row"
+            ><a class="button quiet" href="/groups">Groups</a>
+            <a class="button quiet" href="/providers">Identity providers</a>
+          </span>
         </div>
         ${fold('Invite somebody', form({ action: '/people/invite', csrf, content: invitation(names) }))}
         ${table(people)}

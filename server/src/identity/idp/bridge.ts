@@ -1,10 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
+import type { Clock } from '../../base/clock.ts'
 import type { BridgeConfig } from '../../base/config.ts'
 import { Fault } from '../../base/fault.ts'
 import { digestOf, makeSecret } from '../../base/ids.ts'
 import type { BridgeIdp, Person } from '../idp.ts'
+import { groupsMax, readGroups } from './claims.ts'
 import { personOf } from './person.ts'
+import { readLogin } from './required.ts'
 
 const voucher = z.strictObject({
   external_auth_id: z.string().min(1).max(128),
@@ -12,6 +15,10 @@ const voucher = z.strictObject({
     id: z.string().min(1).max(255),
     name: z.string().max(500).optional(),
     email: z.string().max(500).optional(),
+    groups: z.array(z.string().min(1).max(500)).max(groupsMax).optional(),
+    auth_time: z.number().int().positive().optional(),
+    acr: z.string().min(1).max(200).optional(),
+    amr: z.array(z.string().min(1).max(200)).max(50).optional(),
   }),
 })
 
@@ -26,7 +33,7 @@ const voucher = z.strictObject({
  *
  * @see docs/guide/login-bridge.md
  */
-export function openBridge(config: BridgeConfig): BridgeIdp {
+export function openBridge(config: BridgeConfig, clock: Clock): BridgeIdp {
   const { id, name, loginUrl } = config
   const issuer = `bridge:${id}`
   const secret = Buffer.from(digestOf(config.secret))
@@ -34,6 +41,7 @@ export function openBridge(config: BridgeConfig): BridgeIdp {
     way: 'redirect',
     id,
     name,
+    readGroups: (claims) => readGroups(claims, ['groups']),
     async begin({ state }) {
       const url = new URL(loginUrl)
       url.searchParams.set('external_auth_id', state)
@@ -46,7 +54,7 @@ export function openBridge(config: BridgeConfig): BridgeIdp {
       }
       const { external_auth_id: state, user } = readVoucher(body)
       const code = makeSecret()
-      const kept = { code: digestOf(code), person: JSON.stringify(personOf(issuer, user.id, user)) }
+      const kept = { code: digestOf(code), person: JSON.stringify(describe(issuer, user, clock.now())) }
       return { state, code, kept }
     },
     async complete({ url, kept }) {
@@ -60,13 +68,20 @@ export function openBridge(config: BridgeConfig): BridgeIdp {
   }
 }
 
+// Groups that are not named are not said, rather than said to be none: an application that knows no groups names none.
+function describe(issuer: string, user: z.infer<typeof voucher>['user'], now: number): Person {
+  const { id, ...claims } = user
+  const person = personOf(issuer, id, claims)
+  return { ...person, groups: user.groups, login: readLogin(claims, now), claims: { sub: id, ...claims } }
+}
+
 function readVoucher(body: unknown): z.infer<typeof voucher> {
   const read = voucher.safeParse(body)
   if (read.success && /^[\x21-\x7e]+$/.test(read.data.user.id)) return read.data
   const where = read.error?.issues[0]?.path.join('.') || (read.success ? 'user.id' : 'the body')
   throw new Fault(
     'identity.bridge_refused',
-    `cannot take this: \`${where}\` is missing or wrong; it takes \`external_auth_id\` and \`user\` with \`id\` (1 to 255 visible ASCII characters), \`name\` and \`email\``,
+    `cannot take this: \`${where}\` is missing or wrong; it takes \`external_auth_id\` and \`user\` with \`id\` (1 to 255 visible ASCII characters), \`name\`, \`email\`, \`groups\`, \`auth_time\`, \`acr\` and \`amr\``,
   )
 }
 

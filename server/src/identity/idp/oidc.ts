@@ -4,6 +4,7 @@ import {
   AuthorizationResponseError,
   buildAuthorizationUrl,
   calculatePKCECodeChallenge,
+  type ClientAuth,
   ClientSecretBasic,
   ClientSecretPost,
   clockTolerance,
@@ -14,7 +15,9 @@ import {
   enableNonRepudiationChecks,
   fetchUserInfo,
   genericGrantRequest,
+  modifyAssertion,
   None,
+  PrivateKeyJwt,
   randomNonce,
   randomPKCECodeVerifier,
   ResponseBodyError,
@@ -24,8 +27,13 @@ import type { Clock } from '../../base/clock.ts'
 import type { OidcProviderConfig } from '../../base/config.ts'
 import type { Dialer } from '../../base/dial.ts'
 import { Fault } from '../../base/fault.ts'
+import type { LoginDemand } from '../../model/login.ts'
+import type { ClientKeys } from '../client-keys.ts'
 import type { RedirectIdp } from '../idp.ts'
+import { readAt, readGroups } from './claims.ts'
+import { fetchGroups } from './overage.ts'
 import { personOf } from './person.ts'
+import { readLogin, refused, requireShown } from './required.ts'
 
 const timeoutSeconds = 10
 const metadataSeconds = 60 * 60
@@ -37,54 +45,84 @@ export interface OidcParts {
   provider: OidcProviderConfig
   dialer: Pick<Dialer, 'fetch'>
   clock: Clock
+  /** For a client that signs. */
+  keys: ClientKeys
 }
 
 /** @see https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth */
-export function openOidc({ provider, dialer, clock }: OidcParts): RedirectIdp {
+export function openOidc({ provider, dialer, clock, keys }: OidcParts): RedirectIdp {
   const fetch: CustomFetch = (url, options) => dialer.fetch(url, options as RequestInit)
   const issuer = new URL(provider.issuer)
   const insecure = issuer.protocol === 'http:'
-  let known: { configuration: Promise<Configuration>; until: number } | undefined
+  const groupsAt = provider.claims.groups
+  let known: { metadata: Promise<ServerMetadata>; until: number } | undefined
 
-  async function discover(): Promise<Configuration> {
-    const execute = [enableNonRepudiationChecks, ...(insecure ? [allowInsecureRequests] : [])]
-    const found = await discovery(issuer, provider.clientId, undefined, None(), {
-      [customFetch]: fetch,
-      timeout: timeoutSeconds,
-      execute,
-    })
+  const execute = [enableNonRepudiationChecks, ...(insecure ? [allowInsecureRequests] : [])]
+
+  async function discover(): Promise<ServerMetadata> {
+    const options = { [customFetch]: fetch, timeout: timeoutSeconds, execute }
+    const found = await discovery(issuer, provider.clientId, undefined, None(), options)
     const metadata = found.serverMetadata()
     checkEndpoint(metadata.authorization_endpoint, insecure)
-    const made = new Configuration(
-      metadata,
-      provider.clientId,
-      { [clockTolerance]: clockToleranceSeconds },
-      authenticationFor(metadata, provider.clientSecret),
-    )
+    return metadata
+  }
+
+  function metadata(): Promise<ServerMetadata> {
+    if (known === undefined || known.until <= clock.monotonic()) {
+      const found = discover()
+      known = { metadata: found, until: clock.monotonic() + metadataSeconds * 1_000 }
+      // What failed is not kept: the next login asks again.
+      found.catch(() => (known = undefined))
+    }
+    return known.metadata
+  }
+
+  async function configured(): Promise<Configuration> {
+    const server = await metadata()
+    const tolerance = { [clockTolerance]: clockToleranceSeconds }
+    const made = new Configuration(server, provider.clientId, tolerance, await authentication(server))
     made[customFetch] = fetch
     made.timeout = timeoutSeconds
     for (const extension of execute) extension(made)
     return made
   }
 
-  function configured(): Promise<Configuration> {
-    if (known === undefined || known.until <= clock.monotonic()) {
-      const configuration = discover()
-      known = { configuration, until: clock.monotonic() + metadataSeconds * 1_000 }
-      // What failed is not kept: the next login asks again.
-      configuration.catch(() => (known = undefined))
+  async function authentication(server: ServerMetadata): Promise<ClientAuth> {
+    const { signsFor, clientSecret: secret } = provider
+    if (signsFor !== undefined) {
+      const { key, kid } = await keys.signing()
+      // A provider that wants another audience than the issuer says so in its documents, not in its metadata.
+      const audience = signsFor === 'issuer' ? server.issuer : server.token_endpoint
+      return PrivateKeyJwt({ key, kid }, { [modifyAssertion]: (_header, claims) => void (claims['aud'] = audience) })
     }
-    return known.configuration
+    if (secret === undefined) return None()
+    // Without a list it is client_secret_basic (Discovery 1.0, section 3). Where both are offered, in the body: providers
+    // disagree about how to encode a secret in the header.
+    const posts = server.token_endpoint_auth_methods_supported?.includes('client_secret_post') ?? false
+    return posts ? ClientSecretPost(secret) : ClientSecretBasic(secret)
+  }
+
+  async function groupsOf(claims: Claims, accessToken: string): Promise<readonly string[] | undefined> {
+    if (groupsAt === undefined) return undefined
+    const said = readGroups(claims, groupsAt)
+    if (said.told !== undefined) return said.told
+    if (said.because === 'unreadable') throw refused(provider.name, 'the list of groups cannot be read')
+    if (provider.groupsEndpoint === undefined)
+      throw refused(provider.name, 'the groups are too many for a token, and `groupsEndpoint` is not configured')
+    return fetchGroups({ provider, dialer, endpoint: provider.groupsEndpoint, accessToken })
   }
 
   return {
     way: 'redirect',
     id: provider.id,
     name: provider.name,
-    async begin({ state, callback }) {
+    ...(groupsAt !== undefined && { readGroups: (claims) => readGroups(claims, groupsAt) }),
+    async begin({ state, callback, demand }) {
       const [verifier, nonce] = [randomPKCECodeVerifier(), randomNonce()]
       try {
         const url = buildAuthorizationUrl(await configured(), {
+          ...provider.hints,
+          ...wanted(provider, demand),
           redirect_uri: callback,
           scope: provider.scopes.join(' '),
           state,
@@ -106,15 +144,23 @@ export function openOidc({ provider, dialer, clock }: OidcParts): RedirectIdp {
           pkceCodeVerifier: kept['verifier']!,
           idTokenExpected: true,
         })
-        const claims = tokens.claims()!
-        const shown = await describe(configuration, claims, tokens.access_token)
-        const person = personOf(configuration.serverMetadata().issuer, claims.sub, { ...shown, ...claims })
-        const brought = {
-          idToken: tokens.id_token!,
-          idTokenEndsAt: claims.exp * 1_000,
-          refreshToken: tokens.refresh_token,
+        const own: Claims = { ...tokens.claims()! }
+        const more = await describe(provider, { configuration, claims: own, accessToken: tokens.access_token })
+        const claims = { ...more, ...own }
+        requireShown(provider, claims, clock.now())
+        const { name, email } = provider.claims
+        const shown = { ...claims, name: readAt(claims, name), email: readAt(claims, email) }
+        return {
+          ...personOf(configuration.serverMetadata().issuer, own['sub'], shown),
+          groups: await groupsOf(claims, tokens.access_token),
+          login: readLogin(claims, clock.now()),
+          claims,
+          brought: {
+            idToken: tokens.id_token!,
+            idTokenEndsAt: tokens.claims()!.exp * 1_000,
+            refreshToken: tokens.refresh_token,
+          },
         }
-        return { ...person, brought }
       } catch (cause) {
         throw failed(provider, cause)
       }
@@ -131,12 +177,15 @@ export function openOidc({ provider, dialer, clock }: OidcParts): RedirectIdp {
   }
 }
 
-function authenticationFor(metadata: ServerMetadata, secret: string | undefined) {
-  if (secret === undefined) return None()
-  // Without a list it is client_secret_basic (Discovery 1.0, section 3). Where both are offered, in the body: providers
-  // disagree about how to encode a secret in the header.
-  const posts = metadata.token_endpoint_auth_methods_supported?.includes('client_secret_post') ?? false
-  return posts ? ClientSecretPost(secret) : ClientSecretBasic(secret)
+/** What the provider is asked to see to; that it did is judged by what it says then. */
+function wanted(provider: OidcProviderConfig, demand: LoginDemand = {}): Record<string, string> {
+  const ages = [provider.require.maxAgeSeconds, demand.maxAgeSeconds].filter((one) => one !== undefined)
+  const acr = demand.acr !== undefined && demand.acr.length > 0 ? demand.acr : provider.require.acr
+  return {
+    ...(ages.length > 0 && { max_age: String(Math.min(...ages)) }),
+    ...(acr.length > 0 && { acr_values: acr.join(' ') }),
+    ...(provider.prompt !== undefined && { prompt: provider.prompt }),
+  }
 }
 
 function checkEndpoint(endpoint: string | undefined, insecure: boolean): void {
@@ -146,12 +195,22 @@ function checkEndpoint(endpoint: string | undefined, insecure: boolean): void {
   }
 }
 
-// Some providers put the name only into userinfo. It is for display: a login does not fail for want of it.
-async function describe(configuration: Configuration, claims: Claims, accessToken: string): Promise<Claims> {
-  if (claims['name'] !== undefined || configuration.serverMetadata().userinfo_endpoint === undefined) return {}
+// Some providers put names and groups only into userinfo. A name is for display: a login does not fail for want of it. Groups
+// are not: that they cannot be asked for does not mean that there are none.
+async function describe(
+  provider: OidcProviderConfig,
+  given: { configuration: Configuration; claims: Claims; accessToken: string },
+): Promise<Claims> {
+  const { configuration, claims, accessToken } = given
+  const { groups, name } = provider.claims
+  const said = groups === undefined ? undefined : readGroups(claims, groups)
+  const silent = groups !== undefined && said?.told?.length === 0 && readAt(claims, groups) === undefined
+  const anonymous = readAt(claims, name) === undefined
+  if ((!anonymous && !silent) || configuration.serverMetadata().userinfo_endpoint === undefined) return {}
   try {
     return await fetchUserInfo(configuration, accessToken, claims['sub'] as string)
-  } catch {
+  } catch (cause) {
+    if (silent) throw cause
     return {}
   }
 }
@@ -186,11 +245,13 @@ function loginNeeded(provider: OidcProviderConfig, cause: unknown): Fault {
 
 function failed(provider: OidcProviderConfig, cause: unknown, toDo = 'sign in'): Fault {
   const chain = causesOf(cause)
-  const refused = chain.some((one) => one instanceof AuthorizationResponseError && one.error === 'access_denied')
+  const [judged] = chain.filter((one) => one instanceof Fault && one.code === 'identity.login_refused')
+  if (judged instanceof Fault) return judged
+  const denied = chain.some((one) => one instanceof AuthorizationResponseError && one.error === 'access_denied')
   const silent = chain.some(
     (one) => one instanceof Fault && /^base\.(unreachable|timed_out|address_refused)$/.test(one.code),
   )
-  const why = refused
+  const why = denied
     ? `\`${provider.name}\` or the person there said no`
     : silent
       ? `\`${provider.name}\` cannot be reached`
