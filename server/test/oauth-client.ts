@@ -32,11 +32,11 @@ export class OAuthClient {
   readonly id: string
   readonly redirectUri: string
   readonly #secret: string | undefined
-  readonly #house: Server
+  readonly server: Server
   readonly verifier = randomBytes(32).toString('base64url')
 
   constructor(house: Server, client: { id: string; secret?: string | undefined; redirectUri?: string }) {
-    this.#house = house
+    this.server = house
     this.id = client.id
     this.#secret = client.secret
     this.redirectUri = client.redirectUri ?? redirectUri
@@ -44,12 +44,12 @@ export class OAuthClient {
 
   /** The resource that an upstream is. */
   resourceOf(upstream: string): string {
-    return `${this.#house.origin}/mcp/${upstream}`
+    return `${this.server.origin}/mcp/${upstream}`
   }
 
   /** The address of an authorization request; `change` may break it. */
   authorizeUrl(upstream: string, change: (params: URLSearchParams) => void = () => undefined): URL {
-    const url = new URL('/oauth/authorize', this.#house.url)
+    const url = new URL('/oauth/authorize', this.server.url)
     const params = new URLSearchParams({
       response_type: 'code',
       client_id: this.id,
@@ -108,12 +108,12 @@ export class OAuthClient {
 
   /** A request at the token endpoint. */
   async token(fields: Record<string, string | undefined>): Promise<TokenAnswer> {
-    const { status, body } = await tokenRequest(this.#house.url, this.form(fields))
+    const { status, body } = await tokenRequest(this.server.url, this.form(fields))
     return { status, ...(body as unknown as Tokens & Omit<TokenAnswer, 'status'>) }
   }
 
   async revoke(token: string): Promise<number> {
-    const answer = await fetch(`${this.#house.url}/oauth/revoke`, { method: 'POST', body: this.form({ token }) })
+    const answer = await fetch(`${this.server.url}/oauth/revoke`, { method: 'POST', body: this.form({ token }) })
     await answer.text()
     return answer.status
   }

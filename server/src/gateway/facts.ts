@@ -29,6 +29,8 @@ export interface View {
   readonly grant: Grant | undefined
   readonly catalogue: PinnedCatalogue | undefined
   readonly entitlements: ReadonlyMap<string, Entitlement[]>
+  /** Whether the caller proved to hold the key of its token. */
+  readonly proven: boolean
   rulesOf(tool: CatalogueTool): Rule
 }
 
@@ -142,7 +144,7 @@ export class FactSource {
       throw new Fault('base.busy', 'cannot decide now: the news of withdrawn rights is late; try again in a moment')
     }
     if (this.#revision !== this.#feed.revision || this.#views.size > viewsMax) this.#forget()
-    const key = `${caller.grantId}\n${caller.upstream}\n${upstream}\n${caller.principalId}\n${caller.clientId}`
+    const key = `${caller.grantId}\n${caller.upstream}\n${upstream}\n${caller.principalId}\n${caller.clientId}\n${caller.boundTo !== undefined}`
     let view = this.#views.get(key)
     if (view === undefined) {
       view = inTime(this.#read(caller, upstream))
@@ -170,6 +172,7 @@ export class FactSource {
       principal,
       client,
       upstream: catalogue?.upstream,
+      proven: view.proven,
       tool: known,
       entitlement,
       grant: grant && { ...grant, toolDigest: grant.tools.get(question.tool) },
@@ -213,6 +216,7 @@ export class FactSource {
         client,
         grant,
         catalogue: shared?.catalogue,
+        proven: caller.boundTo !== undefined,
         entitlements: Map.groupBy(
           entitlements.filter((one) => one.right === 'use'),
           (one) => one.tool,

@@ -72,7 +72,7 @@ function catalogueOf(description: string): PinnedCatalogue {
     const tool = { upstream: 'desk', name, pin: 'pinned', digest, liveDigest: digest, effect: 'read' }
     return [name, { tool, definition: { name, description, inputSchema: { type: 'object' } } }]
   })
-  const upstream = { name: 'desk', state: 'approved', ceiling: 'destructive' }
+  const upstream = { name: 'desk', state: 'approved', ceiling: 'destructive', proof: 'optional' }
   return { upstream, tools: new Map(tools as never) } as unknown as PinnedCatalogue
 }
 

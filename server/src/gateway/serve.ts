@@ -12,6 +12,7 @@ import { capabilityFor, isForwarded } from './asked.ts'
 import { answerBatch } from './batch.ts'
 import { aim, listBundle } from './bundle.ts'
 import type { CallRooms } from './call.ts'
+import { challenge, type TokenJudge } from './challenge.ts'
 import type { FactSource } from './facts.ts'
 import type { Call } from './call-state.ts'
 import { readEnvelope, readLevel, revisions, type Envelope } from './envelope.ts'
@@ -25,13 +26,6 @@ import { subscribe } from './subscribe.ts'
 import { callTask } from './tasks.ts'
 import type { Session, Sessions } from './session.ts'
 import { findFall, requireStanding, unknownMethod } from './standing.ts'
-
-/** What the MCP door needs of the authorization server. */
-export interface TokenJudge {
-  verifyAccessToken(authorization: string | undefined, resource: string): Promise<Caller>
-  challengeFor(upstream: string, error?: { code: string; description: string }): string
-  resourceFor(upstream: string): string
-}
 
 /** The rooms that the MCP door opens on. */
 export interface ServeRooms extends CallRooms, Omit<ListeningRooms, keyof CallRooms> {
@@ -62,7 +56,7 @@ async function serve(rooms: ServeRooms, request: IncomingMessage, response: Serv
   } catch (error) {
     logFailure(rooms, error)
     if (reply.begun) return reply.destroy()
-    reply.fault(seen.envelope, error, headersFor(rooms, seen.upstream, error))
+    reply.fault(seen.envelope, error, await challenge(rooms.oauth, { ...seen, request, error }))
   }
 }
 
@@ -91,7 +85,8 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   if (origin !== undefined && origin !== rooms.origin)
     throw new Fault('gateway.foreign_origin', 'pages of other origins may not call')
 
-  const caller = await rooms.oauth.verifyAccessToken(request.headers.authorization, rooms.oauth.resourceFor(upstream))
+  const caller = await rooms.oauth.verifyAccessToken(request, rooms.oauth.resourceFor(upstream))
+  if (caller.boundTo !== undefined) reply.carry('dpop-nonce', rooms.oauth.proofNonce())
   await demandRevision(rooms.facts, request.headers['sallyport-revision'])
   const gone = new AbortController()
   response.once('close', () => {
@@ -328,16 +323,4 @@ function parameterHeaders(headers: IncomingMessage['headers']): Record<string, s
     if (name.startsWith('mcp-param-') && typeof headers[name] === 'string') found[name] = headers[name]
   }
   return found
-}
-
-function headersFor(rooms: ServeRooms, upstream: string | undefined, error: unknown): Record<string, string> {
-  if (!(error instanceof Fault) || error.status !== 401 || upstream === undefined) return {}
-  // Of a request without any token nothing is said to be wrong with it.
-  const nothing = error.code === 'oauth.token_missing'
-  return {
-    'www-authenticate': rooms.oauth.challengeFor(
-      upstream,
-      nothing ? undefined : { code: 'invalid_token', description: error.message },
-    ),
-  }
 }

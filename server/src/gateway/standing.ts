@@ -1,4 +1,4 @@
-import { Fault } from '../base/fault.ts'
+import { Fault, type FaultCode } from '../base/fault.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { decide } from '../policy/decide.ts'
@@ -55,10 +55,15 @@ export function unknownMethod(method: string): Fault {
   return new Fault('gateway.method_unknown', `the method \`${method.slice(0, 64)}\` is not served here`)
 }
 
-/** A denial as the door tells it: 401 where only a new login could help, 403 everywhere else. */
+function codeOf(reason: DenialReason): FaultCode {
+  if (reason === 'upstream.wants_proof') return 'oauth.proof_missing'
+  return onlyLoginHelps.has(reason) ? 'gateway.grant_ended' : 'gateway.denied'
+}
+
+/** A denial as the door tells it: 401 where only a new token or a new login could help, 403 everywhere else. */
 export function faultOf(decision: Deny): Fault {
   const { reason, hidden } = decision
-  return new Fault(onlyLoginHelps.has(reason) ? 'gateway.grant_ended' : 'gateway.denied', decision.message, {
+  return new Fault(codeOf(reason), decision.message, {
     data: { reason: hidden ? 'tool.unknown' : reason, requestable: !hidden && decision.requestable },
     detail: decision.findings.map((finding) => finding.reason).join(', '),
   })

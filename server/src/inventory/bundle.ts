@@ -24,6 +24,8 @@ export interface Place {
   purpose: string
   /** Whether a client may connect to it now. */
   open: boolean
+  /** Whether nobody can call anything there but with a token that is bound to a key. */
+  wantsProof: boolean
   /** The upstreams behind it; one, where it is an upstream itself. */
   upstreams: readonly string[]
   /** Absent where it is an upstream. */
@@ -122,12 +124,15 @@ export async function findPlace({ store }: { store: Store }, name: string): Prom
   const upstream = await findUpstream(store, name)
   if (upstream !== undefined) {
     const open = upstream.state === 'approved'
-    return { name, purpose: upstream.purpose, open, upstreams: [name], bundle: undefined }
+    const wantsProof = upstream.proof === 'required'
+    return { name, purpose: upstream.purpose, open, wantsProof, upstreams: [name], bundle: undefined }
   }
   const bundle = await findBundle(store, name)
   if (bundle === undefined) return undefined
   const upstreams = bundle.members.map((member) => member.upstream)
-  return { name, purpose: bundle.purpose, open: bundle.state === 'serving', upstreams, bundle }
+  const members = await Promise.all(upstreams.map((member) => findUpstream(store, member)))
+  const wantsProof = members.every((member) => member?.proof === 'required')
+  return { name, purpose: bundle.purpose, open: bundle.state === 'serving', wantsProof, upstreams, bundle }
 }
 
 async function requireMembers(tx: Handle, { name, members }: Bundle): Promise<void> {

@@ -22,7 +22,7 @@ import {
   withdrawTool,
   type ToolStep,
 } from './tool.ts'
-import { preloadUpstream, proposeUpstream, setCeiling, setUpstreamOwner, stepUpstream } from './upstream.ts'
+import { preloadUpstream, proposeUpstream, setCeiling, setProof, setUpstreamOwner, stepUpstream } from './upstream.ts'
 
 /** What can be used no more: an upstream or a bundle, one tool of it, or one tool by one principal. */
 export interface Withdrawal {
@@ -61,6 +61,7 @@ export function openInventory(rooms: InventoryRooms) {
     preloadUpstream: bind(rooms, preloadUpstream),
     setUpstreamOwner: bind(rooms, setUpstreamOwner),
     setCeiling: bind(rooms, setCeiling),
+    setProof: bind(rooms, setProof),
     /** @see stepUpstream; grants and approvals end with a retired upstream, pending approvals with a suspended one. */
     stepUpstream: (step: Parameters<typeof stepUpstream>[1]) =>
       stepUpstream(rooms, step, async (tx) => {

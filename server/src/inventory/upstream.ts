@@ -8,6 +8,7 @@ import {
   readUpstreamName,
   upstreamSteps,
   type Launch,
+  type Proof,
   type Upstream,
   type UpstreamState,
 } from '../model/upstream.ts'
@@ -174,6 +175,23 @@ export async function setCeiling(
   )
 }
 
+/**
+ * Sets whether this upstream takes only tokens that are bound to a key (DPoP). Where it is required, who holds another one
+ * is refused from the next request on, and his open streams end.
+ */
+export async function setProof(
+  rooms: UpstreamRooms,
+  step: { by: string; name: string; proof: Proof; reason: string },
+): Promise<void> {
+  await getUpstream(rooms, step.name)
+  const about = { kind: 'tool' as const, id: step.name }
+  const details = { proof: step.proof }
+  await rooms.ledger.recordChange(
+    { by: step.by, what: 'upstream.proof_set', about, reason: readReason(step.reason), details },
+    (tx) => updateUpstream(tx, step.name, { proof: step.proof, changedAt: rooms.clock.now() }),
+  )
+}
+
 /** @throws {Fault} `inventory.unknown` */
 export async function getUpstream(rooms: UpstreamRooms, name: string): Promise<Upstream> {
   const upstream = await findUpstream(rooms.store, name)
@@ -184,10 +202,10 @@ export async function getUpstream(rooms: UpstreamRooms, name: string): Promise<U
 // What is the same of every upstream that nobody has looked at yet.
 function untouched(
   clock: Clock,
-): Pick<Upstream, 'ceiling' | 'createdAt' | 'changedAt' | 'learnt' | 'probedAt' | 'probeError'> {
+): Pick<Upstream, 'ceiling' | 'proof' | 'createdAt' | 'changedAt' | 'learnt' | 'probedAt' | 'probeError'> {
   const now = clock.now()
   const nothing = { learnt: undefined, probedAt: undefined, probeError: undefined }
-  return { ceiling: 'destructive', createdAt: now, changedAt: now, ...nothing }
+  return { ceiling: 'destructive', proof: 'optional', createdAt: now, changedAt: now, ...nothing }
 }
 
 async function requireOwner(tx: Handle, ownerId: string | undefined): Promise<void> {

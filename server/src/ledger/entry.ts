@@ -227,6 +227,7 @@ export const changeKinds = [
   'upstream.observed',
   'upstream.owner_set',
   'upstream.probe_failed',
+  'upstream.proof_set',
   'upstream.proposed',
   'upstream.retired',
   'upstream.suspended',

@@ -21,6 +21,11 @@ export const upstreamKinds = ['stdio', 'http', 'sse', 'openapi'] as const
 /** One of `upstreamKinds`. */
 export type UpstreamKind = (typeof upstreamKinds)[number]
 
+/** Whether an upstream takes any token of its callers, or only such as are bound to a key that they prove to hold (DPoP). */
+export const proofs = ['optional', 'required'] as const
+/** One of `proofs`. */
+export type Proof = (typeof proofs)[number]
+
 const upstreamName = z.string().regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/)
 
 /**
@@ -72,6 +77,8 @@ export interface Upstream {
   proposedBy: string | undefined
   /** Tools of a graver effect than this have no path to being called. */
   ceiling: Effect
+  /** Where it is required, who calls with a token that anybody could have copied is refused. */
+  proof: Proof
   createdAt: number
   changedAt: number
   learnt: Learnt | undefined

@@ -42,8 +42,11 @@ function token({ header = {}, payload = {}, key = signing }: Knobs = {}): Promis
 }
 
 function open(clock = { at: now }) {
-  const tokens = openAccessTokens({ origin, keys, clock: { now: () => clock.at, monotonic: () => clock.at } })
-  return { ...tokens, clock }
+  const proofs = { take: () => Promise.reject(new Error('no proof is asked for')) }
+  const tokens = openAccessTokens({ origin, keys, proofs, clock: { now: () => clock.at, monotonic: () => clock.at } })
+  const verify = (authorization: string | undefined, at: string) =>
+    tokens.verify({ method: 'POST', headers: { authorization } }, at)
+  return { ...tokens, verify, clock }
 }
 
 const invalid = (error: unknown) =>
@@ -61,6 +64,7 @@ test('a token of ours for this resource says who calls', async () => {
     upstream: 'mux',
     tokenId: 't1',
     expiresAt: now + 300_000,
+    boundTo: undefined,
   })
 })
 
@@ -77,9 +81,9 @@ test('nobody else can make a caller', () => {
   assert.equal(Caller.is(Object.setPrototypeOf({ ...forged }, Caller.prototype) as object), false)
 })
 
-test('a request without a bearer token is told that one is missing', async () => {
+test('a request without a token is told that one is missing', async () => {
   const tokens = open()
-  for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Basic YTpi', 'DPoP abc', await token()]) {
+  for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Basic YTpi', await token()]) {
     await assert.rejects(tokens.verify(header, resource), missing, header)
   }
 })
@@ -149,4 +153,17 @@ test('a token is read for revocation even after its end, but only one of ours', 
   assert.deepEqual(await tokens.readForRevocation(ended), { grantId: 'grant', clientId: 'editor' })
   assert.equal(await tokens.readForRevocation(await token({ key: strange })), undefined)
   assert.equal(await tokens.readForRevocation('opaque'), undefined)
+})
+
+test('a token that is bound to anything but one key that we can ask for is refused', async () => {
+  const tokens = open()
+  for (const cnf of [{}, null, 'x', { jkt: 7 }, { 'x5t#S256': 'x' }, { jkt: 'x', 'x5t#S256': 'x' }, { jwk: {} }]) {
+    const bound = await token({ payload: { cnf } })
+    await assert.rejects(tokens.verify(`Bearer ${bound}`, resource), invalid, JSON.stringify(cnf))
+    await assert.rejects(tokens.verify(`DPoP ${bound}`, resource), invalid, JSON.stringify(cnf))
+  }
+  const bound = `Bearer ${await token({ payload: { cnf: { jkt: 'x' } } })}`
+  const unproven = (error: unknown) => error instanceof Fault && error.code === 'oauth.proof_missing'
+  // Remembered or not.
+  for (let round = 0; round < 2; round++) await assert.rejects(tokens.verify(bound, resource), unproven)
 })

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { upstreamOf } from './metadata.ts'
+import { resourceFor, upstreamOf } from './metadata.ts'
+import { missing, type Proofs } from './proof.ts'
 
 /** How long an access token is good for. Revocation does not wait for it: every call asks whether the grant still holds. */
 export const accessTokenSeconds = 300
@@ -19,6 +21,7 @@ interface CallerClaims {
   upstream: string
   tokenId: string
   expiresAt: number
+  boundTo: string | undefined
 }
 
 /**
@@ -36,6 +39,11 @@ export class Caller {
   readonly tokenId: string
   /** When the token ends, in epoch milliseconds. */
   readonly expiresAt: number
+  /**
+   * The thumbprint of the key that the token is bound to: whoever verified a request with it has taken a proof that the
+   * caller holds this key. Absent of a token that everybody can use who has it.
+   */
+  readonly boundTo: string | undefined
   readonly #verified = true
 
   private constructor(claims: CallerClaims) {
@@ -45,6 +53,7 @@ export class Caller {
     this.upstream = claims.upstream
     this.tokenId = claims.tokenId
     this.expiresAt = claims.expiresAt
+    this.boundTo = claims.boundTo
   }
 
   /** Whether a value is a caller, rather than something of the same form. */
@@ -57,21 +66,26 @@ export class Caller {
   }
 }
 
+/** What a request shows for itself. */
+export type Presented = Pick<IncomingMessage, 'method' | 'headers'>
+
 /** Verifies access tokens. */
 export interface AccessTokens {
   /**
    * Verifies the token of a request.
    *
    * Promise: it resolves only for a token that this server signed, of type `at+jwt`, not ended, and issued for exactly
-   * this resource.
+   * this resource. Of a token that is bound to a key: only if it came under the scheme `DPoP` with a proof for this very
+   * request that was never taken before; of another one, only under `Bearer`.
    *
-   * @param authorization The value of the `Authorization` header.
+   * @param request Its method, and the headers `Authorization` and `DPoP`.
    * @param resource The resource that is asked for, see `resourceFor`.
-   * @throws {Fault} `oauth.token_missing` if there is no bearer token; `oauth.token_invalid` for every other reason, the
-   *   same words for each.
+   * @throws {Fault} `oauth.token_missing` if there is no token; `oauth.token_invalid` for every other reason that lies in
+   *   it, the same words for each; what `Proofs.take` throws.
    * @see https://www.rfc-editor.org/rfc/rfc9068#section-4
+   * @see https://www.rfc-editor.org/rfc/rfc9449#section-7
    */
-  verify(authorization: string | undefined, resource: string): Promise<Caller>
+  verify(request: Presented, resource: string): Promise<Caller>
   /**
    * The grant and the client of a token that this server signed, whether it ended or not; for revocation.
    *
@@ -95,8 +109,13 @@ export interface AccessTokens {
  *
  * @param parts `keys`: the JWK set; private members are not used.
  */
-export function openAccessTokens(parts: { origin: string; keys: readonly JWK[]; clock: Clock }): AccessTokens {
-  const { origin, clock } = parts
+export function openAccessTokens(parts: {
+  origin: string
+  keys: readonly JWK[]
+  clock: Clock
+  proofs: Pick<Proofs, 'take'>
+}): AccessTokens {
+  const { origin, clock, proofs } = parts
   let keySet = createLocalJWKSet({ keys: parts.keys.map(publicHalf) })
   const remembered = new Map<string, Caller>()
 
@@ -109,13 +128,14 @@ export function openAccessTokens(parts: { origin: string; keys: readonly JWK[]; 
       requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id', 'grant_id'],
       currentDate: new Date(clock.now()),
     })
-    const { sub, jti, exp, aud, client_id: clientId, grant_id: grantId } = payload
+    const { sub, jti, exp, aud, cnf, client_id: clientId, grant_id: grantId } = payload
     const upstream = upstreamOf(origin, resource)
     if (aud !== resource || upstream === undefined) throw new errors.JWTInvalid('not for this resource alone')
     if (typeof clientId !== 'string' || typeof grantId !== 'string' || !sub || !jti || !exp) {
       throw new errors.JWTInvalid('a claim is not a text')
     }
-    return makeCaller({ principalId: sub, clientId, grantId, upstream, tokenId: jti, expiresAt: exp * 1_000 })
+    const boundTo = cnf === undefined ? undefined : readBinding(cnf)
+    return makeCaller({ principalId: sub, clientId, grantId, upstream, tokenId: jti, expiresAt: exp * 1_000, boundTo })
   }
 
   function remember(digest: string, caller: Caller): void {
@@ -130,25 +150,42 @@ export function openAccessTokens(parts: { origin: string; keys: readonly JWK[]; 
     remembered.set(digest, caller)
   }
 
+  async function callerOf(token: string, resource: string): Promise<Caller> {
+    // By its full digest: what an attacker sends cannot meet what somebody else's token left behind.
+    const digest = hash('sha256', token, 'base64')
+    const known = remembered.get(digest)
+    if (known !== undefined && known.expiresAt > clock.now() && resource === `${origin}/mcp/${known.upstream}`) {
+      return known
+    }
+    for (;;) {
+      const by = keySet
+      const caller = await verifyNew(token, resource).catch((cause: unknown) => {
+        throw refused(cause instanceof Error ? cause.message : 'unreadable', cause)
+      })
+      // Verified by keys that were withdrawn meanwhile is not verified.
+      if (by !== keySet) continue
+      remember(digest, caller)
+      return caller
+    }
+  }
+
   return {
-    async verify(authorization, resource) {
-      const token = readBearer(authorization)
-      // By its full digest: what an attacker sends cannot meet what somebody else's token left behind.
-      const digest = hash('sha256', token, 'base64')
-      const known = remembered.get(digest)
-      if (known !== undefined && known.expiresAt > clock.now() && resource === `${origin}/mcp/${known.upstream}`) {
-        return known
-      }
-      for (;;) {
-        const by = keySet
-        const caller = await verifyNew(token, resource).catch((cause: unknown) => {
-          throw refused(cause instanceof Error ? cause.message : 'unreadable', cause)
-        })
-        // Verified by keys that were withdrawn meanwhile is not verified.
-        if (by !== keySet) continue
-        remember(digest, caller)
+    async verify(request, resource) {
+      const { scheme, token } = readToken(request.headers.authorization)
+      const caller = await callerOf(token, resource)
+      if (scheme === 'bearer') {
+        // Without its proof it may be in the hands of anybody.
+        if (caller.boundTo !== undefined) throw missing()
         return caller
       }
+      if (caller.boundTo === undefined) throw refused('bound to no key')
+      const { dpop: proof } = request.headers
+      await proofs.take(typeof proof === 'string' ? proof : undefined, {
+        method: request.method ?? '',
+        uri: resourceFor(origin, caller.upstream),
+        bound: { token, to: caller.boundTo },
+      })
+      return caller
     },
 
     async readForRevocation(token) {
@@ -177,13 +214,21 @@ export function openAccessTokens(parts: { origin: string; keys: readonly JWK[]; 
   }
 }
 
-function readBearer(authorization: string | undefined): string {
-  const [scheme, token, more] = (authorization ?? '').split(' ')
-  if (scheme?.toLowerCase() !== 'bearer' || !token) {
+function readToken(authorization: string | undefined): { scheme: 'bearer' | 'dpop'; token: string } {
+  const [first, token, more] = (authorization ?? '').split(' ')
+  const scheme = first?.toLowerCase()
+  if ((scheme !== 'bearer' && scheme !== 'dpop') || !token) {
     throw new Fault('oauth.token_missing', 'an access token is needed here')
   }
   if (more !== undefined || token.length > 8_192) throw refused('not a token68')
-  return token
+  return { scheme, token }
+}
+
+// A binding that we do not know is not one that we could leave aside.
+function readBinding(cnf: unknown): string {
+  const { jkt, ...others } = (cnf ?? {}) as Record<string, unknown>
+  if (typeof jkt === 'string' && Object.keys(others).length === 0) return jkt
+  throw new errors.JWTInvalid('bound to what we cannot ask for')
 }
 
 function audienceOf(token: string): string | undefined {

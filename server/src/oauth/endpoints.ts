@@ -48,7 +48,7 @@ export function metadataDoor(parts: {
       const name = resourceDocument.exec(path)?.[1]
       const place = name === undefined ? undefined : await parts.catalogue.findPlace(name)
       if (place?.open !== true) return sendJson(response, { status: 404, body: { error: 'not_found' } })
-      sendJson(response, { body: resourceMetadata(parts.origin, place.name), cache: 'no-cache' })
+      sendJson(response, { body: resourceMetadata(parts.origin, place), cache: 'no-cache' })
     },
   }
 }

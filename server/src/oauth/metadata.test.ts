@@ -55,7 +55,7 @@ test('the metadata offers what is switched on and nothing that is not served', (
 })
 
 test('the metadata of a resource names the resource to the byte and its authorization server', () => {
-  const metadata = resourceMetadata(origin, 'mux')
+  const metadata = resourceMetadata(origin, { name: 'mux', wantsProof: false })
   assert.equal(metadata['resource'], 'https://gate.example/mcp/mux')
   assert.deepEqual(metadata['authorization_servers'], [origin])
 })
@@ -65,6 +65,8 @@ test('a challenge says where the metadata is, and holds no character that could 
     challengeFor(origin, 'mux'),
     'Bearer resource_metadata="https://gate.example/.well-known/oauth-protected-resource/mcp/mux", scope="mcp"',
   )
-  const value = challengeFor(origin, 'mux', { code: 'invalid_token', description: 'a "quote", `this`\r\nx: y é' })
+  const value = challengeFor(origin, 'mux', {
+    error: { code: 'invalid_token', description: 'a "quote", `this`\r\nx: y é' },
+  })
   assert.ok(value.endsWith(', error="invalid_token", error_description="a ?quote?, \'this\'??x: y ?"'), value)
 })

@@ -19,6 +19,9 @@ const idJagProfile = 'urn:ietf:params:oauth:grant-profile:id-jag'
 /** Algorithms of client assertions (RFC 7523) that are accepted. */
 export const assertionAlgorithms = ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519']
 
+/** Algorithms of proofs of possession (RFC 9449): all of them asymmetric. */
+export const proofAlgorithms = assertionAlgorithms
+
 const resourcePath = /^\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
 
 /**
@@ -77,6 +80,7 @@ export function serverMetadata(
     introspection_endpoint_auth_methods_supported: authMethods.filter((method) => method !== 'none'),
     introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     authorization_response_iss_parameter_supported: true,
+    dpop_signing_alg_values_supported: proofAlgorithms,
     client_id_metadata_document_supported: offers.metadataDocuments,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256'],
@@ -92,33 +96,47 @@ export function serverMetadata(
  *
  * @see https://www.rfc-editor.org/rfc/rfc9728#section-2
  */
-export function resourceMetadata(origin: string, upstream: string): Record<string, unknown> {
+export function resourceMetadata(
+  origin: string,
+  { name, wantsProof }: { name: string; wantsProof: boolean },
+): Record<string, unknown> {
   return {
-    resource: resourceFor(origin, upstream),
-    resource_name: upstream,
+    resource: resourceFor(origin, name),
+    resource_name: name,
     authorization_servers: [origin],
     scopes_supported: [scope],
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: proofAlgorithms,
+    ...(wantsProof ? { dpop_bound_access_tokens_required: true } : {}),
   }
+}
+
+/** What a challenge says beside where to go. */
+export interface Challenge {
+  /** Absent when there was no token at all: then RFC 6750 wants no error. */
+  error?: { code: string; description: string } | undefined
+  /** `DPoP` where a token must be, or was, shown with a proof. */
+  scheme?: 'Bearer' | 'DPoP'
 }
 
 /**
  * The value of `WWW-Authenticate` for a request to an upstream: where the metadata is, which scope to ask for, what was
  * wrong.
  *
- * @param error Absent when there was no token at all: then RFC 6750 wants no error.
  * @see https://www.rfc-editor.org/rfc/rfc9728#section-5.1
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-3
+ * @see https://www.rfc-editor.org/rfc/rfc9449#section-7.1
  */
-export function challengeFor(origin: string, upstream: string, error?: { code: string; description: string }): string {
+export function challengeFor(origin: string, upstream: string, { error, scheme = 'Bearer' }: Challenge = {}): string {
   const parts = [
     `resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp/${upstream}"`,
     `scope="${scope}"`,
     ...(error === undefined
       ? []
       : [`error="${quotable(error.code)}"`, `error_description="${quotable(error.description)}"`]),
+    ...(scheme === 'DPoP' ? [`algs="${proofAlgorithms.join(' ')}"`] : []),
   ]
-  return `Bearer ${parts.join(', ')}`
+  return `${scheme} ${parts.join(', ')}`
 }
 
 // RFC 6750 allows %x20-21 / %x23-5B / %x5D-7E in these values.

@@ -9,8 +9,9 @@ import type { Feed } from '../store/feed.ts'
 import type { GrantFilter } from '../store/grants.ts'
 import { deleteExpiredProtocolRecords } from '../store/protocol-records.ts'
 import { deleteEndedRates } from '../store/rates.ts'
+import { deleteEndedSpent } from '../store/spent.ts'
 import type { Handle, Store } from '../store/store.ts'
-import { type Caller, openAccessTokens } from './access-token.ts'
+import { type Caller, openAccessTokens, type Presented } from './access-token.ts'
 import { type Assertions, openAssertions } from './assertions.ts'
 import { MetadataDocuments } from './client/metadata-document.ts'
 import { Clients } from './clients.ts'
@@ -18,8 +19,9 @@ import { openIdJag } from './grant-type/id-jag.ts'
 import { consentDoor } from './consent.ts'
 import { metadataDoor, protocolDoor } from './endpoints.ts'
 import { Grants, type GrantsOf } from './grants.ts'
-import { challengeFor, resourceFor } from './metadata.ts'
+import { type Challenge, challengeFor, resourceFor } from './metadata.ts'
 import type { Catalogue, OnRevoke, People, Recorder, Secrets } from './ports.ts'
+import { openProofs } from './proof.ts'
 import { openEngine } from './provider.ts'
 import { openTokenKeys, type Rotation } from './token-keys.ts'
 
@@ -33,9 +35,13 @@ export interface OAuth {
   /** The resource indicator of an upstream: the address of its MCP endpoint, to the byte. */
   resourceFor(upstream: string): string
   /** The `WWW-Authenticate` value for an upstream; see `challengeFor` in `metadata.ts`. */
-  challengeFor(upstream: string, error?: { code: string; description: string }): string
+  challengeFor(upstream: string, challenge?: Challenge): string
+  /** Whether nobody can call anything at this address but with a token that is bound to a key. */
+  wantsProof(upstream: string): Promise<boolean>
+  /** The nonce that the next proof must hold; see `Proofs.nonce`. */
+  proofNonce(): string
   /** Verifies the token of a request; see `AccessTokens.verify`. It does not ask whether the grant still holds. */
-  verifyAccessToken(authorization: string | undefined, resource: string): Promise<Caller>
+  verifyAccessToken(request: Presented, resource: string): Promise<Caller>
   /** What is signed for other authorization servers. */
   readonly assertions: Assertions
   findGrant(id: string): Promise<Grant | undefined>
@@ -99,10 +105,20 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     },
   )
   const { keys } = tokenKeys
+  const nonceKey = await vault.nonceKey()
+  const proofs = openProofs({ store, clock, nonceKey })
   const { enterprise: issuers } = config.clients
   const exchange = issuers.length > 0 ? openIdJag({ ...rooms, clients, issuers }) : undefined
-  const engine = await openEngine({ ...rooms, clients, keys, exchange, registration: registration.enabled })
-  const accessTokens = openAccessTokens({ origin, clock, keys })
+  const engine = await openEngine({
+    ...rooms,
+    clients,
+    keys,
+    nonceKey,
+    proofs,
+    exchange,
+    registration: registration.enabled,
+  })
+  const accessTokens = openAccessTokens({ origin, clock, keys, proofs })
   const offers = {
     registration: registration.enabled,
     metadataDocuments: metadataDocuments.enabled,
@@ -112,7 +128,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const sweep = setInterval(() => {
     const now = clock.now()
     // Limits too: whoever asks from many networks leaves a row for each.
-    for (const forget of [deleteExpiredProtocolRecords, deleteEndedRates]) {
+    for (const forget of [deleteExpiredProtocolRecords, deleteEndedRates, deleteEndedSpent]) {
       forget(store, now).catch((error: unknown) => log.warn({ error }, 'cannot forget expired records of the protocol'))
     }
   }, sweepMs)
@@ -135,10 +151,12 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
       consentDoor({ ...rooms, engine, clients }),
     ],
     resourceFor: (upstream) => resourceFor(origin, upstream),
-    challengeFor: (upstream, error) => challengeFor(origin, upstream, error),
-    async verifyAccessToken(authorization, resource) {
+    challengeFor: (upstream, challenge) => challengeFor(origin, upstream, challenge),
+    wantsProof: async (upstream) => (await inventory.findPlace(upstream))?.wantsProof === true,
+    proofNonce: () => proofs.nonce(),
+    async verifyAccessToken(request, resource) {
       await tokenKeys.refresh()
-      return accessTokens.verify(authorization, resource)
+      return accessTokens.verify(request, resource)
     },
     assertions: openAssertions({ origin, tokenKeys, clock }),
     findGrant: (id) => grants.find(id),

@@ -22,6 +22,7 @@ export interface Secrets {
     when: { retireOthersAt: number; unlessNewerThan?: number | undefined },
   ): Promise<string | undefined>
   cookieKeys(): Promise<string[]>
+  nonceKey(): Promise<Uint8Array>
 }
 
 /** Who is signed in at a browser. `csrf` is the token that forms of this sign-in carry. */

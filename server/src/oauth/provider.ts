@@ -13,6 +13,7 @@ import type { Grants } from './grants.ts'
 import type { ExchangeIdJag } from './grant-type/id-jag.ts'
 import { endpoints } from './metadata.ts'
 import type { Catalogue, People, Secrets } from './ports.ts'
+import type { Proofs } from './proof.ts'
 import { engineAdapter, recordKey } from './provider/adapter.ts'
 import { type BrowserBinding, browserBinding } from './provider/browser-binding.ts'
 import { errorPage } from './provider/error-page.ts'
@@ -82,6 +83,8 @@ interface EngineParts {
   registration: boolean
   /** Private keys of access tokens: the first signs. */
   keys: readonly JWK[]
+  nonceKey: Uint8Array
+  proofs: Proofs
   /** Absent when no identity provider may let clients in without the consent page. */
   exchange: ExchangeIdJag | undefined
 }

@@ -26,8 +26,10 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
       name: near('mux', id),
       state: near('approved', fc.constantFrom(...upstreamStates)),
       ceiling: near('destructive', fc.constantFrom('read', 'write')),
+      proof: near('optional', fc.constant('required')),
     }),
   ),
+  proven: fc.boolean(),
   tool: maybe(
     fc.record({
       upstream: near('mux', id),
@@ -183,6 +185,7 @@ test('an allow means that every single right is held', () => {
       assert.deepEqual([entitlement?.revokedAt, grant?.revokedAt], [undefined, undefined])
       assert.ok((entitlement?.endsAt ?? Infinity) > now && grant!.endsAt > now)
       assert.ok(tool.digest !== undefined && tool.digest === grant?.toolDigest)
+      assert.ok(upstream?.proof === 'optional' || facts.proven)
       assert.ok(upstream?.ceiling === 'destructive' || tool.effect === 'read' || tool.effect === upstream?.ceiling)
     }),
     { numRuns: 20_000 },

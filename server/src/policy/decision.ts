@@ -16,6 +16,7 @@ export const denialReasons = [
   ...standingReasons,
   'upstream.unknown',
   'upstream.not_approved',
+  'upstream.wants_proof',
   'tool.unknown',
   'tool.withheld',
   'tool.drifted',

@@ -18,7 +18,9 @@ export interface Facts {
   revision: number
   principal: Pick<Principal, 'id' | 'state'> | undefined
   client: Pick<Client, 'id' | 'state'> | undefined
-  upstream: Pick<Upstream, 'name' | 'state' | 'ceiling'> | undefined
+  upstream: Pick<Upstream, 'name' | 'state' | 'ceiling' | 'proof'> | undefined
+  /** Whether the caller's token is bound to a key, which it proved with this request to hold. */
+  proven: boolean
   tool: Pick<Tool, 'upstream' | 'name' | 'pin' | 'digest' | 'effect'> | undefined
   /** The principal's entitlement to use this tool, if any. */
   entitlement:

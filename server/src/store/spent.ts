@@ -4,7 +4,7 @@ import type { Handle } from './store.ts'
 /**
  * Spends something that is good for one use, or until it is ended. Of any number that spend it at once, one does.
  *
- * @param of `until`: afterwards it is worth nothing by itself, and the row goes.
+ * @param of `until`: afterwards it is worth nothing by itself, and the row goes with the next sweep.
  * @returns whether it was this call that spent it.
  */
 export async function spend(
@@ -12,11 +12,12 @@ export async function spend(
   of: { purpose: string; id: string; until: number; now: number },
 ): Promise<boolean> {
   const { purpose, id, until, now } = of
-  await open(handle).deleteFrom('spent').where('expires_at', '<', now).execute()
   const row = await open(handle)
     .insertInto('spent')
     .values({ purpose, id, expires_at: until })
-    .onConflict((conflict) => conflict.columns(['purpose', 'id']).doNothing())
+    .onConflict((conflict) =>
+      conflict.columns(['purpose', 'id']).doUpdateSet({ expires_at: until }).where('spent.expires_at', '<', now),
+    )
     .returning('id')
     .executeTakeFirst()
   return row !== undefined
@@ -42,4 +43,9 @@ export async function countSpent(handle: Handle, purpose: string, now: number): 
     .where('expires_at', '>=', now)
     .executeTakeFirstOrThrow()
   return Number(count)
+}
+
+/** Forgets what would be worth nothing any more. */
+export async function deleteEndedSpent(handle: Handle, now: number): Promise<void> {
+  await open(handle).deleteFrom('spent').where('expires_at', '<', now).execute()
 }

@@ -94,6 +94,7 @@ export interface Tables {
     state: string
     proposed_by: string | null
     ceiling: string
+    proof: string
     created_at: number
     changed_at: number
     learnt: string | null

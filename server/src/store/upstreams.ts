@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Effect } from '../model/effect.ts'
-import type { Launch, Learnt, Upstream, UpstreamState } from '../model/upstream.ts'
+import type { Launch, Learnt, Proof, Upstream, UpstreamState } from '../model/upstream.ts'
 import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -14,6 +14,7 @@ function toUpstream(row: Selectable<Tables['upstreams']>): Upstream {
     state: row.state as UpstreamState,
     proposedBy: row.proposed_by ?? undefined,
     ceiling: row.ceiling as Effect,
+    proof: row.proof as Proof,
     createdAt: row.created_at,
     changedAt: row.changed_at,
     learnt: row.learnt === null ? undefined : readLearnt(row.learnt),
@@ -45,6 +46,7 @@ export async function insertUpstream(handle: Handle, upstream: Upstream): Promis
       state: upstream.state,
       proposed_by: upstream.proposedBy ?? null,
       ceiling: upstream.ceiling,
+      proof: upstream.proof,
       created_at: upstream.createdAt,
       changed_at: upstream.changedAt,
       learnt: upstream.learnt === undefined ? null : JSON.stringify(upstream.learnt),
@@ -88,7 +90,7 @@ export async function updateUpstreamState(
 
 /** What of an upstream can be set beside its state. */
 export type UpstreamFields = Partial<
-  Pick<Upstream, 'ownerId' | 'ceiling' | 'learnt' | 'probedAt' | 'probeError' | 'changedAt'>
+  Pick<Upstream, 'ownerId' | 'ceiling' | 'proof' | 'learnt' | 'probedAt' | 'probeError' | 'changedAt'>
 >
 
 /** Sets fields of an upstream; a field that is given as `undefined` is emptied, one that is not given stays. */
@@ -98,6 +100,7 @@ export async function updateUpstream(handle: Handle, name: string, fields: Upstr
     .set({
       ...('ownerId' in fields && { owner_id: fields.ownerId ?? null }),
       ...(fields.ceiling !== undefined && { ceiling: fields.ceiling }),
+      ...(fields.proof !== undefined && { proof: fields.proof }),
       ...('learnt' in fields && { learnt: fields.learnt === undefined ? null : JSON.stringify(fields.learnt) }),
       ...('probedAt' in fields && { probed_at: fields.probedAt ?? null }),
       ...('probeError' in fields && { probe_error: fields.probeError ?? null }),

@@ -63,6 +63,8 @@ export interface Keyring {
    * @param use Each door has its own, so that no cookie of one can be played at another.
    */
   cookieKeys(use?: 'oauth' | 'identity'): Promise<string[]>
+  /** The secret of the nonces that proofs of possession must hold: 32 bytes. */
+  nonceKey(): Promise<Uint8Array>
 }
 
 /** The keys of access tokens at one instant. */
@@ -151,6 +153,10 @@ export function openKeyring(parts: { store: Store; sealer: Sealer; clock: Clock 
     async cookieKeys(use = 'oauth') {
       const keys = await keysFor(`cookie-${use}`, makeSecretKey)
       return keys.map(({ clear }) => clear)
+    },
+    async nonceKey() {
+      const [newest] = await keysFor('proof-nonce', makeSecretKey)
+      return Buffer.from(newest!.clear, 'base64url')
     },
   }
 }

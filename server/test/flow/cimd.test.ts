@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { redirectUri } from '../browser.ts'
 import { openClientHost, sendDocument } from '../fake/client-host.ts'
 import { OAuthClient } from '../oauth-client.ts'
+import { Prover } from '../prover.ts'
 import { openHouse, type House, type HouseOptions } from '../house.ts'
 
 const withDocuments = (metadataDocuments: object) => ({ yaml: `clients: ${JSON.stringify({ metadataDocuments })}` })
@@ -137,6 +138,17 @@ test('what a known client changes in its document is recorded', async (t) => {
   const [change] = await house.changes('client.changed')
   assert.equal(change?.details?.['name'], 'Renamed')
   assert.equal((await house.rooms.oauth.findClient(host.id))?.name, 'Renamed')
+})
+
+test('a document that wants bound tokens alone is heeded, also when it says so later', async (t) => {
+  const { host, house, ana, client } = await open(t)
+  const tokens = await client.connect(ana.browser, 'mux')
+  host.document = { ...host.document, dpop_bound_access_tokens: true }
+  house.clock.pass(400_000)
+  assert.equal((await client.refresh(tokens.refresh_token)).status, 400)
+  const prover = await Prover.make()
+  const renew = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
+  assert.equal((await prover.token(client, renew)).token_type, 'DPoP')
 })
 
 test('a revoked client cannot come back by its document', async (t) => {

@@ -261,6 +261,9 @@ test('scopes that clients ask for elsewhere do not stop them here', async (t) =>
     const tokens = await client.redeem((await client.answer(ana.browser, shown)).url.searchParams.get('code'))
     assert.equal(tokens.status, 200, scope)
     assert.equal('id_token' in tokens, scope === 'openid')
-    await house.rooms.oauth.verifyAccessToken(`Bearer ${tokens.access_token}`, house.rooms.oauth.resourceFor('mux'))
+    await house.rooms.oauth.verifyAccessToken(
+      { headers: { authorization: `Bearer ${tokens.access_token}` } },
+      house.rooms.oauth.resourceFor('mux'),
+    )
   }
 })

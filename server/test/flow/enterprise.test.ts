@@ -6,8 +6,9 @@ import { Agent } from '../agent.ts'
 import { type FakeEnterprise, openFakeEnterprise } from '../fake/enterprise.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { openHouse, type House, type HouseOptions } from '../house.ts'
-import type { OAuthClient, TokenAnswer } from '../oauth-client.ts'
+import { claimsOf, type OAuthClient, type TokenAnswer } from '../oauth-client.ts'
 import { startPostgres } from '../postgres.ts'
+import { Prover } from '../prover.ts'
 
 // Enterprise-managed authorization: the company's identity provider lets a client in, without a consent page.
 
@@ -78,6 +79,23 @@ test('an issuer may be trusted with writes; what destroys and what returns keys 
   await entitle(all)
   const answer = await all.present(await all.company.assert(all.claims))
   assert.deepEqual((await agentOf(all, answer).list()).sort(), ['create_asset', 'get_asset', 'list_assets'])
+})
+
+test('who proves a key with its assertion gets a token that is bound to it, and a bad proof spends no assertion', async (t) => {
+  const all = await open(t)
+  await entitle(all)
+  const { house, company, claims, client, present } = all
+  const prover = await Prover.make()
+  const fields = { grant_type: grantType, assertion: await company.assert(claims) }
+  assert.equal((await prover.token(client, fields, { payload: { htm: 'GET' } })).error, 'invalid_dpop_proof')
+  const bound = await prover.token(client, fields)
+  assert.deepEqual([bound.status, bound.token_type], [200, 'DPoP'])
+  assert.deepEqual(claimsOf(bound.access_token).payload['cnf'], { jkt: prover.thumbprint })
+  const required = { by: 'set-up', name: 'mux', proof: 'required', reason: 'for a test' } as const
+  await house.rooms.inventory.setProof(required)
+  assert.equal((await present(await company.assert(claims))).error, 'invalid_dpop_proof')
+  const again = { ...fields, assertion: await company.assert(claims) }
+  assert.equal((await prover.token(client, again)).token_type, 'DPoP')
 })
 
 test('the metadata says that it is offered, only where it is', async (t) => {

@@ -62,18 +62,27 @@ test('a token names the one resource that was consented to, and is worth nothing
   const [grant] = await house.rooms.oauth.listGrants({ principalId: ana.principal.id })
   assert.equal(payload['grant_id'], grant?.id)
 
-  const caller = await house.rooms.oauth.verifyAccessToken(`Bearer ${token}`, house.rooms.oauth.resourceFor('mux'))
+  const caller = await house.rooms.oauth.verifyAccessToken(
+    { headers: { authorization: `Bearer ${token}` } },
+    house.rooms.oauth.resourceFor('mux'),
+  )
   assert.equal(caller.grantId, grant?.id)
   for (const other of ['mux-2', 'mu', 'memory']) {
     await assert.rejects(
-      house.rooms.oauth.verifyAccessToken(`Bearer ${token}`, house.rooms.oauth.resourceFor(other)),
+      house.rooms.oauth.verifyAccessToken(
+        { headers: { authorization: `Bearer ${token}` } },
+        house.rooms.oauth.resourceFor(other),
+      ),
       (error) => error instanceof Fault && error.code === 'oauth.token_invalid',
       other,
     )
   }
   house.clock.pass(301_000)
   await assert.rejects(
-    house.rooms.oauth.verifyAccessToken(`Bearer ${token}`, house.rooms.oauth.resourceFor('mux')),
+    house.rooms.oauth.verifyAccessToken(
+      { headers: { authorization: `Bearer ${token}` } },
+      house.rooms.oauth.resourceFor('mux'),
+    ),
     Fault,
   )
 })

@@ -14,6 +14,7 @@ test('a resource describes itself at the path-inserted address, naming itself to
     authorization_servers: [house.origin],
     scopes_supported: ['mcp'],
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519'],
   })
   assert.ok(house.rooms.oauth.challengeFor('mux').includes(`"${answer.url}"`))
 })

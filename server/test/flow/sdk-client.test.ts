@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import {
   Client,
+  DpopSession,
   SdkHttpError,
   StreamableHTTPClientTransport,
   UnauthorizedError,
@@ -94,6 +95,15 @@ class Keeper implements OAuthClientProvider {
     this.asked++
     const page = await this.#person.browser.open(url)
     this.callback = (await this.#person.consent(page, this.#tools)).url.searchParams
+  }
+}
+
+/** An application that proves to hold the key of its tokens. */
+class Proving extends Keeper {
+  readonly #session = DpopSession.create()
+
+  dpop(): Promise<DpopSession> {
+    return this.#session
   }
 }
 
@@ -195,6 +205,22 @@ for (const era of ['legacy', 'modern'] as const) {
       )
     })
   }
+
+  test(`the SDK proves itself where the upstream takes no other token, also when it renews (${era} client)`, async (t) => {
+    const { house, fake } = await openFakeHouse(t)
+    const required = { by: 'set-up', name: 'desk', proof: 'required', reason: 'for a test' } as const
+    await house.rooms.inventory.setProof(required)
+    const ana = await house.person('ana', ['desk/read_note'])
+    const keeper = new Proving(ana, ['read_note'])
+    const { client, listens } = await connect(house, ana, { upstream: 'desk', era, keeper })
+    t.after(() => client.close())
+    assert.equal(keeper.held?.token_type, 'DPoP')
+    assert.equal(textOf(await client.callTool({ name: 'read_note', arguments: { id: 'n1' } })), '{"id":"n1"}')
+    if (era === 'legacy') await until(async () => listens(), 'it listens')
+    keeper.held = { ...keeper.held, access_token: 'ended' }
+    assert.equal(textOf(await client.callTool({ name: 'read_note', arguments: { id: 'n2' } })), '{"id":"n2"}')
+    assert.deepEqual([keeper.asked, keeper.issued, fake.calls.length], [1, 2, 2])
+  })
 
   test(`an expired token is renewed by the SDK, and nobody is asked again (${era} client)`, async (t) => {
     const { house, fake } = await openFakeHouse(t)

@@ -11,7 +11,8 @@ export function goodFacts(): Facts & { approval: ApprovalFact } {
     revision: 7,
     principal: { id: 'ana', state: 'active' },
     client: { id: 'claude', state: 'active' },
-    upstream: { name: 'mux', state: 'approved', ceiling: 'destructive' },
+    upstream: { name: 'mux', state: 'approved', ceiling: 'destructive', proof: 'optional' },
+    proven: false,
     tool: { upstream: 'mux', name: 'delete_asset', pin: 'pinned', digest: 'd1', effect: 'destructive' },
     entitlement: {
       id: 'e1',

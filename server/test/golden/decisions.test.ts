@@ -14,7 +14,7 @@ interface Column {
 
 const none: Spoil = () => ({})
 
-/** What each fact can be. The table is the cross product of the columns: 2 204 496 decisions. */
+/** What each fact can be. The table is the cross product of the columns: 2 939 328 decisions. */
 const columns: Column[] = [
   {
     name: 'principal',
@@ -48,6 +48,8 @@ const columns: Column[] = [
     name: 'upstream',
     values: [
       ['approved', none],
+      ['wants proof', (f) => ({ upstream: { ...f.upstream!, proof: 'required' } })],
+      ['wants proof, given', (f) => ({ upstream: { ...f.upstream!, proof: 'required' }, proven: true })],
       ...(['proposed', 'in_review', 'suspended', 'retired'] as const).map((state): [string, Spoil] => [
         state,
         (f) => ({ upstream: { ...f.upstream!, state } }),

@@ -123,7 +123,7 @@ async function ask(house: House, route: Route, token: string | undefined): Promi
   return fault === undefined ? String(answer.status) : `${answer.status} ${fault}`
 }
 
-/** Who comes. The upstream is suspended for the last of them. */
+/** Who comes. The upstream wants proof of the last but one, and is suspended for the last of them. */
 async function openDoor(t: TestContext) {
   const desk = await openFakeHouse(t, { fake: { offers: noteOffers() } })
   const { house } = desk
@@ -150,11 +150,15 @@ test('every address and method of the MCP door asks what was reviewed', async (t
     const entries = await house.rooms.ledger.listEntries({ after: before - 1, limit: 10, kinds })
     rows.push([...row, entries.length > 0 ? 'decided, recorded' : ''])
   }
-  await house.rooms.inventory.stepUpstream({ by: 'set-up', name: 'desk', to: 'suspended', reason: 'for a test' })
+  const proof = { by: 'set-up', name: 'desk', reason: 'for a test' }
+  await house.rooms.inventory.setProof({ ...proof, proof: 'required' })
   for (const [i, route] of routes.entries()) rows[i]!.splice(4, 0, await ask(house, route, tokenOf(agent)))
+  await house.rooms.inventory.setProof({ ...proof, proof: 'optional' })
+  await house.rooms.inventory.stepUpstream({ by: 'set-up', name: 'desk', to: 'suspended', reason: 'for a test' })
+  for (const [i, route] of routes.entries()) rows[i]!.splice(5, 0, await ask(house, route, tokenOf(agent)))
 
   for (const [name, none, other] of rows) assert.deepEqual([none, other], ['401 oauth.token_missing', '401 oauth.token_invalid'], name)
-  const heads = ['route', 'no token', 'token for elsewhere', 'revoked grant', 'suspended upstream', 'in good standing', '']
+  const heads = ['route', 'no token', 'token for elsewhere', 'revoked grant', 'upstream wants proof', 'suspended upstream', 'in good standing', '']
   const widths = heads.map((head, at) => Math.max(head.length, ...rows.map((row) => row[at]!.length)))
   const line = (row: string[]) => row.map((cell, at) => cell.padEnd(widths[at]!)).join('  ').trimEnd()
   const text = `${[heads, ...rows].map(line).join('\n')}\n`

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
 import { effectSchema } from '../../model/effect.ts'
-import { upstreamStates, type Launch } from '../../model/upstream.ts'
+import { proofs, upstreamStates, type Launch } from '../../model/upstream.ts'
 import { action, type After, reason } from '../action.ts'
 import { getUpstream, unknown } from '../known.ts'
 import type { ControlRooms } from '../rooms.ts'
@@ -78,6 +78,15 @@ const lifecycleActions = [
     input: z.object({ name, ceiling: effectSchema, reason }),
     run: ({ inventory }, viewer, input) => inventory.setCeiling({ ...input, by: viewer.principal.id }),
     after: toUpstream('ceiling-set'),
+  }),
+  action({
+    name: 'setProof',
+    summary: 'Set whether an upstream takes only tokens that are bound to a key (DPoP)',
+    guard: 'administrator',
+    path: '/upstreams/{name}/proof',
+    input: z.object({ name, proof: z.enum(proofs), reason }),
+    run: ({ inventory }, viewer, input) => inventory.setProof({ ...input, by: viewer.principal.id }),
+    after: toUpstream('proof-set'),
   }),
   action({
     name: 'lookAtUpstream',

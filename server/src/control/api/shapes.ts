@@ -7,7 +7,7 @@ import type { Principal } from '../../model/principal.ts'
 import type { Tool } from '../../model/tool.ts'
 import type { Viewer } from '../rooms.ts'
 import { resourceFor } from '../../oauth/metadata.ts'
-import { upstreamKinds, upstreamStates, type Upstream } from '../../model/upstream.ts'
+import { proofs, upstreamKinds, upstreamStates, type Upstream } from '../../model/upstream.ts'
 
 const id = z.string()
 const at = z.int().openapi({ description: 'epoch milliseconds' })
@@ -34,6 +34,7 @@ export const upstreamShape = z
     state: z.enum(upstreamStates),
     ownerId: id.optional(),
     ceiling: effectSchema,
+    proof: z.enum(proofs).openapi({ description: 'whether it takes only tokens that are bound to a key (DPoP)' }),
     createdAt: at,
     changedAt: at,
     probedAt: at.optional(),

@@ -7,6 +7,7 @@ export const flashes = {
   'bundle-made': 'The bundle is made. Clients can connect to its address.',
   'bundle-retired': 'The bundle is retired, with all grants of its address.',
   'ceiling-set': 'The ceiling is set.',
+  'proof-set': 'It is set which tokens it takes.',
   'client-revoked': 'The client is revoked, with all grants to it.',
   'credential-put': 'The credential is sealed and in use.',
   'credential-revoked': 'The credential is revoked and forgotten.',

@@ -2,7 +2,15 @@ import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Principal } from '../../model/principal.ts'
 import { effects } from '../../model/effect.ts'
-import { upstreamSteps, type Launch, type Learnt, type Upstream, type UpstreamState } from '../../model/upstream.ts'
+import {
+  proofs,
+  upstreamSteps,
+  type Launch,
+  type Learnt,
+  type Proof,
+  type Upstream,
+  type UpstreamState,
+} from '../../model/upstream.ts'
 import { resourceFor } from '../../oauth/metadata.ts'
 import { listHistory } from '../history.ts'
 import { getSeen } from '../known.ts'
@@ -72,6 +80,10 @@ function facts(
     }
     <dt>Gravest effect</dt>
     <dd>${effectBadge(ceiling)}</dd>
+    <dt>Takes</dt>
+    <dd>
+      ${upstream.proof === 'required' ? 'only tokens that are bound to a key (DPoP)' : 'every token of its callers'}
+    </dd>
     <dt>Says it is</dt>
     <dd>
       ${
@@ -205,7 +217,35 @@ async function settings({ identity }: ControlRooms, upstream: Upstream, { csrf }
           <div class="actions"><button>Set the gravest effect</button></div>`,
       }),
     )}
+    ${proofSetting(upstream, csrf)}
   </section>`
+}
+
+const takes: Record<Proof, string> = {
+  optional: 'every token, bound to a key or not',
+  required: 'only tokens that are bound to a key',
+}
+
+function proofSetting({ name, proof }: Upstream, csrf: string): Html {
+  return fold(
+    'Tokens that it takes',
+    form({
+      action: `/upstreams/${name}/proof`,
+      csrf,
+      content: html`<p class="muted">
+          A token that is bound to a key (DPoP) is worth nothing to who copied it. Few clients can do this yet: all
+          others are refused from then on.
+        </p>
+        <div class="field">
+          <label for="proof">It takes</label>
+          <select id="proof" name="proof">
+            ${proofs.map((one) => option(one, takes[one], one === proof))}
+          </select>
+        </div>
+        ${reasonField('why-proof')}
+        <div class="actions"><button>Set which tokens it takes</button></div>`,
+    }),
+  )
 }
 
 function historyList(history: Awaited<ReturnType<typeof listHistory>>, names: ReadonlyMap<string, Principal>): Html {

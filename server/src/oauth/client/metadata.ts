@@ -17,6 +17,8 @@ export interface ClientMetadata {
   token_endpoint_auth_method: AuthMethod
   jwks: { keys: Record<string, unknown>[] } | undefined
   jwks_uri: string | undefined
+  /** Whether it wants no token but such as are bound to its key; RFC 9449, section 5.2. */
+  dpop_bound_access_tokens?: true
 }
 
 const authMethods = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
@@ -37,6 +39,7 @@ const shape = z.looseObject({
   token_endpoint_auth_methods_supported: z.array(z.string()).optional(),
   jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(20) }).optional(),
   jwks_uri: z.string().max(2_048).optional(),
+  dpop_bound_access_tokens: z.boolean().optional(),
 })
 
 /**
@@ -68,6 +71,7 @@ export function readClientMetadata(raw: unknown, source: 'registration' | 'metad
     application_type: native ? 'native' : 'web',
     grant_types: readGrantTypes(said.grant_types, said.response_types),
     ...readAuthentication(said, source),
+    ...(said.dpop_bound_access_tokens === true && { dpop_bound_access_tokens: true }),
   }
 }
 

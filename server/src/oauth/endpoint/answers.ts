@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 // Browser-based clients read these answers from their own origin. No cookie counts here, so any origin may.
 const sharing = {
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'www-authenticate, retry-after',
+  'access-control-expose-headers': 'www-authenticate, retry-after, dpop-nonce',
 }
 
 /** Sends JSON that scripts of any origin may read. */
@@ -31,7 +31,7 @@ export function admitMethod(request: IncomingMessage, response: ServerResponse, 
     response.writeHead(204, {
       ...sharing,
       'access-control-allow-methods': [...methods, 'OPTIONS'].join(', '),
-      'access-control-allow-headers': 'authorization, content-type, mcp-protocol-version',
+      'access-control-allow-headers': 'authorization, content-type, dpop, mcp-protocol-version',
       'access-control-max-age': '3600',
     })
     response.end()

@@ -56,7 +56,7 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
     client_id: caller.clientId,
     grant_id: caller.grantId,
     scope,
-    token_type: 'Bearer',
+    ...(caller.boundTo === undefined ? { token_type: 'Bearer' } : { token_type: 'DPoP', cnf: { jkt: caller.boundTo } }),
     jti: caller.tokenId,
     iat: issuedAtSeconds,
     exp: Math.floor(caller.expiresAt / 1_000),

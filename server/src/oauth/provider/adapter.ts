@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from 'jose'
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import type { Clock } from '../../base/clock.ts'
 import { digestOf } from '../../base/ids.ts'
@@ -14,6 +16,7 @@ import type { Clients } from '../clients.ts'
 import type { ExchangeIdJag } from '../grant-type/id-jag.ts'
 import type { Grants } from '../grants.ts'
 import { resourceFor, scope } from '../metadata.ts'
+import { provenMs } from '../proof.ts'
 import { findEngineClient, registerEngineClient } from './engine-client.ts'
 
 interface AdapterParts {
@@ -57,7 +60,9 @@ export function engineAdapter(parts: AdapterParts): AdapterFactory {
         return recordAdapter(parts, model)
       case 'ReplayDetection':
         return {
-          ...recordAdapter(parts, model),
+          ...refusing(model),
+          // Whether it is new is known only when it is stored.
+          find: async () => undefined,
           upsert: (id, payload, seconds = 600) => once(parts, { id, payload, seconds }),
         }
       default:
@@ -139,6 +144,7 @@ function recordAdapter(parts: AdapterParts, model: string): Adapter {
     ...refusing(model),
     async upsert(id, payload, seconds) {
       if (seconds === undefined) throw new TypeError(`${model} must end`)
+      if (model === 'RefreshToken') await bindToProof(payload)
       await upsertProtocolRecord(store, recordOf(parts, { model, id, payload, seconds }))
     },
     async find(id) {
@@ -160,10 +166,28 @@ function recordAdapter(parts: AdapterParts, model: string): Adapter {
   }
 }
 
+// The engine binds the first refresh token of a public client to its key, and no later one of a client that begins to prove
+// itself on renewal. The proof of the request was taken before anything is issued for it.
+async function bindToProof(payload: AdapterPayload): Promise<void> {
+  const request = Provider.ctx
+  const proof = request?.get('dpop')
+  if (!proof || payload['jkt'] !== undefined || request?.oidc.client?.clientAuthMethod !== 'none') return
+  payload['jkt'] = await calculateJwkThumbprint(decodeProtectedHeader(proof).jwk as JWK)
+}
+
+// The engine marks proofs and client assertions alike, by a digest of who and which.
+function isProof({ id, payload }: { id: string; payload: AdapterPayload }): boolean {
+  const proof = Provider.ctx?.get('dpop')
+  return Boolean(proof) && id === hash('sha256', `${payload['iss']}${decodeJwt(proof!).jti}`, 'base64url')
+}
+
 async function once(
   parts: AdapterParts,
   used: { id: string; payload: AdapterPayload; seconds: number },
 ): Promise<void> {
-  const record = recordOf(parts, { model: 'ReplayDetection', ...used })
-  if (!(await insertProtocolRecord(parts.store, record))) throw new errors.InvalidClientAuth('assertion used twice')
+  const seconds = Math.max(used.seconds, provenMs / 1_000)
+  const record = recordOf(parts, { model: 'ReplayDetection', ...used, seconds })
+  if (await insertProtocolRecord(parts.store, record)) return
+  if (isProof(used)) throw new errors.InvalidDpopProof('the proof was used before')
+  throw new errors.InvalidClientAuth('assertion used twice')
 }

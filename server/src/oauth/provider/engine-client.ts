@@ -52,6 +52,7 @@ export async function registerEngineClient(clients: Clients, id: string, accepte
     token_endpoint_auth_method: accepted.token_endpoint_auth_method as ClientMetadata['token_endpoint_auth_method'],
     jwks: accepted.jwks as ClientMetadata['jwks'],
     jwks_uri: accepted.jwks_uri,
+    ...(accepted.dpop_bound_access_tokens === true && { dpop_bound_access_tokens: true }),
   }
   await clients.register(id, metadata, accepted.client_secret)
 }

@@ -5,16 +5,19 @@ import type { Log } from '../../base/log.ts'
 import { type ExchangeIdJag, NotTaken } from '../grant-type/id-jag.ts'
 import { jwtBearer, scope } from '../metadata.ts'
 import type { Catalogue } from '../ports.ts'
+import type { Proofs } from '../proof.ts'
+import { takeProof } from './prove.ts'
 import { readResource } from './settings.ts'
 
 /** Teaches the engine the grant type: what is presented is judged by `exchange`, and a token is issued under its grant. */
 export function registerIdJag(
   provider: Provider,
   exchange: ExchangeIdJag,
-  parts: { origin: string; catalogue: Pick<Catalogue, 'findPlace'>; log: Log },
+  parts: { origin: string; catalogue: Pick<Catalogue, 'findPlace'>; proofs: Proofs; log: Log },
 ): void {
   const handler: Parameters<Provider['registerGrantType']>[1] = async (ctx) => {
     const client = ctx.oidc.client!
+    const key = await takeProof(parts, ctx)
     const { assertion, resource: asked } = (ctx.oidc.params ?? {}) as Record<string, string | undefined>
     const { grant, resource } = await exchange({
       clientId: client.clientId,
@@ -41,6 +44,7 @@ export function registerIdJag(
     })
     token.resourceServer = new provider.ResourceServer(resource, await readResource(parts, ctx, resource))
     token.scope = scope
+    if (key !== undefined) token.setThumbprint('jkt', key)
     ctx.oidc.entity('AccessToken', token)
     ctx.body = {
       access_token: await token.save(),

@@ -3,7 +3,7 @@ import type { JWK } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import type { FetchDocument } from '../../base/document.ts'
 import { accessTokenSeconds } from '../access-token.ts'
-import { assertionAlgorithms, endpoints, resourceFor, scope, upstreamOf } from '../metadata.ts'
+import { assertionAlgorithms, endpoints, proofAlgorithms, resourceFor, scope, upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
 import { renderError } from './error-page.ts'
 
@@ -15,6 +15,7 @@ const codeSeconds = 60
 const clockToleranceSeconds = 10
 /** What a client signs is for this request: whoever finds an older one finds nothing. */
 const assertionSecondsMax = 600
+type SigningAlgorithm = 'ES256' | 'PS256' | 'RS256' | 'EdDSA' | 'Ed25519'
 // Document of a client's keys; fifty keys are 40 kB.
 const keysBytesMax = 64 * 1_024
 
@@ -28,6 +29,7 @@ export interface EngineParts {
   ends: WeakMap<object, number>
   keys: JWK[]
   cookieKeys: string[]
+  nonceKey: Uint8Array
   registration: boolean
   /** Binds an authorization request to the browser, before it goes to the consent page. */
   bind(ctx: KoaContextWithOIDC, uid: string): void
@@ -35,7 +37,7 @@ export interface EngineParts {
 
 /**
  * The engine's configuration. What is off: implicit and hybrid flows, its own sessions and pages, opaque access tokens,
- * `offline_access`, PAR, DPoP, userinfo, logout, device flow. What MCP asks for on top is in the functions.
+ * `offline_access`, PAR, userinfo, logout, device flow. What MCP asks for on top is in the functions.
  */
 export function engineSettings(parts: EngineParts): Configuration {
   const secure = parts.origin.startsWith('https:')
@@ -54,7 +56,8 @@ export function engineSettings(parts: EngineParts): Configuration {
     clientDefaults: { id_token_signed_response_alg: 'ES256', response_types: ['code'] },
     enabledJWA: {
       idTokenSigningAlgValues: ['ES256'],
-      clientAuthSigningAlgValues: assertionAlgorithms as ('ES256' | 'PS256' | 'RS256' | 'EdDSA' | 'Ed25519')[],
+      clientAuthSigningAlgValues: assertionAlgorithms as SigningAlgorithm[],
+      dPoPSigningAlgValues: proofAlgorithms as SigningAlgorithm[],
     },
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
@@ -75,7 +78,8 @@ export function engineSettings(parts: EngineParts): Configuration {
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
-      dPoP: { enabled: false },
+      // When a proof was made is judged by its nonce alone: clocks of clients are wrong, and what is made ahead is worth nothing.
+      dPoP: { enabled: true, nonceSecret: Buffer.from(parts.nonceKey), requireNonce: () => true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       // It authenticates who asks; what is answered is ours, see endpoint/introspection.ts.
       introspection: { enabled: true, allowedPolicy: () => false },
@@ -102,7 +106,10 @@ export function engineSettings(parts: EngineParts): Configuration {
     expiresWithSession: () => false,
     rotateRefreshToken: (ctx) => requireRenewable(parts, ctx),
     revokeGrantPolicy: () => true,
-    extraTokenClaims: (_ctx, token) => ('grantId' in token ? { grant_id: token.grantId } : undefined),
+    extraTokenClaims: async (ctx, token) => {
+      await requireBinding(parts, ctx, token)
+      return 'grantId' in token ? { grant_id: token.grantId } : undefined
+    },
     formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurClock(parts.clock, jwt.payload) } },
     assertJwtClientAuthClaimsAndHeader: (_ctx, claims, header) => judgeAssertion(parts, claims, header),
     ttl: {
@@ -175,7 +182,25 @@ async function requireRenewable(parts: EngineParts, ctx: KoaContextWithOIDC): Pr
   if (typeof resource !== 'string') requireResource(Array.isArray(resource) ? [] : undefined)
   if (!granted.includes(resource)) throw new errors.InvalidTarget('this grant is for another resource')
   await readResource(parts, ctx, resource)
+  if (!ctx.get('dpop')) await requireNoBinding(parts, resource)
   return true
+}
+
+// Whatever the grant type, nothing is issued that its resource would refuse, or that its client would not have.
+async function requireBinding(
+  parts: EngineParts,
+  ctx: KoaContextWithOIDC,
+  token: { aud?: string | string[]; jkt?: string },
+): Promise<void> {
+  if (token.jkt !== undefined) return
+  if (ctx.oidc.client?.['dpopBoundAccessTokens'] === true) throw new errors.InvalidDpopProof('a proof is needed')
+  if (typeof token.aud === 'string') await requireNoBinding(parts, token.aud)
+}
+
+async function requireNoBinding({ origin, catalogue }: EngineParts, resource: string): Promise<void> {
+  const place = await catalogue.findPlace(upstreamOf(origin, resource) ?? '')
+  if (place?.wantsProof !== true) return
+  throw new errors.InvalidDpopProof('this resource takes only tokens that are bound to a key: a proof is needed (DPoP)')
 }
 
 async function findAccount(parts: EngineParts, id: string) {

@@ -9,6 +9,7 @@ import * as grantIssuer from './0007-grant-issuer.ts'
 import * as bundles from './0008-bundles.ts'
 import * as signals from './0010-signals.ts'
 import * as keptLogins from './0012-kept-logins.ts'
+import * as proof from './0013-proof.ts'
 import * as groups from './0014-groups.ts'
 import * as clients from './0016-clients.ts'
 
@@ -24,6 +25,7 @@ export const migrations: Record<string, Migration> = {
   '0008-bundles': bundles,
   '0010-signals': signals,
   '0012-kept-logins': keptLogins,
+  '0013-proof': proof,
   '0014-groups': groups,
   '0016-clients': clients,
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { isSpent, spend } from '../../../src/store/spent.ts'
+import { deleteEndedSpent, isSpent, spend } from '../../../src/store/spent.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
@@ -16,10 +16,14 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     },
   ],
   [
-    'what has had its time is forgotten',
+    'what has had its time can be spent anew, and is forgotten by the sweep',
     async (store) => {
       await spend(store, { purpose: 'session', id: 'old', until: 2_000, now: 1_000 })
       await spend(store, { purpose: 'session', id: 'new', until: 9_000, now: 3_000 })
+      assert.equal(await spend(store, { purpose: 'session', id: 'old', until: 9_000, now: 2_000 }), false)
+      assert.equal(await spend(store, { purpose: 'session', id: 'old', until: 4_000, now: 2_001 }), true)
+      assert.equal(await spend(store, { purpose: 'session', id: 'old', until: 9_000, now: 2_001 }), false)
+      await deleteEndedSpent(store, 5_000)
       assert.equal(await isSpent(store, 'session', 'old'), false)
       assert.equal(await isSpent(store, 'session', 'new'), true)
     },

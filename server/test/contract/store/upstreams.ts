@@ -17,6 +17,7 @@ const memory: Upstream = {
   state: 'proposed',
   proposedBy: 'ana',
   ceiling: 'destructive',
+  proof: 'optional',
   createdAt: 1_790_000_000_000,
   changedAt: 1_790_000_000_000,
   learnt: undefined,

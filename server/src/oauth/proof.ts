@@ -1,0 +1,111 @@
+import { hash } from 'node:crypto'
+import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { digestOf } from '../base/ids.ts'
+import { spend } from '../store/spent.ts'
+import type { Store } from '../store/store.ts'
+import { proofAlgorithms } from './metadata.ts'
+import { openNonces } from './proof/nonces.ts'
+import { normalUri } from './proof/normal-uri.ts'
+import { openPace } from './proof/pace.ts'
+
+const proofCharactersMax = 4_096
+const jtiCharactersMax = 512
+/**
+ * How long a proof is remembered that was used: longer than its nonce is good for, also where the clocks of two replicas are
+ * ten minutes apart.
+ */
+export const provenMs = 15 * 60_000
+// Each leaves a row for as long. No client calls more often; who does would only fill the store.
+const perKey = { most: 6_000, ms: 60_000, keysMax: 10_000 }
+
+/** What a proof must be about. */
+export interface Proven {
+  /** The method of the request that it came with. */
+  method: string
+  /** The public address of what was asked, without a query. */
+  uri: string
+  /** The access token that it came with, and the key to which that is bound; absent where a token is asked for. */
+  bound?: { token: string; to: string }
+}
+
+/** Judges proofs of possession: that who asks holds the key to which his token is bound. */
+export interface Proofs {
+  /** The nonce to use now; good for some minutes, at every replica, at the token endpoint and at the MCP door. */
+  nonce(): string
+  /**
+   * Takes a proof: it is good once.
+   *
+   * Promise: it resolves only for a proof that the key in it signed, with an asymmetric algorithm of the list, over exactly
+   * this method, address and token and a nonce of ours, and that was never taken before, at any replica.
+   *
+   * @param proof The value of the `DPoP` header.
+   * @returns The thumbprint of the key (RFC 7638).
+   * @throws {Fault} `oauth.proof_missing`; `oauth.proof_nonce` if it lacks a nonce that is good now; `oauth.proof_invalid`
+   *   for every other reason, the same words for each; `oauth.too_many`; `store.unavailable`.
+   * @see https://www.rfc-editor.org/rfc/rfc9449#section-4.3
+   */
+  take(proof: string | undefined, of: Proven): Promise<string>
+}
+
+/** Opens the judgement of proofs. */
+export function openProofs(parts: { store: Store; clock: Clock; nonceKey: Uint8Array }): Proofs {
+  const { store, clock } = parts
+  const nonces = openNonces(parts)
+  const admit = openPace(clock, perKey)
+
+  return {
+    nonce: () => nonces.next(),
+    async take(proof, of) {
+      if (proof === undefined) throw missing()
+      const { key, jti, nonce } = await read(proof, of, clock)
+      if (!nonces.good(nonce)) {
+        throw new Fault('oauth.proof_nonce', 'the proof must hold the nonce that comes with this answer')
+      }
+      admit(key)
+      const now = clock.now()
+      const id = digestOf(JSON.stringify([key, jti]))
+      const fresh = await spend(store, { purpose: 'proof', id, until: now + provenMs, now })
+      if (!fresh) throw refused('it was taken before')
+      return key
+    },
+  }
+}
+
+/** Says that a request lacks the proof that its token, or what it asks for, demands. */
+export function missing(): Fault {
+  return new Fault('oauth.proof_missing', 'a proof is needed here that you hold the key of the access token (DPoP)')
+}
+
+async function read(
+  proof: string,
+  of: Proven,
+  clock: Clock,
+): Promise<{ key: string; jti: string; nonce: string | undefined }> {
+  if (proof.length > proofCharactersMax) throw refused('it is too long')
+  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
+    typ: 'dpop+jwt',
+    algorithms: proofAlgorithms,
+    currentDate: new Date(clock.now()),
+  }).catch((cause: unknown) => {
+    throw refused(cause instanceof Error ? cause.message : 'unreadable', cause)
+  })
+  const { jti, iat, htm, htu, ath, nonce } = payload
+  if (typeof jti !== 'string' || jti === '' || jti.length > jtiCharactersMax) throw refused('its `jti` is no text')
+  // When it was made is judged by its nonce, for clocks of clients are wrong.
+  if (typeof iat !== 'number') throw refused('its `iat` is no number')
+  if (htm !== of.method) throw refused('it is for another method')
+  if (typeof htu !== 'string' || normalUri(htu) !== of.uri) throw refused('it is for another address')
+  if (of.bound !== undefined && ath !== hash('sha256', of.bound.token, 'base64url')) {
+    throw refused('it is for another token')
+  }
+  if (nonce !== undefined && typeof nonce !== 'string') throw refused('its `nonce` is no text')
+  const key = await calculateJwkThumbprint(protectedHeader.jwk as JWK)
+  if (of.bound !== undefined && of.bound.to !== key) throw refused('the token is bound to another key')
+  return { key, jti, nonce }
+}
+
+function refused(detail: string, cause?: unknown): Fault {
+  return new Fault('oauth.proof_invalid', 'the proof of possession is not valid here', { detail, cause })
+}
