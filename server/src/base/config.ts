@@ -21,6 +21,8 @@ export interface OidcProviderConfig {
   scopes: string[]
   /** Whose e-mail addresses lead here from the sign-in page. */
   domains: string[]
+  /** Whether the sign-in page shows a button for it. */
+  button: boolean
   prompt: 'login' | 'select_account' | 'consent' | undefined
   /** What every sign-in must show. */
   require: {

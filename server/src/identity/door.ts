@@ -13,7 +13,7 @@ import { readReturnTo } from './login/return-to.ts'
 import type { Entered, Logins, Visitor } from './login.ts'
 import { joinPage } from './page/join.ts'
 import { refusalPage } from './page/refusal.ts'
-import { signInPage, signOutPage } from './page/sign-in.ts'
+import { onwardPage, signInPage, signOutPage } from './page/sign-in.ts'
 import type { PasswordHasher } from './password.ts'
 import { type Browser, type Browsers, checkOrigin, checkToken } from './sign-in/forms.ts'
 import type { SignInDesk, SignIns } from './sign-ins.ts'
@@ -21,6 +21,8 @@ import type { SignInDesk, SignIns } from './sign-ins.ts'
 interface DoorParts {
   origin: string
   idps: readonly Idp[]
+  /** Which provider an e-mail address leads to; absent where none does. */
+  findByDomain: ((email: string) => string | undefined) | undefined
   logins: Logins
   signIns: SignIns
   desk: SignInDesk
@@ -48,6 +50,7 @@ const routes: Route[] = [
   ['GET', /^\/sign-in\/with\/([a-z0-9-]{1,63})$/, beginLogin],
   ['GET', /^\/sign-in\/callback\/([a-z0-9-]{1,63})$/, completeLogin],
   ['POST', /^\/sign-in\/vouch\/([a-z0-9-]{1,63})$/, takeVouch],
+  ['POST', /^\/sign-in\/find$/, findProvider],
   ['GET', /^\/sign-in\/keys$/, showKeys],
   ['GET', /^\/sign-out$/, showSignOut],
   ['POST', /^\/sign-out$/, takeSignOut],
@@ -82,7 +85,16 @@ async function showSignIn(parts: DoorParts, visit: Visit): Promise<void> {
   const browser = parts.browsers.meet(visit.req)
   const returnTo = readReturnTo(visit.url.searchParams.get('return_to'))
   const shown = who && { name: who.principal.name, csrf: who.csrf }
-  send(visit, { browser, text: signInPage({ idps: parts.idps, token: browser.token, returnTo, who: shown }) })
+  send(visit, {
+    browser,
+    text: signInPage({
+      idps: parts.idps,
+      byDomain: parts.findByDomain !== undefined,
+      token: browser.token,
+      returnTo,
+      who: shown,
+    }),
+  })
 }
 
 async function takeSignIn(parts: DoorParts, visit: Visit): Promise<void> {
@@ -90,7 +102,14 @@ async function takeSignIn(parts: DoorParts, visit: Visit): Promise<void> {
   const [login, password] = [body.get('login') ?? '', body.get('password') ?? '']
   const returnTo = readReturnTo(body.get('return_to'))
   const entered = await orShow(parts.logins.withPassword(visit, { login, password, returnTo }), (fault) => {
-    const text = signInPage({ idps: parts.idps, token: browser.token, returnTo, login, problem: fault.message })
+    const text = signInPage({
+      idps: parts.idps,
+      byDomain: parts.findByDomain !== undefined,
+      token: browser.token,
+      returnTo,
+      login,
+      problem: fault.message,
+    })
     send(visit, { status: fault.status, browser, text })
   })
   if (entered) enter(visit, entered)
@@ -99,6 +118,27 @@ async function takeSignIn(parts: DoorParts, visit: Visit): Promise<void> {
 async function beginLogin(parts: DoorParts, visit: Visit): Promise<void> {
   const returnTo = visit.url.searchParams.get('return_to') ?? '/'
   await begin(parts, visit, { provider: visit.parts[0]!, returnTo })
+}
+
+// By the domain alone: what is answered is the same for everybody of it, known here or not.
+async function findProvider(parts: DoorParts, visit: Visit): Promise<void> {
+  const { body, browser } = await readForm(parts, visit)
+  const email = (body.get('email') ?? '').slice(0, 254)
+  const returnTo = readReturnTo(body.get('return_to'))
+  const provider = parts.findByDomain?.(email)
+  if (provider !== undefined) {
+    const name = parts.idps.find((idp) => idp.id === provider)?.name ?? provider
+    // Browsers hold the redirects that follow a form against the page's policy, at the provider's own providers as well: so the
+    // form ends here, and the page goes on.
+    return orRefuse(parts, visit, async () => {
+      const url = await parts.logins.begin(visit, { provider, returnTo, hint: email, browser: browser.secret })
+      visit.res.setHeader('refresh', `0; url=${url}`)
+      send(visit, { browser, text: onwardPage(name, url) })
+    })
+  }
+  const problem = 'no company is known here by this e-mail address; choose another way to sign in'
+  const shown = { idps: parts.idps, byDomain: parts.findByDomain !== undefined }
+  send(visit, { status: 404, browser, text: signInPage({ ...shown, token: browser.token, returnTo, email, problem }) })
 }
 
 async function beginJoin(parts: DoorParts, visit: Visit): Promise<void> {

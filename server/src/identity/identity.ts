@@ -12,6 +12,7 @@ import { type Groups, openGroups } from './groups.ts'
 import { openIdps } from './idps.ts'
 import { type Invitations, openInvitations } from './invitations.ts'
 import { type KeptLogins, openKeptLogins } from './kept-logins.ts'
+import { findByDomain } from './login/by-domain.ts'
 import { openThrottle } from './login/throttle.ts'
 import { openLogins } from './login.ts'
 import { type Mapping, openMapping } from './mapping.ts'
@@ -57,6 +58,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const { rotateAfterDays } = config.keys
   const keys = openClientKeys({ vault, ledger, clock, rotateAfterDays })
   const idps = openIdps({ config, store, hasher, dialer: parts.dialer, clock, keys })
+  const domains = config.login.oidc.filter((provider) => provider.domains.length > 0)
   const browsers = openBrowsers(openCookies(origin), await vault.cookieKeys('identity'))
   const providers = new Set([...config.onBehalf.values()].flatMap((one) => ('provider' in one ? [one.provider] : [])))
   const kept = openKeptLogins({ store, sealer: vault, clock, idps, providers })
@@ -81,6 +83,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     door: openIdentityDoor({
       origin,
       idps,
+      findByDomain: domains.length > 0 ? (email) => findByDomain(domains, email) : undefined,
       logins,
       signIns,
       desk,

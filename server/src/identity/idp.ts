@@ -59,17 +59,21 @@ export interface RedirectIdp {
   readonly way: 'redirect'
   readonly id: string
   readonly name: string
+  /** Whether the sign-in page has no button for it. */
+  readonly hidden?: boolean
   /**
    * Begins a login.
    *
    * @param attempt `state` is random and comes back with the browser; `callback` is our address that it comes back to;
-   *   `demand` is what the login is wanted for: the provider is asked for it, and who uses the login judges it.
+   *   `demand` is what the login is wanted for: the provider is asked for it, and who uses the login judges it; `hint` is
+   *   the e-mail address that was typed in.
    * @returns Where to send the browser, and what `complete` needs to know; that is kept sealed and never shown.
    */
   begin(attempt: {
     state: string
     callback: string
     demand?: LoginDemand | undefined
+    hint?: string | undefined
   }): Promise<{ url: string; kept: Record<string, string> }>
   /**
    * Completes a login.

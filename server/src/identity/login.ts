@@ -71,7 +71,13 @@ export interface Logins {
    */
   begin(
     visitor: Visitor,
-    attempt: { provider: string; browser: string; returnTo: string; link?: string | undefined },
+    attempt: {
+      provider: string
+      browser: string
+      returnTo: string
+      link?: string | undefined
+      hint?: string | undefined
+    },
   ): Promise<string>
   /**
    * Completes a login when the browser comes back, and accepts the invitation that it was begun with.
@@ -164,7 +170,7 @@ export function openLogins(parts: {
       const principal = await admitted(() => admitPerson(parts, person), { visitor, provider: idp.id, person })
       return enter(visitor, { principal, provider: idp.id, returnTo })
     },
-    async begin(visitor, { provider, browser, returnTo, link }) {
+    async begin(visitor, { provider, browser, returnTo, link, hint }) {
       const idp = findIdp(idps, 'redirect', provider) as RedirectIdp
       await throttle.admitBeginning(visitor.address)
       await deleteExpiredLoginAttempts(store, clock.now())
@@ -172,7 +178,7 @@ export function openLogins(parts: {
         throw new Fault('base.busy', 'cannot begin a login now: too many wait to be completed')
       }
       const state = makeSecret()
-      const { url, kept } = await idp.begin({ state, callback: callbackOf(parts.origin, provider) })
+      const { url, kept } = await idp.begin({ state, callback: callbackOf(parts.origin, provider), hint })
       const id = digestOf(state)
       await insertLoginAttempt(store, {
         id,

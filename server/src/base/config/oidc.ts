@@ -34,6 +34,7 @@ const written = z.strictObject({
     .refine((scopes) => scopes.includes('openid'), 'must contain `openid`')
     .optional(),
   domains: z.array(domain).max(100).default([]),
+  button: z.boolean().default(true),
   prompt: z.enum(['login', 'select_account', 'consent']).optional(),
   require: z
     .strictObject({
@@ -79,6 +80,7 @@ function problemsOf(given: Written): [key: string, message: string][] {
   const { clientAuthentication: by, clientSecretEnv: secret, preset, require } = given
   const known: Preset | undefined = preset && presets[preset]
   const problems: [string, string | undefined][] = [
+    ['button', !given.button && given.domains.length === 0 ? 'hides it, and no `domains` lead to it' : undefined],
     ['clientAuthentication', by === 'secret' && !secret ? 'needs `clientSecretEnv`' : undefined],
     ['clientSecretEnv', by !== undefined && by !== 'secret' && secret ? `goes only with \`secret\`` : undefined],
     [

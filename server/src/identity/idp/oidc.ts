@@ -117,12 +117,14 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): Redirect
     id: provider.id,
     name: provider.name,
     ...(groupsAt !== undefined && { readGroups: (claims) => readGroups(claims, groupsAt) }),
-    async begin({ state, callback, demand }) {
+    hidden: !provider.button,
+    async begin({ state, callback, demand, hint }) {
       const [verifier, nonce] = [randomPKCECodeVerifier(), randomNonce()]
       try {
         const url = buildAuthorizationUrl(await configured(), {
           ...provider.hints,
           ...wanted(provider, demand),
+          ...(hint !== undefined && { login_hint: hint }),
           redirect_uri: callback,
           scope: provider.scopes.join(' '),
           state,

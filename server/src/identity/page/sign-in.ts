@@ -5,6 +5,10 @@ import { hidden, problem, taskPage } from './frame.ts'
 
 export interface SignInPage {
   idps: readonly Idp[]
+  /** Whether an e-mail address may lead to a provider. */
+  byDomain: boolean
+  /** What was typed in as e-mail address. */
+  email?: string | undefined
   /** For the form of this browser. */
   token: string
   returnTo: string
@@ -17,21 +21,43 @@ export interface SignInPage {
 
 export function signInPage(given: SignInPage): string {
   const form = given.idps.some((idp) => idp.way === 'form')
-  const others = given.idps.filter((idp) => idp.way === 'redirect')
+  const others = given.idps.filter((idp) => idp.way === 'redirect' && idp.hidden !== true)
   return taskPage(
     'Sign in',
     html`${problem(given.problem)} ${given.who && alreadySignedIn(given.who, given.returnTo)}
       <div class="card">
+        ${given.byDomain && domainForm(given)}
+        ${given.byDomain && others.length > 0 && html`<p class="muted small">or</p>`}
         ${others.map(
           (idp) =>
             html`<a class="button wide" href="/sign-in/with/${idp.id}?return_to=${encodeURIComponent(given.returnTo)}"
               >Continue with ${visible(idp.name)}</a
             >`,
         )}
-        ${others.length > 0 && form && html`<p class="muted small">or with a password</p>`}
+        ${(others.length > 0 || given.byDomain) && form && html`<p class="muted small">or with a password</p>`}
         ${form && passwordForm(given)}
       </div>`,
   )
+}
+
+function domainForm(given: SignInPage): Html {
+  return html`<form method="post" action="/sign-in/find">
+    ${hidden({ csrf: given.token, return_to: given.returnTo })}
+    <div class="field">
+      <label for="email">E-mail at your company</label>
+      <input
+        id="email"
+        name="email"
+        type="email"
+        value="${given.email ?? ''}"
+        autocomplete="email"
+        maxlength="254"
+        required
+        ${given.login === undefined && html`autofocus`}
+      />
+    </div>
+    <button class="primary wide" type="submit">Continue</button>
+  </form>`
 }
 
 function passwordForm(given: SignInPage): Html {
@@ -48,7 +74,7 @@ function passwordForm(given: SignInPage): Html {
         spellcheck="false"
         maxlength="200"
         required
-        ${given.login ? '' : html`autofocus`}
+        ${given.login || given.byDomain ? '' : html`autofocus`}
       />
     </div>
     <div class="field">
@@ -65,6 +91,16 @@ function passwordForm(given: SignInPage): Html {
     </div>
     <button class="primary wide" type="submit">Sign in</button>
   </form>`
+}
+
+/** On the way to a provider, for browsers that do not go on by themselves. */
+export function onwardPage(name: string, url: string): string {
+  return taskPage(
+    'Sign in',
+    html`<div class="card">
+      <a class="button wide primary" href="${url}">Continue to ${visible(name)}</a>
+    </div>`,
+  )
 }
 
 function alreadySignedIn(who: { name: string; csrf: string }, returnTo: string): Html {
