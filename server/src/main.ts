@@ -74,6 +74,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
   const parts = { ...proof, config, clock, log, dialer }
   const middle = await openMiddle(parts)
   closing.push(() => middle.oauth.close())
+  closing.push(() => middle.identity.signals.close())
   const gateway = openGateway({
     ...parts,
     ...middle,
@@ -105,9 +106,19 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     tls: config.tls,
     secure: config.origin.startsWith('https:'),
     trustedProxies: config.trustedProxies,
-    doors: [assetDoor, gateway.door, gateway.documentDoor, ...middle.oauth.doors, middle.identity.door, control.door],
+    doors: [
+      assetDoor,
+      gateway.door,
+      gateway.documentDoor,
+      ...middle.oauth.doors,
+      middle.identity.signals.door,
+      middle.identity.logoutDoor,
+      middle.identity.door,
+      control.door,
+    ],
     log,
   })
+  middle.identity.signals.start()
   closing.push(() => {
     const closed = listener.close()
     gateway.endStreams()
@@ -163,6 +174,9 @@ async function openMiddle(parts: MiddleParts) {
   const approvals: Approvals = openApprovals({ ...parts, origin, mayApprove: inventory.mayApprove })
   const identity: Identity = await openIdentity({
     ...parts,
+    endGrants: async (tx, principalId, because) => {
+      await oauth.revokeGrantsWithin(tx, { principalId }, because)
+    },
     onDisable: [
       async (tx, principalId) => {
         await oauth.revokeGrantsWithin(tx, { principalId }, 'the principal was disabled')

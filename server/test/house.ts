@@ -35,6 +35,8 @@ export interface HouseOptions {
   databaseUrl?: string | undefined
   /** A data folder that outlives this house. */
   dataDir?: string
+  /** The issuer of those whom `person` makes; `test` when absent. */
+  people?: string
   /** The port of an earlier house, to open it again. */
   port?: number
 }
@@ -88,7 +90,7 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
     dataDir,
     log: lines,
     browser: () => new Browser(url),
-    person: (name, rights = []) => makePerson(house, name, rights),
+    person: (name, rights = []) => makePerson(house, { name, issuer: options.people ?? 'test' }, rights),
     signIn: ({ principal }) => signIn(house, principal),
     register: (metadata) => registerClient(house, metadata),
     upstream: (name, tools) => enterUnreached(rooms, name, tools),
@@ -158,13 +160,17 @@ async function enterUpstream(
   }
 }
 
-async function makePerson(house: House, name: string, rights: string[]): Promise<Person> {
+async function makePerson(
+  house: House,
+  { name, issuer }: { name: string; issuer: string },
+  rights: string[],
+): Promise<Person> {
   const { clock } = house
   const { store, inventory } = house.rooms
   const principal: Principal = {
     id: makeId(clock),
-    issuer: 'test',
-    subject: name,
+    issuer,
+    subject: name.replaceAll(' ', '-'),
     kind: 'person',
     name,
     email: undefined,

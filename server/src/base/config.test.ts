@@ -40,6 +40,7 @@ test('without a file and without variables the defaults serve loopback', () => {
       enterprise: [],
       preregistered: [],
     },
+    signals: [],
     egress: { allowPrivate: [], upstreams: new Map() },
     onBehalf: new Map(),
     stdio: {},
@@ -58,6 +59,8 @@ test('the example file is right, and sets every section', () => {
   const config = read(text, {
     APP_BRIDGE_SECRET: 'x'.repeat(32),
     COMPANY_CLIENT_SECRET: 'one',
+    COMPANY_SIGNALS_AUTHORIZATION: 'Bearer and a secret',
+    COMPANY_SIGNALS_TOKEN: 'three',
     NIGHTLY_REPORT_SECRET: 'two',
     NOTES_CLIENT_SECRET: 'three',
   })
@@ -65,6 +68,8 @@ test('the example file is right, and sets every section', () => {
   assert.equal(config.login.oidc[0]?.clientSecret, 'one')
   assert.equal(config.clients.preregistered[0]?.secret, 'two')
   assert.equal((config.onBehalf.get('notes') as { client: { secret: string } }).client.secret, 'three')
+  assert.equal(config.signals[0]?.push?.authorization, 'Bearer and a secret')
+  assert.equal(config.signals[0]?.poll?.token, 'three')
   assert.deepEqual(config.hosts, ['gateway.example.com', '127.0.0.1:8700', 'localhost:8700', '[::1]:8700'])
   assert.deepEqual(config.stdio['files']?.env, { LOG_LEVEL: 'warn' })
   assert.deepEqual(config.egress.upstreams.get('wiki'), ['wiki.internal:443', '10.20.0.0/16:8443'])
@@ -77,6 +82,8 @@ test('every line that the example comments out is right too', () => {
   const config = read(text, {
     APP_BRIDGE_SECRET: 'x'.repeat(32),
     COMPANY_CLIENT_SECRET: 'one',
+    COMPANY_SIGNALS_AUTHORIZATION: 'Bearer and a secret',
+    COMPANY_SIGNALS_TOKEN: 'three',
     NIGHTLY_REPORT_SECRET: 'two',
     NOTES_CLIENT_SECRET: 'three',
     DATABASE_URL: 'postgres://db.internal/sallyport',
@@ -88,7 +95,9 @@ test('every line that the example comments out is right too', () => {
 
 test('every setting of the schema is in the documentation', () => {
   const page = readFileSync(new URL('../../../docs/operate/configuration.md', import.meta.url), 'utf8')
-  const files = ['schema', 'fields', 'proof'].map((name) => new URL(`./config/${name}.ts`, import.meta.url))
+  const files = ['schema', 'fields', 'proof', 'transmitter'].map(
+    (name) => new URL(`./config/${name}.ts`, import.meta.url),
+  )
   const schema = files.map((file) => readFileSync(file, 'utf8')).join('\n')
   const keys = [...schema.matchAll(/^\s+(\w+): (?:z\b|check\b|slug|label|issuer|jwks|envName|listenText)/gm)].map(
     (m) => m[1]!,
@@ -98,6 +107,22 @@ test('every setting of the schema is in the documentation', () => {
     keys.filter((key) => !page.includes(key)),
     [],
   )
+})
+
+test('transmitters speak about people who can come in, and prove themselves by what cannot be guessed', () => {
+  const signals = (more: string, people = 'people: https://login.example,') =>
+    `login: { oidc: [{ id: a, name: A, issuer: 'https://login.example', clientId: x }] }
+signals: [{ id: t, issuer: 'https://t.example', jwksUri: 'https://t.example/jwks', audience: us, ${people} ${more} }]`
+  const env = { HEADER: 'Bearer 0123456789', SHORT: 'x', TOKEN: 'a b' }
+  assert.equal(read(signals('push: { authorizationEnv: HEADER }'), env).signals[0]?.push?.authorization, env.HEADER)
+  assert.deepEqual(read(signals('push: {}')).signals[0]?.push, { authorization: undefined })
+  assert.match(refusal(signals('')), /must have `push` or `poll`/)
+  assert.match(refusal(signals('push: {}', '')), /nobody comes from `https:\/\/t\.example`/)
+  assert.match(refusal(signals('push: { authorizationEnv: SHORT }'), env), /must have 16 to 1,024/)
+  assert.match(refusal(signals('push: { authorizationEnv: ABSENT }'), env), /`ABSENT` is not set/)
+  const poll = (url: string) => signals(`poll: { url: '${url}', tokenEnv: TOKEN }`)
+  assert.match(refusal(poll('https://t.example/poll'), env), /the token must be printable/)
+  assert.match(refusal(poll('http://t.example/poll'), { TOKEN: 'x' }), /must start with https/)
 })
 
 test('the environment wins over the file', () => {

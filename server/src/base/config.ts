@@ -2,9 +2,12 @@ import { dirname, resolve } from 'node:path'
 import { isLoopbackHost, originProblem } from './config/address.ts'
 import type { ClaimPath } from './config/preset.ts'
 import { describeIssues, readSource } from './config/problems.ts'
+import { type TransmitterConfig, transmitterProblems } from './config/transmitter.ts'
 import { fileSchema, listenText, splitListen } from './config/schema.ts'
 import type { ConfigFile } from './config/schema.ts'
 import { Fault } from './fault.ts'
+
+export type { TransmitterConfig } from './config/transmitter.ts'
 
 /** An identity provider that people sign in through. */
 export interface OidcProviderConfig {
@@ -39,6 +42,8 @@ export interface OidcProviderConfig {
   groupsEndpoint: string | undefined
   /** Parameters of the authorization request beside those of the protocol. */
   hints: Record<string, string>
+  /** Whether a back-channel logout ends the grants of the person too, and not only his sign-ins. */
+  logoutEndsGrants: boolean
 }
 
 /** An application that signs people in by a session of its own. */
@@ -148,6 +153,8 @@ export interface Config {
     preregistered: PreregisteredClient[]
     enterprise: EnterpriseIssuer[]
   }
+  /** Transmitters of security events; what they say can only take rights away. */
+  signals: TransmitterConfig[]
   /** What may be reached although it is private, as `host:port` or `network/bits:port`. */
   egress: {
     /** By what this process fetches for its own use: keys and discovery of identity providers, documents of clients. */
@@ -231,6 +238,15 @@ export function readConfig(source: ConfigSource): Config {
         secret: secretOf(secretEnv, `\`clients.preregistered\`, client \`${client.id}\``),
       })),
     },
+    signals: file.signals.map(({ push, poll, people, ...one }) => {
+      const place = `\`signals\`, transmitter \`${one.id}\``
+      return {
+        ...one,
+        people: people ?? one.issuer,
+        push: push && { authorization: secretOf(push.authorizationEnv, place) },
+        poll: poll && { url: poll.url, everySeconds: poll.everySeconds, token: secretOf(poll.tokenEnv, place) ?? '' },
+      }
+    }),
     egress: { ...file.egress, upstreams: new Map(Object.entries(file.egress.upstreams)) },
     onBehalf: new Map(Object.entries(file.onBehalf).map(([name, one]) => [name, readOnBehalf(name, one, secretOf)])),
     stdio: file.stdio,
@@ -348,6 +364,7 @@ function checkTogether(config: Config, problems: string[]): void {
         `\`login.bridge\`: the secret of \`${id}\` must have 32 characters or more, without spaces: \`openssl rand -base64 32\``,
       )
   }
+  problems.push(...transmitterProblems(config))
 }
 
 function stop(problems: string[]): void {

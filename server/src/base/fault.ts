@@ -68,6 +68,8 @@ export const faultStatus = {
   'identity.login_needed': 403,
   'identity.login_refused': 403,
   'identity.login_taken': 409,
+  'identity.logout_refused': 400,
+  'identity.must_sign_in_anew': 403,
   'identity.not_allowed': 403,
   'identity.not_found': 404,
   'identity.password_refused': 400,

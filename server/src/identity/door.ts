@@ -117,7 +117,7 @@ async function takeSignIn(parts: DoorParts, visit: Visit): Promise<void> {
 
 async function beginLogin(parts: DoorParts, visit: Visit): Promise<void> {
   const returnTo = visit.url.searchParams.get('return_to') ?? '/'
-  await begin(parts, visit, { provider: visit.parts[0]!, returnTo })
+  await begin(parts, visit, { provider: visit.parts[0]!, returnTo, anew: visit.url.searchParams.has('anew') })
 }
 
 // By the domain alone: what is answered is the same for everybody of it, known here or not.
@@ -149,7 +149,7 @@ async function beginJoin(parts: DoorParts, visit: Visit): Promise<void> {
 async function begin(
   parts: DoorParts,
   visit: Visit,
-  what: { provider: string; returnTo: string; link?: string },
+  what: { provider: string; returnTo: string; link?: string; anew?: boolean },
 ): Promise<void> {
   // No other site may begin a login of ours; a browser that does not say where it comes from is let through, for what it
   // begins it must also complete.
@@ -295,8 +295,9 @@ async function orRefuse(parts: DoorParts, visit: Visit, work: () => Promise<void
     if (error.code === 'identity.provider_failed') {
       parts.log.warn({ provider: visit.parts.at(-1), error }, 'a login at an identity provider failed')
     }
-    const { message, code, status } = error
-    const start = visit.url.pathname.startsWith('/join/') ? `/join/${visit.parts[0]}` : '/sign-in'
+    const { message, code, status, data } = error
+    const page = visit.url.pathname.startsWith('/join/') ? `/join/${visit.parts[0]}` : '/sign-in'
+    const start = typeof data?.['again'] === 'string' ? data['again'] : page
     const again = code === 'identity.link_invalid' ? undefined : start
     send(visit, { status, text: refusalPage({ title: 'That did not work', message, code, again }) })
   }

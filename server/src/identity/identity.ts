@@ -15,6 +15,7 @@ import { type KeptLogins, openKeptLogins } from './kept-logins.ts'
 import { findByDomain } from './login/by-domain.ts'
 import { openThrottle } from './login/throttle.ts'
 import { openLogins } from './login.ts'
+import { logoutDoor } from './logout.ts'
 import { type Mapping, openMapping } from './mapping.ts'
 import { type OperatorKeys, openOperatorKeys } from './operator-keys.ts'
 import { openPasswordHasher } from './password.ts'
@@ -23,11 +24,17 @@ import type { IdentityLedger } from './records.ts'
 import { openCookies } from './sign-in/cookies.ts'
 import { openBrowsers } from './sign-in/forms.ts'
 import { openSignIns, type SignIns } from './sign-ins.ts'
+import { openSignals, type Signals } from './signals.ts'
+import type { EndGrants } from './withdraw.ts'
 
 /** Who: identity providers, sign-ins, principals, invitations, operator keys. */
 export interface Identity extends SignIns, Principals, Groups, Mapping, Invitations, OperatorKeys, KeptLogins {
   /** The pages under `/sign-in`, `/sign-out` and `/join`. */
   readonly door: Door
+  /** Where identity providers say who has logged out. */
+  readonly logoutDoor: Door
+  /** What transmitters say about our people. */
+  readonly signals: Signals
 }
 
 /** What identity stands on. */
@@ -36,10 +43,12 @@ export interface IdentityParts {
   ledger: IdentityLedger
   vault: Sealer & Keyring
   clock: Clock
-  config: Pick<Config, 'origin' | 'login' | 'onBehalf' | 'keys'>
+  config: Pick<Config, 'origin' | 'login' | 'onBehalf' | 'keys' | 'signals'>
   /** The way out to the identity providers. */
   dialer: Pick<Dialer, 'fetch'>
   log: Log
+  /** Ends the grants of a principal. */
+  endGrants: EndGrants
   /** What else must end when a principal is disabled, in this order. */
   onDisable?: OnDisable[]
   /** What else must end when somebody leaves a group, in this order. */
@@ -79,7 +88,10 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     invitations: invitationDesk,
     mapping: mappingDesk,
   })
+  const onDisable = parts.onDisable ?? []
   return {
+    logoutDoor: logoutDoor({ ...parts, throttle, idps: idps.filter((idp) => 'readLogout' in idp) }),
+    signals: openSignals({ ...parts, onDisable, throttle, transmitters: config.signals }),
     door: openIdentityDoor({
       origin,
       idps,
@@ -96,7 +108,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     ...signIns,
     ...kept.keptLogins,
     ...invitations,
-    ...openPrincipals({ store, ledger, clock, onDisable: parts.onDisable ?? [] }),
+    ...openPrincipals({ store, ledger, clock, onDisable }),
     ...openGroups({ store, ledger, clock, onLeave }),
     ...mapping,
     ...openOperatorKeys({ store, ledger, clock }),

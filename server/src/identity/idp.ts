@@ -38,6 +38,8 @@ export interface Brought {
 /** Somebody who has signed in at a provider. */
 export interface Arrival extends Person {
   brought?: Brought | undefined
+  /** The session there (`sid`), where the provider says it. */
+  session?: string | undefined
 }
 
 /** What a provider is asked for in the name of a person who signed in there (RFC 8693). */
@@ -107,5 +109,28 @@ export interface BridgeIdp extends RedirectIdp {
   vouch(authorization: string | undefined, body: unknown): { state: string; code: string; kept: Record<string, string> }
 }
 
+/** Whom a provider has logged out: a session there, or a person, or both. */
+export interface LoggedOut {
+  /** Of the token that says it: it counts once. */
+  jti: string
+  /** Afterwards the token is too old to be taken. */
+  until: number
+  subject: string | undefined
+  session: string | undefined
+}
+
+/** A provider that tells us who has logged out there (back-channel logout). */
+export interface LogoutIdp extends RedirectIdp {
+  readonly issuer: string
+  /** Whether that ends the grants of the person too. */
+  readonly logoutEndsGrants: boolean
+  /**
+   * Verifies and reads a logout token.
+   *
+   * @throws {Fault} `identity.logout_refused`; `base.busy` if that cannot be said now.
+   */
+  readLogout(token: string): Promise<LoggedOut>
+}
+
 /** A kind of identity provider. */
-export type Idp = FormIdp | RedirectIdp | BridgeIdp
+export type Idp = FormIdp | RedirectIdp | BridgeIdp | LogoutIdp

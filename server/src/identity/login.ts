@@ -52,6 +52,8 @@ export interface Arriving {
   returnTo: string
   /** What the login brought, where it did. */
   brought?: Brought | undefined
+  /** The session at the provider that it came out of. */
+  session?: string | undefined
 }
 
 /** The ways through the first door. Each records that somebody came in before he is in, and each failure. */
@@ -77,6 +79,7 @@ export interface Logins {
       returnTo: string
       link?: string | undefined
       hint?: string | undefined
+      anew?: boolean | undefined
     },
   ): Promise<string>
   /**
@@ -116,10 +119,10 @@ export function openLogins(parts: {
 }): Logins {
   const { store, ledger, clock, idps, throttle } = parts
 
-  const enter: Logins['enter'] = async ({ req, address }, { principal, provider, returnTo, brought }) => {
+  const enter: Logins['enter'] = async ({ req, address }, { principal, provider, returnTo, brought, session }) => {
     const { secret, id } = parts.signIns.mint()
     await ledger.recordLogin({ status: 'success', provider, principal: partyOf(principal), signInId: id, address })
-    const cookie = await parts.signIns.start(req, { principalId: principal.id, provider, secret, brought })
+    const cookie = await parts.signIns.start(req, { principalId: principal.id, provider, secret, brought, session })
     return { principal, cookie, returnTo: readReturnTo(returnTo) }
   }
 
@@ -170,7 +173,7 @@ export function openLogins(parts: {
       const principal = await admitted(() => admitPerson(parts, person), { visitor, provider: idp.id, person })
       return enter(visitor, { principal, provider: idp.id, returnTo })
     },
-    async begin(visitor, { provider, browser, returnTo, link, hint }) {
+    async begin(visitor, { provider, browser, returnTo, link, hint, anew }) {
       const idp = findIdp(idps, 'redirect', provider) as RedirectIdp
       await throttle.admitBeginning(visitor.address)
       await deleteExpiredLoginAttempts(store, clock.now())
@@ -178,7 +181,9 @@ export function openLogins(parts: {
         throw new Fault('base.busy', 'cannot begin a login now: too many wait to be completed')
       }
       const state = makeSecret()
-      const { url, kept } = await idp.begin({ state, callback: callbackOf(parts.origin, provider), hint })
+      // Whoever is signed in there must prove anew who he is, and the provider must say when.
+      const demand = anew ? { maxAgeSeconds: 0 } : undefined
+      const { url, kept } = await idp.begin({ state, callback: callbackOf(parts.origin, provider), demand, hint })
       const id = digestOf(state)
       await insertLoginAttempt(store, {
         id,
@@ -206,11 +211,13 @@ export function openLogins(parts: {
       }
       const { kept, link } = unseal(attempt)
       const arrival = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
-      const { brought, ...person } = arrival
+      const { brought, session, ...person } = arrival
       const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
-      const principal = await admitted(join, { visitor, provider, person })
+      const principal = await admitted(join, { visitor, provider, person }).catch((error: unknown) => {
+        throw isToSignInAnew(error) ? withWayAnew(error, attempt) : error
+      })
       await parts.mapping.refresh(principal, provider, person)
-      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, brought })
+      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, brought, session })
     },
   }
 
@@ -226,6 +233,17 @@ export function openLogins(parts: {
       return refuse(given.visitor, { provider: given.provider, person: given.person, fault: error })
     }
   }
+}
+
+function isToSignInAnew(error: unknown): error is Fault {
+  return error instanceof Fault && error.code === 'identity.must_sign_in_anew'
+}
+
+/** The same, with the address that asks the provider for a new login and leads to where this one was to lead. */
+function withWayAnew({ code, message, detail }: Fault, { provider, returnTo }: LoginAttempt): Fault {
+  const query = new URLSearchParams({ anew: '1', return_to: returnTo })
+  const data = { again: `/sign-in/with/${provider}?${query.toString()}` }
+  return new Fault(code, message, { data, ...(detail !== undefined && { detail }) })
 }
 
 interface Payload {

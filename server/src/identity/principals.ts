@@ -11,6 +11,7 @@ import {
   insertPrincipal,
   listAdministratorIds,
   listPrincipals,
+  fulfilSignIn,
   updatePrincipalDisplay,
   updatePrincipalState,
 } from '../store/principals.ts'
@@ -41,7 +42,10 @@ export interface Principals {
    *   administer afterwards; nothing was changed then.
    */
   disablePrincipal(step: { by: string; id: string; reason: string }): Promise<void>
-  /** Enables a principal again: he may sign in and has what entitlements he had; grants and keys stay revoked. */
+  /**
+   * Enables a principal again: he may sign in and has what entitlements he had; grants and keys stay revoked. Or lets
+   * somebody off who must sign in anew, if an administrator does it.
+   */
   enablePrincipal(step: { by: string; id: string; reason: string }): Promise<void>
   /**
    * The principal of a person whom an identity provider describes by verified claims; see `admitPerson`.
@@ -71,10 +75,12 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       await checkAdministers(tx, given.by, clock)
       if ((await findPrincipal(tx, given.id))?.kind === 'group')
         throw new Fault('identity.not_found', 'a group is retired, not disabled')
-      const changed = await updatePrincipalState(tx, given.id, {
-        state: what === 'enabled' ? 'active' : 'disabled',
-        at: clock.now(),
-      })
+      const at = clock.now()
+      // Who must sign in anew may be let off by an administrator, and by nobody else.
+      const lets = what === 'enabled' && given.by !== 'system' && given.by !== 'set-up'
+      const changed =
+        (await updatePrincipalState(tx, given.id, { state: what === 'enabled' ? 'active' : 'disabled', at })) ||
+        (lets && (await fulfilSignIn(tx, given.id, Number.MAX_SAFE_INTEGER)))
       if (!changed)
         throw new Fault('identity.not_found', `cannot find a principal \`${given.id}\` that is not ${what} yet`)
       if (what === 'enabled') return
@@ -94,7 +100,13 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       listPrincipals(store, { after: page.after, limit: Math.min(page.limit ?? 100, 1_000) }),
     disablePrincipal: (given) => step('disabled', given),
     enablePrincipal: (given) => step('enabled', given),
-    admitClaims: async (issuer, claims) => admitPerson(parts, personOf(issuer, claims['sub'], claims)),
+    // Who vouches for a client does not say that the person has just signed in.
+    admitClaims: (issuer, claims) =>
+      admitPerson(parts, personOf(issuer, claims['sub'], claims)).catch((error: unknown) => {
+        if (error instanceof Fault && error.code === 'identity.must_sign_in_anew')
+          throw new Fault('identity.disabled', 'this principal must sign in anew', { cause: error })
+        throw error
+      }),
   }
 }
 
@@ -117,11 +129,13 @@ export async function checkAdministers(tx: Handle, by: string, clock: Clock): Pr
  * The principal of a person whom an identity provider vouches for: found by issuer and subject, never by e-mail. Who is
  * new is admitted with no rights at all.
  *
- * @throws {Fault} `identity.disabled` if he is disabled.
+ * @throws {Fault} `identity.disabled` if he is disabled; `identity.must_sign_in_anew` if he must and the provider does not
+ *   show that he has.
  */
 export async function admitPerson(parts: Omit<PrincipalParts, 'onDisable'>, person: Person): Promise<Principal> {
   const { store, ledger, clock } = parts
-  const found = await findPrincipalBySubject(store, person.issuer, person.subject)
+  const known = await findPrincipalBySubject(store, person.issuer, person.subject)
+  const found = known?.state === 'must_sign_in' ? await signInAnew(parts, known, person) : known
   if (found === undefined) {
     const principal = newPrincipal(person, clock)
     const about = { kind: 'principal', id: principal.id } as const
@@ -148,9 +162,35 @@ export async function admitPerson(parts: Omit<PrincipalParts, 'onDisable'>, pers
   return { ...found, ...display }
 }
 
-/** Refuses a principal who is disabled. Throws `identity.disabled`. */
-export function checkActive(principal: Principal): void {
-  if (principal.state === 'active') return
+/** Lets somebody in again who had to prove anew who he is, and did so later than it was demanded. */
+async function signInAnew(
+  { ledger }: Pick<PrincipalParts, 'ledger'>,
+  principal: Principal,
+  person: Person,
+): Promise<Principal> {
+  const at = person.login?.at ?? 0
+  const about = { kind: 'principal', id: principal.id } as const
+  const details = { authenticatedAt: at }
+  await ledger.recordChange({ by: principal.id, what: 'principal.signed_in_anew', about, details }, async (tx) => {
+    if (!(await fulfilSignIn(tx, principal.id, at))) checkActive(principal)
+  })
+  return { ...principal, state: 'active' }
+}
+
+/**
+ * Refuses a principal who may not come in.
+ *
+ * @throws {Fault} `identity.disabled`, `identity.must_sign_in_anew`
+ */
+export function checkActive(principal: Principal): Principal {
+  if (principal.state === 'active') return principal
+  if (principal.state === 'must_sign_in') {
+    throw new Fault(
+      'identity.must_sign_in_anew',
+      'cannot sign in yet: your company asks you to prove anew who you are, so sign in once more',
+      { detail: principal.id },
+    )
+  }
   throw new Fault('identity.disabled', 'cannot sign in: an administrator has disabled this principal', {
     detail: principal.id,
   })

@@ -51,7 +51,13 @@ export interface SignInDesk {
    */
   start(
     req: IncomingMessage,
-    given: { principalId: string; provider: string; secret: string; brought?: Brought | undefined },
+    given: {
+      principalId: string
+      provider: string
+      secret: string
+      brought?: Brought | undefined
+      session?: string | undefined
+    },
   ): Promise<string>
   /** Ends the sign-in of this browser; returns the `Set-Cookie` value that clears it. */
   stop(req: IncomingMessage): Promise<string>
@@ -90,7 +96,7 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string;
     endSignIns: (tx, principalId) => deleteSignInsOf(tx, principalId),
   }
   const desk: SignInDesk = {
-    async start(req, { principalId, provider, secret, brought }) {
+    async start(req, { principalId, provider, secret, brought, session }) {
       const before = secretOf(req)
       const now = clock.now()
       await store.transaction(async (tx) => {
@@ -98,7 +104,7 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string;
         await deleteExpiredSignIns(tx, now)
         const expiresAt = now + signInSeconds * 1_000
         const signInId = digestOf(secret)
-        await insertSignIn(tx, { id: signInId, principalId, provider, createdAt: now, expiresAt })
+        await insertSignIn(tx, { id: signInId, principalId, provider, createdAt: now, expiresAt, session })
         if (brought !== undefined) await parts.kept.keep(tx, { principalId, provider, signInId, brought })
       })
       return cookies.write('sallyport', secret, signInSeconds)

@@ -7,7 +7,7 @@ import type { LedgerParts } from './parts.ts'
 
 /** A step of the policy state: who, what, about what and why. */
 export interface Change {
-  /** Id of the principal, or `set-up`, or `system`. */
+  /** Id of the principal, or `set-up`, or `system`; `transmitter:<id>` or `provider:<id>` who said it from outside. */
   by: string
   what: ChangeKind
   about: About

@@ -73,6 +73,8 @@ export interface FakeIdp {
   /** Who sits before the browser from now on. */
   person: FakePerson
   knobs: IdpKnobs
+  /** Writes a logout token; `claims` and `header` write over what is right. */
+  writeLogout(claims: Record<string, unknown>, header?: Record<string, unknown>, foreign?: true): Promise<string>
   close(): Promise<void>
 }
 
@@ -93,12 +95,21 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
   await once(server, 'listening')
   const authority = `127.0.0.1:${(server.address() as AddressInfo).port}`
   const issuer = `http://${authority}`
-  const idp: FakeIdp = { issuer, authority, journal: [], person, knobs: {}, close }
+  const idp: FakeIdp = { issuer, authority, journal: [], person, knobs: {}, writeLogout, close }
 
   async function close(): Promise<void> {
     server.closeAllConnections()
     server.close()
     await once(server, 'close')
+  }
+
+  function writeLogout(claims: Record<string, unknown>, header = {}, byForeign?: true): Promise<string> {
+    const iat = Math.floor(Date.now() / 1_000)
+    const events = { 'http://schemas.openid.net/event/backchannel-logout': {} }
+    const usual = { iss: issuer, aud: client.id, iat, exp: iat + 120, jti: randomBytes(8).toString('hex'), events }
+    return new SignJWT({ ...usual, ...claims })
+      .setProtectedHeader({ alg: 'ES256', kid: key.publicJwk.kid!, typ: 'logout+jwt', ...header })
+      .sign(byForeign ? foreign.privateKey : key.privateKey)
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -48,6 +48,7 @@ const written = z.strictObject({
     .strictObject({ name: path.default(['name']), email: path.default(['email']), groups: path.optional() })
     .prefault({}),
   groupsEndpoint: address.optional(),
+  logoutEndsGrants: z.boolean().default(true),
 })
 
 type Written = z.infer<typeof written>

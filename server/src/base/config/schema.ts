@@ -7,6 +7,7 @@ import { check, envName, issuer, jwksUri, label, providerId, slug } from './fiel
 import { oidcProvider } from './oidc.ts'
 import { onBehalf } from './on-behalf.ts'
 import { proofFields, proofProblems } from './proof.ts'
+import { transmitter } from './transmitter.ts'
 
 /** `host:port` with an IP address or `localhost`; IPv6 in brackets. */
 export const listenText = check((text) => {
@@ -148,6 +149,7 @@ export const fileSchema = z.strictObject({
       preregistered: z.array(preregistered).refine(uniqueIds, 'must not have the same `id` twice').default([]),
     })
     .prefault({}),
+  signals: z.array(transmitter).refine(uniqueIds, 'must not have the same `id` twice').default([]),
   egress: z
     .strictObject({
       allowPrivate: destinations.default([]),

@@ -23,14 +23,18 @@ import {
   ResponseBodyError,
   type ServerMetadata,
 } from 'openid-client'
+import type { JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import type { OidcProviderConfig } from '../../base/config.ts'
 import type { Dialer } from '../../base/dial.ts'
+import { readDocument } from '../../base/document.ts'
 import { Fault } from '../../base/fault.ts'
+import { issuerKeys } from '../../base/issuer-keys.ts'
 import type { LoginDemand } from '../../model/login.ts'
 import type { ClientKeys } from '../client-keys.ts'
-import type { RedirectIdp } from '../idp.ts'
+import type { LogoutIdp, RedirectIdp } from '../idp.ts'
 import { readAt, readGroups } from './claims.ts'
+import { readLogoutToken } from './logout-token.ts'
 import { fetchGroups } from './overage.ts'
 import { personOf } from './person.ts'
 import { readLogin, refused, requireShown } from './required.ts'
@@ -50,11 +54,12 @@ export interface OidcParts {
 }
 
 /** @see https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth */
-export function openOidc({ provider, dialer, clock, keys }: OidcParts): RedirectIdp {
+export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutIdp {
   const fetch: CustomFetch = (url, options) => dialer.fetch(url, options as RequestInit)
   const issuer = new URL(provider.issuer)
   const insecure = issuer.protocol === 'http:'
   const groupsAt = provider.claims.groups
+  let signers: { jwksUri: string; find: JWTVerifyGetKey } | undefined
   let known: { metadata: Promise<ServerMetadata>; until: number } | undefined
 
   const execute = [enableNonRepudiationChecks, ...(insecure ? [allowInsecureRequests] : [])]
@@ -112,12 +117,30 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): Redirect
     return fetchGroups({ provider, dialer, endpoint: provider.groupsEndpoint, accessToken })
   }
 
+  // The keys are those that the provider's own document names; they are read, kept and looked for like those of others.
+  async function signerKeys(): Promise<JWTVerifyGetKey> {
+    const { jwks_uri: jwksUri } = await metadata().catch((cause: unknown) => {
+      throw new Fault('base.busy', 'cannot judge this now: the provider cannot be reached', { cause })
+    })
+    if (jwksUri === undefined) throw new Fault('identity.logout_refused', 'cannot take this: the provider has no keys')
+    if (signers?.jwksUri !== jwksUri) {
+      signers = { jwksUri, find: issuerKeys({ jwksUri, fetch: readDocument(dialer), clock }) }
+    }
+    return signers.find
+  }
+
   return {
     way: 'redirect',
     id: provider.id,
     name: provider.name,
     ...(groupsAt !== undefined && { readGroups: (claims) => readGroups(claims, groupsAt) }),
     hidden: !provider.button,
+    issuer: provider.issuer,
+    logoutEndsGrants: provider.logoutEndsGrants,
+    async readLogout(token) {
+      const { issuer: iss, clientId } = provider
+      return readLogoutToken(token, { issuer: iss, clientId, keys: await signerKeys(), clock })
+    },
     async begin({ state, callback, demand, hint }) {
       const [verifier, nonce] = [randomPKCECodeVerifier(), randomNonce()]
       try {
@@ -156,6 +179,7 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): Redirect
           ...personOf(configuration.serverMetadata().issuer, own['sub'], shown),
           groups: await groupsOf(claims, tokens.access_token),
           login: readLogin(claims, clock.now()),
+          session: sessionOf(own),
           claims,
           brought: {
             idToken: tokens.id_token!,
@@ -188,6 +212,11 @@ function wanted(provider: OidcProviderConfig, demand: LoginDemand = {}): Record<
     ...(acr.length > 0 && { acr_values: acr.join(' ') }),
     ...(provider.prompt !== undefined && { prompt: provider.prompt }),
   }
+}
+
+/** The session at the provider; what cannot be read is as if it were not there. */
+function sessionOf({ sid }: Claims): string | undefined {
+  return typeof sid === 'string' && /^[\x21-\x7e]{1,255}$/.test(sid) ? sid : undefined
 }
 
 function checkEndpoint(endpoint: string | undefined, insecure: boolean): void {

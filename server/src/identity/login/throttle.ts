@@ -16,6 +16,7 @@ const limits = {
   login: { name: 'login.login', points: 50, seconds },
   begun: { name: 'login.begun', points: 60, seconds },
   vouching: { name: 'login.vouching', points: 20, seconds },
+  signal: { name: 'login.signal', points: 200, seconds },
 } as const satisfies Record<string, RateLimit>
 
 /** Limits of the ways in. They are counted in the store, so that they hold across replicas and restarts. */
@@ -30,6 +31,10 @@ export interface Throttle {
   admitVouching(address: string): Promise<void>
   /** Takes it back: it is. */
   vouched(address: string): Promise<void>
+  /** Counts what says that it comes from a provider or a transmitter, before it is judged. Throws `identity.too_many`. */
+  admitSignal(address: string): Promise<void>
+  /** Takes it back: it does. */
+  signalTaken(address: string): Promise<void>
 }
 
 export function openThrottle({ store, clock }: { store: Store; clock: Clock }): Throttle {
@@ -57,5 +62,7 @@ export function openThrottle({ store, clock }: { store: Store; clock: Clock }): 
     admitBeginning: (address) => consume(limits.begun, keyOf(address)),
     admitVouching: (address) => consume(limits.vouching, keyOf(address)),
     vouched: (address) => givePoint(store, limits.vouching, keyOf(address)),
+    admitSignal: (address) => consume(limits.signal, keyOf(address)),
+    signalTaken: (address) => givePoint(store, limits.signal, keyOf(address)),
   }
 }
