@@ -1,6 +1,7 @@
 /** Where the answer of an authorization goes: to a host, to a program on this machine, or to a program by its own scheme. */
 export type RedirectKind = 'web' | 'loopback' | 'private-use'
 
+const host = /^(?:\[[\da-f:.]+\]|[\w-]+(?:\.[\w-]+)*)$/
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 // A scheme with a dot is a reversed domain name, which nobody else claims. Of those without, only the ones of known MCP
@@ -52,7 +53,8 @@ function judgeWeb(uri: string, url: URL): { kind: RedirectKind } | { problem: st
   if (authority.replace(/:(?:443|80)$/, '') !== url.host.replace(/:(?:443|80)$/, '') || authority === '') {
     return { problem: `must have its host written as \`${url.host}\`` }
   }
-  if (url.hostname.endsWith('.')) return { problem: 'must have a host that does not end in a dot' }
+  // Matched as it stands all the same: but a page that shows it, or who reads our records, may take it for more than one.
+  if (!host.test(url.hostname)) return { problem: 'must have a host whose name holds letters, digits and hyphens' }
   if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(parts?.groups?.['path'] ?? ''))
     return { problem: 'must have no dot segments' }
   if (url.protocol === 'https:') return { kind: 'web' }

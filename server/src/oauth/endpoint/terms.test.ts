@@ -12,8 +12,13 @@ const cases: [string, string, string][] = [
   ['a client that wants no page is heard', '?prompt=none', '?prompt=none&scope=mcp'],
   [
     'everything else stays as it was',
-    '?redirect_uri=http%3A%2F%2Fa%2F%3Fx%3D%2526&state=%00',
-    '?redirect_uri=http%3A%2F%2Fa%2F%3Fx%3D%2526&state=%00&scope=mcp',
+    '?redirect_uri=https%3A%2F%2Fa%2F%3Fx%3D%2526&state=%00',
+    '?redirect_uri=https%3A%2F%2Fa%2F%3Fx%3D%2526&state=%00&scope=mcp',
+  ],
+  [
+    'an address that nobody can have registered is none',
+    '?redirect_uri=http%3A%2F%2Flocalhost%3A09%2F',
+    '?redirect_uri=about%3Ainvalid&scope=mcp',
   ],
   ['what is given twice is left for the engine to refuse', '?scope=a&scope=b', '?scope=a&scope=b'],
 ]
