@@ -92,7 +92,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
   })
   closing.push(() => gateway.close())
   const rooms: Rooms = { ...proof, ...middle, gateway }
-  await setUp(rooms, around)
+  await setUp(rooms, around, config)
   const control = openControl({
     ...parts,
     ...rooms,
@@ -201,8 +201,13 @@ async function openMiddle(parts: MiddleParts) {
 }
 
 /** Enters what comes with the product, gives it to the first administrator, and looks at what is approved. */
-async function setUp({ inventory, gateway, feed }: Rooms, { log, preload }: Surroundings): Promise<void> {
-  const parts = { inventory, log, look: (upstream: Upstream) => gateway.look(upstream) }
+async function setUp(
+  { inventory, gateway, feed, oauth }: Rooms,
+  { log, preload }: Surroundings,
+  config: Pick<Config, 'clients'>,
+): Promise<void> {
+  const configured = config.clients.preregistered.map(({ id }) => id)
+  const parts = { inventory, oauth, configured, log, look: (upstream: Upstream) => gateway.look(upstream) }
   await preloadUpstreams(parts, preload)
   const give = (): void => {
     giveToFirstAdministrator(parts).catch((error: unknown) => log.error({ error }, 'the set-up failed'))

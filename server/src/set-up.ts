@@ -2,10 +2,14 @@ import type { Log } from './base/log.ts'
 import { builtinLaunches } from './gateway/builtin.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Upstream } from './model/upstream.ts'
+import type { OAuth } from './oauth/oauth.ts'
 
 /** What the set-up works with. */
 export interface SetUpParts {
   inventory: Inventory
+  oauth: Pick<OAuth, 'findClient' | 'setClientOwner'>
+  /** The ids of the clients of the configuration. */
+  configured: readonly string[]
   look: (upstream: Upstream) => Promise<void>
   log: Log
 }
@@ -17,7 +21,10 @@ const firstRights = 'comes with the product: the first administrator may try eve
  *
  * @param names which of them; those that are not known are left out.
  */
-export async function preloadUpstreams({ inventory }: SetUpParts, names: readonly string[]): Promise<void> {
+export async function preloadUpstreams(
+  { inventory }: Pick<SetUpParts, 'inventory'>,
+  names: readonly string[],
+): Promise<void> {
   for (const [name, { purpose }] of Object.entries(builtinLaunches)) {
     if (names.includes(name))
       await inventory.preloadUpstream({ name, launch: { kind: 'stdio', command: name }, purpose })
@@ -25,17 +32,22 @@ export async function preloadUpstreams({ inventory }: SetUpParts, names: readonl
 }
 
 /**
- * Gives the upstreams of the set-up, which have no owner yet, to the first administrator, who may use their tools from
- * then on. Approvals stay with somebody else: the owner approves the calls of others, never his own.
+ * Gives the upstreams of the set-up and the clients of the configuration, which have no owner yet, to the first
+ * administrator, who may use the tools of these upstreams from then on. Approvals stay with somebody else: the owner
+ * approves the calls of others, never his own.
  */
 export async function giveToFirstAdministrator(parts: SetUpParts): Promise<void> {
   const { inventory, look } = parts
+  const clients = await ownerless(parts)
   const orphans = (await inventory.listUpstreams()).filter(
     (one) => one.proposedBy === undefined && one.ownerId === undefined,
   )
-  if (orphans.length === 0) return
+  if (orphans.length === 0 && clients.length === 0) return
   const [first] = await inventory.listEntitlements({ right: 'administer', upstream: '*', tool: '*' })
   if (first === undefined) return
+  for (const id of clients) {
+    await parts.oauth.setClientOwner({ by: 'set-up', id, ownerId: first.principalId, reason: 'of the configuration' })
+  }
   for (const upstream of orphans) {
     if (upstream.state !== 'approved') continue
     await look(upstream)
@@ -52,4 +64,9 @@ export async function giveToFirstAdministrator(parts: SetUpParts): Promise<void>
       reason: firstRights,
     })
   }
+}
+
+async function ownerless({ oauth, configured }: Pick<SetUpParts, 'oauth' | 'configured'>): Promise<string[]> {
+  const clients = await Promise.all(configured.map((id) => oauth.findClient(id)))
+  return clients.flatMap((client) => (client?.state === 'active' && client.ownerId === undefined ? [client.id] : []))
 }

@@ -35,6 +35,8 @@ test('without a file and without variables the defaults serve loopback', () => {
     masterKeyFile: undefined,
     login: { local: { enabled: true }, oidc: [], bridge: [] },
     clients: {
+      admission: 'open',
+      expiry: { neverUsedAfterDays: 7, unusedAfterDays: 180 },
       registration: { enabled: true, perHourMax: 30 },
       metadataDocuments: { enabled: true, hosts: ['*'] },
       enterprise: [],

@@ -148,6 +148,10 @@ export interface Config {
   masterKeyFile: string | undefined
   login: { local: { enabled: boolean }; oidc: OidcProviderConfig[]; bridge: BridgeConfig[] }
   clients: {
+    /** Which may be used: all that came by themselves, those that an administrator admitted, or only `preregistered`. */
+    admission: 'open' | 'reviewed' | 'preregistered'
+    /** When clients that nobody uses are forgotten: those that never led to a grant, and all others. */
+    expiry: { neverUsedAfterDays: number; unusedAfterDays: number }
     registration: { enabled: boolean; perHourMax: number }
     metadataDocuments: { enabled: boolean; hosts: string[] }
     preregistered: PreregisteredClient[]
@@ -233,6 +237,11 @@ export function readConfig(source: ConfigSource): Config {
     },
     clients: {
       ...file.clients,
+      // Where only clients of the configuration may be used, none is let come by itself.
+      ...(file.clients.admission === 'preregistered' && {
+        registration: { ...file.clients.registration, enabled: false },
+        metadataDocuments: { ...file.clients.metadataDocuments, enabled: false },
+      }),
       preregistered: file.clients.preregistered.map(({ secretEnv, ...client }) => ({
         ...client,
         secret: secretOf(secretEnv, `\`clients.preregistered\`, client \`${client.id}\``),

@@ -92,6 +92,7 @@ export const faultStatus = {
   'ledger.invalid': 500,
   'ledger.unavailable': 503,
   'model.invalid': 400,
+  'oauth.bad_step': 409,
   'oauth.client_invalid': 400,
   'oauth.client_unknown': 404,
   'oauth.consent_ended': 400,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { buildApplication, buildCommand, buildRouteMap, run } from '@stricli/core'
 import { bundles, changeBundle, makeBundle, retireBundle } from './command/bundles.ts'
+import { admitClient, clients, refuseClient, setClientOwner } from './command/clients.ts'
 import { approval, approvals, approve, deny, revoke, rotateKeys } from './command/decisions.ts'
 import { grants, invite, people, status, tools, upstreams } from './command/governed.ts'
 import { addMember, groups, makeGroup, members, removeMember, retireGroup } from './command/groups.ts'
@@ -42,6 +43,10 @@ const routes = buildRouteMap({
     changeBundle,
     retireBundle,
     grants,
+    clients,
+    admitClient,
+    refuseClient,
+    setClientOwner,
     people,
     invite,
     groups,

@@ -3,6 +3,7 @@ import { approvalPage } from './page/approval.ts'
 import { approvalsPage } from './page/approvals.ts'
 import { bundlePage } from './page/bundle.ts'
 import { callPage } from './page/call.ts'
+import { clientPage } from './page/client.ts'
 import { clientsPage } from './page/clients.ts'
 import { connectPage } from './page/connect.ts'
 import { entryPage } from './page/entry.ts'
@@ -34,6 +35,7 @@ export const pages: readonly PageRoute[] = [
   bundlePage,
   grantsPage,
   clientsPage,
+  clientPage,
   connectPage,
   peoplePage,
   personPage,

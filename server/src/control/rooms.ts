@@ -33,7 +33,16 @@ export interface ControlRooms {
   approvals: Approvals
   oauth: Pick<
     OAuth,
-    'findGrant' | 'listGrants' | 'revokeGrant' | 'findClient' | 'listClients' | 'revokeClient' | 'rotateKeys'
+    | 'findGrant'
+    | 'listGrants'
+    | 'revokeGrant'
+    | 'findClient'
+    | 'listClients'
+    | 'revokeClient'
+    | 'admitClient'
+    | 'refuseClient'
+    | 'setClientOwner'
+    | 'rotateKeys'
   >
   /** Credentials go in and are revoked here; nothing here can read one. */
   vault: Pick<Vault, 'putConnection' | 'listConnections' | 'revokeConnection'>

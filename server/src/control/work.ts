@@ -1,4 +1,4 @@
-import type { Approval } from '../model/rights.ts'
+import type { Approval, Client } from '../model/rights.ts'
 import type { Tool } from '../model/tool.ts'
 import type { Upstream } from '../model/upstream.ts'
 import { listSeen } from './known.ts'
@@ -13,6 +13,8 @@ export interface Work {
   /** Upstreams that did not answer the last look. */
   failing: Upstream[]
   unowned: Upstream[]
+  /** Clients that somebody asked for, and that nobody admitted. */
+  waitingClients: Client[]
   /** Tools whose definition changed since it was accepted: withheld. */
   drifted: Tool[]
   /** Tools that were never accepted: withheld. */
@@ -29,8 +31,10 @@ export async function lookForWork(rooms: ControlRooms, viewer: Viewer): Promise<
     tools.push(...(await rooms.inventory.listTools(upstream.name)).filter((tool) => own(tool.ownerId)))
   }
   const mine = live.filter(({ ownerId }) => own(ownerId))
+  const clients = viewer.administrator ? await rooms.oauth.listClients() : []
   return {
     approvals,
+    waitingClients: clients.filter(({ state, askedBy }) => state === 'waiting' && askedBy !== undefined),
     proposed: viewer.administrator ? live.filter(({ state }) => state === 'proposed') : [],
     inReview: viewer.administrator ? live.filter(({ state }) => state === 'in_review') : [],
     failing: mine.filter(({ state, probeError }) => state === 'approved' && probeError !== undefined),

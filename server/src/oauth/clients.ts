@@ -13,6 +13,7 @@ import {
 } from '../store/clients.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { type ClientMetadata, readClientMetadata } from './client/metadata.ts'
+import { type AdmissionMode, standingOf } from './client/admission.ts'
 import { consentedOf } from './client/consented.ts'
 import type { FetchedDocument, MetadataDocuments } from './client/metadata-document.ts'
 import { staleSecondsMax } from './client/freshness.ts'
@@ -34,6 +35,7 @@ interface ClientParts {
   log: Log
   grants: Grants
   documents: MetadataDocuments | undefined
+  mode: AdmissionMode
   configured: PreregisteredClient[]
 }
 
@@ -60,7 +62,7 @@ export class Clients {
     return clients
   }
 
-  /** The client of this id as it is on record; one that the configuration no longer has counts as revoked. */
+  /** The client of this id as it is on record, and where it stands; see `standingOf`. */
   async find(id: string): Promise<StoredClient | undefined> {
     const client = await findStoredClient(this.#parts.store, id)
     return client && this.#judged(client)
@@ -72,19 +74,25 @@ export class Clients {
   }
 
   /**
-   * The client that a request names, its metadata document read if it has one and that is due.
+   * The client that a request names and that may be used, its metadata document read if it has one and that is due.
    *
-   * @returns `undefined` if it is unknown or revoked.
+   * @returns `undefined` if it is unknown, revoked or not admitted.
    * @throws {Fault} `oauth.document_unreachable`, `oauth.document_unusable`, `oauth.client_invalid`, `base.busy` if its
    *   document cannot be used and no copy may stand in for it.
    */
   async resolve(id: string): Promise<StoredClient | undefined> {
+    const client = await this.present(id)
+    return client?.state === 'active' ? client : undefined
+  }
+
+  /** The same, admitted or not: for the pages that say so. Nothing is given to one whose state is not `active`. */
+  async present(id: string): Promise<StoredClient | undefined> {
     const known = await this.find(id)
     if (known?.state === 'revoked') return undefined
     if (known !== undefined && known.source !== 'metadata-document') return known
     const { documents, clock } = this.#parts
     if (documents === undefined || !documents.serves(id)) return undefined
-    const copy = known ?? this.#strangers.get(id)
+    const copy = known ?? this.#stranger(id)
     if (copy?.freshUntil !== undefined && copy.freshUntil > clock.now()) return copy
     let fetched: FetchedDocument
     try {
@@ -92,7 +100,7 @@ export class Clients {
     } catch (error) {
       return this.#stale(copy, error)
     }
-    return await this.#renew(id, fetched, { known, copy })
+    return this.#judged(await this.#renew(id, fetched, { known, copy }))
   }
 
   /** Puts a client that registered itself on record. */
@@ -113,8 +121,13 @@ export class Clients {
    */
   async useWithin(tx: Handle, client: StoredClient): Promise<void> {
     const known = await findStoredClient(tx, client.id)
-    if (known === undefined && client.source === 'metadata-document') await upsertClient(tx, client)
-    else if (known?.state !== 'active' || consentedOf(known) !== consentedOf(client)) {
+    if (known === undefined && client.source === 'metadata-document' && client.state === 'active') {
+      await upsertClient(tx, client)
+    } else if (
+      known === undefined ||
+      this.#judged(known).state !== 'active' ||
+      consentedOf(known) !== consentedOf(client)
+    ) {
       throw new Fault(
         'oauth.consent_ended',
         'cannot go on with this request: the program changed or was withdrawn meanwhile; start again from your program',
@@ -164,8 +177,14 @@ export class Clients {
   }
 
   #judged(client: StoredClient): StoredClient {
-    const gone = client.source === 'configuration' && !this.#configured.has(client.id)
-    return gone ? { ...client, state: 'revoked' } : client
+    if (client.source === 'configuration' && !this.#configured.has(client.id)) return { ...client, state: 'revoked' }
+    const state = standingOf(client, this.#parts.mode)
+    return state === client.state ? client : { ...client, state }
+  }
+
+  #stranger(id: string): StoredClient | undefined {
+    const client = this.#strangers.get(id)
+    return client && this.#judged(client)
   }
 
   #fresh(id: string, source: Client['source'], metadata: ClientMetadata): StoredClient {

@@ -8,10 +8,12 @@ import type { Place } from '../inventory/bundle.ts'
 import type { Grant } from '../model/rights.ts'
 import type { StoredClient } from '../store/clients.ts'
 import type { Store } from '../store/store.ts'
+import type { Admission } from './client/admission.ts'
 import { consentedOf } from './client/consented.ts'
 import type { Clients } from './clients.ts'
 import { readConsentForm } from './consent/form.ts'
 import { digestOfOffer, offerTools, readMembers, type OfferedTool } from './consent/offer.ts'
+import { unadmittedPage } from './consent/unadmitted.ts'
 import { consentPage } from './consent/view.ts'
 import { openThrottle } from './endpoint/throttle.ts'
 import { consentAgain, type Grants } from './grants.ts'
@@ -25,6 +27,7 @@ export interface ConsentParts {
   clock: Clock
   engine: Engine
   clients: Clients
+  admission: Admission
   grants: Grants
   store: Store
   people: People
@@ -71,6 +74,17 @@ export function consentDoor(parts: ConsentParts): Door {
       const signedIn = await parts.people.whoIs(request)
       if (waiting.answered) return redirect(response, waiting.returnTo)
       if (signedIn === undefined) return redirect(response, parts.people.signInUrl(`/consent/${uid}`))
+      const client = await parts.clients.present(waiting.clientId)
+      if (client !== undefined && client.state !== 'active') {
+        if (request.method === 'POST') {
+          await throttle(request)
+          await answerUnadmitted(parts, { signedIn, client, request, response })
+          return
+        }
+        const text = unadmittedPage({ uid, csrf: signedIn.csrf, client })
+        response.writeHead(200, pageHeaders({ formActions: [waiting.redirectUri] })).end(text)
+        return
+      }
       const sight = await look(parts, waiting, signedIn)
       if (request.method === 'GET') return show(sight, response)
       await throttle(request)
@@ -132,6 +146,8 @@ async function answer(
     await parts.engine.answer(request, response, { refused: true })
     return
   }
+  // It was admitted since it was asked for.
+  if (form.answer === 'ask') return show(sight, response)
   if (form.shown !== shown) {
     show(sight, response, 'Something changed while you were reading. Look again, then answer.')
     return
@@ -158,6 +174,20 @@ async function answer(
     await parts.clients.useWithin(tx, client)
   })
   await parts.engine.answer(request, response, { principalId: choice.principalId, grantId: grant.id })
+}
+
+/** Of a client that is not admitted nothing can be given: its people can only ask for it, or go back. */
+async function answerUnadmitted(
+  parts: ConsentParts,
+  of: { signedIn: SignedIn; client: StoredClient; request: IncomingMessage; response: ServerResponse },
+): Promise<void> {
+  const { signedIn, client, request, response } = of
+  const body = new URLSearchParams(Buffer.from(await readBody(request, formBytesMax)).toString())
+  parts.people.checkForm(request, body)
+  const form = readConsentForm(body)
+  if (form.answer === 'refuse') return parts.engine.answer(request, response, { refused: true })
+  if (form.answer === 'ask' && client.state === 'waiting') await parts.admission.ask(signedIn.principal.id, client)
+  redirect(response, (request.url ?? '/').split('?', 1)[0]!)
 }
 
 function redirect(response: ServerResponse, location: string): void {

@@ -13,6 +13,8 @@ import { deleteEndedSpent } from '../store/spent.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { type Caller, openAccessTokens, type Presented } from './access-token.ts'
 import { type Assertions, openAssertions } from './assertions.ts'
+import { Admission, type ClientStep } from './client/admission.ts'
+import { expireClients } from './client/expiry.ts'
 import { MetadataDocuments } from './client/metadata-document.ts'
 import { Clients } from './clients.ts'
 import { openIdJag } from './grant-type/id-jag.ts'
@@ -56,6 +58,14 @@ export interface OAuth {
   listClients(): Promise<Client[]>
   /** Revokes a client and all grants to it; see `Clients.revoke`. */
   revokeClient(withdrawal: { by: string; id: string; reason: string }): Promise<void>
+  /** Admits a client, which its owner answers for from now on; see `Admission.admit`. */
+  admitClient(step: ClientStep & { ownerId: string }): Promise<void>
+  /** Refuses a client and revokes all grants to it; see `Admission.refuse`. */
+  refuseClient(step: ClientStep): Promise<void>
+  /** Gives an admitted client to another owner; see `Admission.setOwner`. */
+  setClientOwner(step: ClientStep & { ownerId: string }): Promise<void>
+  /** Forgets what is over, clients that nobody uses among it. It happens by itself every ten minutes. */
+  sweep(): Promise<void>
   /** Replaces the key that signs access tokens; see `TokenKeys.rotate`. */
   rotateKeys(order: { by: string; reason: string; emergency: boolean }): Promise<Rotation>
   close(): Promise<void>
@@ -87,7 +97,7 @@ export interface OAuthParts {
 export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const { store, ledger, vault, identity, inventory, clock, config, log } = parts
   const { origin } = config
-  const { registration, metadataDocuments, preregistered } = config.clients
+  const { registration, metadataDocuments, preregistered, admission: mode, expiry } = config.clients
   const fetch = readDocument(parts.dialer)
   const onRevoke = parts.onRevoke ?? (async () => undefined)
   const grants = new Grants({ store, recorder: ledger, clock, onRevoke })
@@ -95,7 +105,8 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     ? new MetadataDocuments({ fetch, hosts: metadataDocuments.hosts, plain: config.egress.allowPrivate })
     : undefined
   const rooms = { origin, store, clock, log, secrets: vault, people: identity, catalogue: inventory, grants, fetch }
-  const clients = await Clients.open({ ...rooms, recorder: ledger, documents, configured: preregistered })
+  const clients = await Clients.open({ ...rooms, recorder: ledger, documents, mode, configured: preregistered })
+  const admission = new Admission({ store, recorder: ledger, grants, mode })
   const { rotateAfterDays } = config.keys
   const tokenKeys = await openTokenKeys(
     { secrets: vault, recorder: ledger, feed: parts.feed, clock, log, rotateAfterDays },
@@ -125,14 +136,9 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     enterprise: issuers.length > 0,
   }
   const registrationsPerHour = registration.enabled ? registration.perHourMax : undefined
-  const sweep = setInterval(() => {
-    const now = clock.now()
-    // Limits too: whoever asks from many networks leaves a row for each.
-    for (const forget of [deleteExpiredProtocolRecords, deleteEndedRates, deleteEndedSpent]) {
-      forget(store, now).catch((error: unknown) => log.warn({ error }, 'cannot forget expired records of the protocol'))
-    }
-  }, sweepMs)
-  sweep.unref()
+  const sweep = () => sweepAll({ store, clock, log, recorder: ledger, expiry })
+  const sweeping = setInterval(() => void sweep(), sweepMs)
+  sweeping.unref()
 
   return {
     doors: [
@@ -148,7 +154,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
         introspects: (clientId) => preregistered.find(({ id }) => id === clientId)?.introspects ?? [],
         stands: (grantId) => stands({ ...rooms, clients }, grantId),
       }),
-      consentDoor({ ...rooms, engine, clients }),
+      consentDoor({ ...rooms, engine, clients, admission }),
     ],
     resourceFor: (upstream) => resourceFor(origin, upstream),
     challengeFor: (upstream, challenge) => challengeFor(origin, upstream, challenge),
@@ -166,12 +172,27 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     findClient: (id) => clients.find(id),
     listClients: () => clients.list(),
     revokeClient: (withdrawal) => clients.revoke(withdrawal),
+    admitClient: (step) => admission.admit(step),
+    refuseClient: (step) => admission.refuse(step),
+    setClientOwner: (step) => admission.setOwner(step),
+    sweep,
     rotateKeys: (order) => tokenKeys.rotate(order),
     async close() {
-      clearInterval(sweep)
+      clearInterval(sweeping)
       tokenKeys.close()
     },
   }
+}
+
+/** Each by itself: what cannot be forgotten now is forgotten the next time. */
+async function sweepAll(parts: Parameters<typeof expireClients>[0] & { log: Log }): Promise<void> {
+  const { store, clock, log } = parts
+  const now = clock.now()
+  const warn = (error: unknown): void => log.warn({ error }, 'cannot forget expired records of the protocol')
+  // Limits too: whoever asks from many networks leaves a row for each.
+  for (const forget of [deleteExpiredProtocolRecords, deleteEndedRates, deleteEndedSpent])
+    await forget(store, now).catch(warn)
+  await expireClients(parts).catch(warn)
 }
 
 /** Whether all that a grant hangs on stands at this moment. Whether a tool may be called is another question. */

@@ -5,6 +5,7 @@ export const standingReasons = [
   'principal.must_sign_in',
   'client.unknown',
   'client.revoked',
+  'client.not_admitted',
   'grant.unknown',
   'grant.revoked',
   'grant.ended',

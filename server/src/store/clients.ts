@@ -61,7 +61,8 @@ export async function upsertClient(handle: Handle, client: StoredClient): Promis
       ...renewed,
       sealed_secret: null,
       secret_hash: client.secretHash ?? null,
-      state: client.state,
+      // That it waits is said by the mode of admission, which may be another tomorrow.
+      state: client.state === 'waiting' ? 'active' : client.state,
       owner_id: client.ownerId ?? null,
       asked_by: client.askedBy ?? null,
       created_at: client.createdAt,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { consentPage } from '../../src/oauth/consent/view.ts'
 import { redirectUri } from '../browser.ts'
 import { openClientHost, sendDocument } from '../fake/client-host.ts'
 import { openHouse } from '../house.ts'
@@ -124,6 +125,39 @@ test('a new name or order, or what we do not keep, asks nobody again', async (t)
     tokens = await client.refresh(tokens.refresh_token)
     assert.equal(tokens.status, 200, JSON.stringify(change))
   }
+})
+
+test('the page says when the answer goes to a host that is not the publisher’s', () => {
+  const parts = {
+    who: 'Ana',
+    uid: 'u',
+    csrf: 'c',
+    shown: 's',
+    tools: [],
+    again: false,
+    changed: false,
+    problem: undefined,
+  }
+  const place = { name: 'mux', purpose: 'videos', bundle: undefined }
+  const page = (id: string, source: 'metadata-document' | 'registration', redirect: string) =>
+    consentPage({ ...parts, place, client: { id, source, name: 'Editor' }, redirectUri: redirect })
+  const id = 'https://editor.example/client.json'
+  const warns = /which is not the publisher/
+  assert.doesNotMatch(page(id, 'metadata-document', 'https://editor.example/cb'), warns)
+  assert.doesNotMatch(page(id, 'metadata-document', 'https://app.editor.example/cb'), warns)
+  for (const elsewhere of [
+    'https://elsewhere.example/cb',
+    'https://noteditor.example/cb',
+    'https://editor.example:8443/cb',
+  ]) {
+    assert.match(page(id, 'metadata-document', elsewhere), warns, elsewhere)
+  }
+  // Verified is a host that was reached over TLS, and nothing else.
+  assert.match(
+    page(id, 'metadata-document', 'https://editor.example/cb'),
+    /editor\.example<\/strong>\s*<span[^>]*>verified</,
+  )
+  assert.doesNotMatch(page('x', 'registration', 'https://editor.example/cb'), />verified</)
 })
 
 test('a consent to what the client said a moment ago gives nothing once it says something else', async (t) => {

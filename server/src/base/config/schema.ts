@@ -136,6 +136,13 @@ export const fileSchema = z.strictObject({
     .prefault({}),
   clients: z
     .strictObject({
+      admission: z.enum(['open', 'reviewed', 'preregistered']).default('open'),
+      expiry: z
+        .strictObject({
+          neverUsedAfterDays: z.number().int().min(1).max(400).default(7),
+          unusedAfterDays: z.number().int().min(30).max(4_000).default(180),
+        })
+        .prefault({}),
       registration: z
         .strictObject({
           enabled: z.boolean().default(true),

@@ -8,6 +8,7 @@ interface Status {
   origin: string
   ready: boolean
   approvalsToDecide: number
+  clientsWaiting: string[]
   upstreamsInReview: string[]
   upstreamsFailing: string[]
   toolsDrifted: { upstream: string; tool: string }[]
@@ -24,6 +25,7 @@ export const status = onlineCommand<Status>({
       ['gateway', `${found.origin}${found.ready ? '' : ' (not ready)'}`],
       ['you', `${found.you.name}${found.administrator ? ', administrator' : ''}`],
       ['approvals to decide', found.approvalsToDecide],
+      ['clients that wait', found.clientsWaiting.join(', ') || 'none'],
       ['upstreams in review', found.upstreamsInReview.join(', ') || 'none'],
       ['upstreams that fail', found.upstreamsFailing.join(', ') || 'none'],
       ['tools changed', found.toolsDrifted.map(({ upstream, tool }) => `${upstream}/${tool}`).join(', ') || 'none'],

@@ -26,7 +26,11 @@ export const rightsReadings = [
     path: '/clients',
     input: z.object({}),
     answer: z.object({ clients: z.array(shapes.clientShape) }),
-    read: async ({ oauth }) => ({ clients: (await oauth.listClients()).map(shapes.clientOut) }),
+    async read({ oauth, clock }) {
+      const grants = Map.groupBy(await oauth.listGrants({ activeAt: clock.now() }), ({ clientId }) => clientId)
+      const clients = await oauth.listClients()
+      return { clients: clients.map((client) => shapes.clientOut(client, grants.get(client.id)?.length ?? 0)) }
+    },
   }),
   reading({
     name: 'listPeople',

@@ -1,12 +1,21 @@
 import { z } from '@hono/zod-openapi'
 import { effectSchema, traitSchema } from '../../model/effect.ts'
 import { itemKinds, itemOf } from '../../model/item.ts'
-import { approvalStates, rights, type Approval, type Client, type Entitlement, type Grant } from '../../model/rights.ts'
+import {
+  approvalStates,
+  clientStates,
+  rights,
+  type Approval,
+  type Client,
+  type Entitlement,
+  type Grant,
+} from '../../model/rights.ts'
 import type { Bundle } from '../../model/bundle.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Tool } from '../../model/tool.ts'
 import type { Viewer } from '../rooms.ts'
 import { resourceFor } from '../../oauth/metadata.ts'
+import { publisherOf, referenceOf } from '../../oauth/publisher.ts'
 import { proofs, upstreamKinds, upstreamStates, type Upstream } from '../../model/upstream.ts'
 
 const id = z.string()
@@ -101,8 +110,15 @@ export const clientShape = z
     id: z.string(),
     name: z.string(),
     source: z.enum(['metadata-document', 'registration', 'configuration']),
-    state: z.enum(['active', 'revoked']),
+    state: z.enum(clientStates),
+    publisher: z.string().optional().openapi({ description: 'the host that describes it, which is verified' }),
+    reference: z.string().openapi({ description: 'by which its people name it' }),
+    ownerId: id.optional().openapi({ description: 'who answers for it: it is admitted' }),
+    askedBy: id.optional(),
+    redirectUris: z.array(z.string()).openapi({ description: 'where its answers go, by its own word' }),
+    grants: z.int().openapi({ description: 'in force' }),
     createdAt: at,
+    firstUsedAt: at.optional(),
     usedAt: at.optional(),
   })
   .openapi('Client')
@@ -150,7 +166,14 @@ export const entryShape = z
 
 export const principalOut = (from: Principal) => principalShape.parse(from)
 export const toolOut = (from: Tool) => toolShape.parse({ ...from, kind: itemOf(from.name).kind })
-export const clientOut = (from: Client) => clientShape.parse(from)
+export const clientOut = (from: Client, grants: number) =>
+  clientShape.parse({
+    ...from,
+    publisher: publisherOf(from),
+    reference: referenceOf(from.id),
+    redirectUris: from.metadata['redirect_uris'] ?? [],
+    grants,
+  })
 export const entitlementOut = (from: Entitlement) => entitlementShape.parse(from)
 export const approvalOut = (from: Approval) => approvalShape.parse(from)
 export const grantOut = (from: Grant) => grantShape.parse({ ...from, tools: Object.fromEntries(from.tools) })

@@ -1,69 +1,80 @@
-import { html } from '../../base/page.ts'
+import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Client } from '../../model/rights.ts'
 import type { PageRoute } from '../page.ts'
-import { empty, fold, form, hidden, instant, reasonField, stateBadge } from './elements.ts'
+import { readNames } from '../people.ts'
+import { clientBadge, clientHref, publisherText, sources } from './client-facts.ts'
+import { empty, fold, form, instant, person, reasonField } from './elements.ts'
 
-const sources: Record<Client['source'], string> = {
-  'metadata-document': 'by the document at its address',
-  registration: 'it registered itself',
-  configuration: 'named in the configuration',
-}
+const shownMax = 200
 
 export const clientsPage: PageRoute = {
   path: '/clients',
   guard: 'administrator',
-  async show({ oauth, clock }, { csrf }) {
-    const clients = (await oauth.listClients()).slice(0, 200)
+  async show(rooms, { csrf }) {
+    const { oauth, clock } = rooms
+    const all = await oauth.listClients()
+    const clients = all.toSorted((a, b) => urgency(b) - urgency(a)).slice(0, shownMax)
     const grants = Map.groupBy(await oauth.listGrants({ activeAt: clock.now() }), ({ clientId }) => clientId)
+    const names = await readNames(
+      rooms,
+      clients.map(({ ownerId }) => ownerId),
+    )
     return {
       title: 'Clients',
       body: html`<div class="stack tight">
           <h1>Clients</h1>
-          <p class="lead">The software that grants are given to. What it says of itself is its own word.</p>
+          <p class="lead">
+            The software that grants are given to. What it says of itself is its own word; only its publisher is
+            verified.
+          </p>
         </div>
-        ${clients.length === 0 && empty('No client has connected yet.')}
-        <div class="stack">
-          ${clients.map(
-            (client, at) =>
-              html`<article class="card">
-                <div class="row apart">
-                  <h3>${visible(client.name)}</h3>
-                  ${stateBadge(client.state)}
-                </div>
-                <dl class="facts">
-                  <dt>Id</dt>
-                  <dd><span class="mono">${visible(client.id)}</span></dd>
-                  <dt>Known</dt>
-                  <dd>${sources[client.source]}, ${instant(client.createdAt)}</dd>
-                  <dt>Last used</dt>
-                  <dd>${instant(client.usedAt)}</dd>
-                  <dt>Grants in force</dt>
-                  <dd>${grants.get(client.id)?.length ?? 0}</dd>
-                </dl>
-                ${
-                  client.state === 'active' &&
-                  fold(
-                    'Revoke',
-                    form({
-                      action: '/clients/revoke',
-                      csrf,
-                      content: html`${hidden({ id: client.id })}
-                        <p class="muted">All grants to it end at once. It cannot come back under this id.</p>
-                        ${reasonField(`why-${at}`)}
-                        <div class="actions"><button class="danger">Revoke the client</button></div>`,
-                    }),
-                  )
-                }
-              </article>`,
-          )}
-        </div>
+        ${
+          clients.length === 0
+            ? empty('No client has connected yet.')
+            : html`<div class="table">
+                <table>
+                  <thead>
+                    <tr>
+                      <th>Client</th>
+                      <th>State</th>
+                      <th>Publisher</th>
+                      <th>Owner</th>
+                      <th>Last used</th>
+                      <th class="number">Grants</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${clients.map(
+                      (client) =>
+                        html`<tr>
+                          <th scope="row">
+                            <a href="${clientHref(client.id)}">${visible(client.name)}</a>
+                            <p class="muted small purpose">${sources[client.source]}</p>
+                          </th>
+                          <td data-label="State">${clientBadge(client)}</td>
+                          <td data-label="Publisher">${publisherText(client)}</td>
+                          <td data-label="Owner">${person(names.get(client.ownerId ?? ''), { link: true })}</td>
+                          <td data-label="Last used">${instant(client.usedAt)}</td>
+                          <td data-label="Grants" class="number">${grants.get(client.id)?.length ?? 0}</td>
+                        </tr>`,
+                    )}
+                  </tbody>
+                </table>
+              </div>`
+        }
+        ${clients.length < all.length && html`<p class="muted">${clients.length} of ${all.length}.</p>`}
         ${keySection(csrf)}`,
     }
   },
 }
 
-function keySection(csrf: string) {
+// Those that somebody asked for and nobody answered come first; the others as they came, newest first.
+function urgency({ state, askedBy }: Client): number {
+  return state === 'waiting' ? (askedBy === undefined ? 1 : 2) : 0
+}
+
+function keySection(csrf: string): Html {
   return html`<section class="card">
     <h2>Signing key</h2>
     <p class="muted">

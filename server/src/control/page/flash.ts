@@ -8,6 +8,8 @@ export const flashes = {
   'bundle-retired': 'The bundle is retired, with all grants of its address.',
   'ceiling-set': 'The ceiling is set.',
   'proof-set': 'It is set which tokens it takes.',
+  'client-admitted': 'The client is admitted. Its people can connect it.',
+  'client-refused': 'The client is refused, with all grants to it.',
   'client-revoked': 'The client is revoked, with all grants to it.',
   'credential-put': 'The credential is sealed and in use.',
   'credential-revoked': 'The credential is revoked and forgotten.',

@@ -7,6 +7,7 @@ import { resourceFor } from '../../oauth/metadata.ts'
 import { listSeen } from '../known.ts'
 import type { PageRoute, Visit } from '../page.ts'
 import { lookForWork, type Work } from '../work.ts'
+import { clientHref } from './client-facts.ts'
 import { counted, distance, fold, stateBadge } from './elements.ts'
 
 export const startPage: PageRoute = {
@@ -86,6 +87,9 @@ function todo(work: Work, now: number): Html[] {
         html`A call of <strong>${visible(approval.tool)}</strong> on ${approval.upstream} waits for your answer`,
         `ends ${distance(approval.expiresAt, now)}`,
       ),
+    ),
+    ...work.waitingClients.map(({ id, name }) =>
+      line(clientHref(id), html`The client <strong>${visible(name)}</strong> waits for admission`),
     ),
     ...work.inReview.map(({ name }) => line(`/upstreams/${name}`, html`<strong>${name}</strong> is in review`)),
     ...work.proposed.map(({ name }) => line(`/upstreams/${name}`, html`<strong>${name}</strong> was proposed`)),

@@ -14,6 +14,7 @@ export const usualDurationSeconds = 28_800
 /** What the person sent. */
 export type ConsentForm =
   | { answer: 'refuse' }
+  | { answer: 'ask' }
   | { answer: 'accept'; shown: string; tools: Set<string>; durationSeconds: number; replaces: boolean }
 
 /**
@@ -23,7 +24,7 @@ export type ConsentForm =
  */
 export function readConsentForm(body: URLSearchParams): ConsentForm {
   const answers = body.getAll('answer')
-  if (answers.length === 1 && answers[0] === 'refuse') return { answer: 'refuse' }
+  if (answers.length === 1 && (answers[0] === 'refuse' || answers[0] === 'ask')) return { answer: answers[0] }
   const [shown, duration] = [body.getAll('shown'), body.getAll('duration')]
   const seconds = durations.find((one) => String(one.seconds) === duration[0])?.seconds
   if (answers.length !== 1 || answers[0] !== 'accept' || shown.length !== 1 || duration.length !== 1 || !seconds) {

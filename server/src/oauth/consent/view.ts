@@ -5,6 +5,7 @@ import type { Effect } from '../../model/effect.ts'
 import { groupItems, type ItemGroup } from '../../model/item-group.ts'
 import { itemOf, type ItemKind } from '../../model/item.ts'
 import type { Client } from '../../model/rights.ts'
+import { publisherOf } from '../publisher.ts'
 import { receiverOf } from '../client/redirect-uri.ts'
 import { durations, usualDurationSeconds } from './form.ts'
 import type { OfferedTool } from './offer.ts'
@@ -81,14 +82,14 @@ export function consentPage(view: ConsentView): string {
 }
 
 /** Who stands behind a program, as far as anything proves it: the host that describes it. All else is its own word. */
-function publisher({ id, source }: ConsentView['client']): Html {
+export function publisher({ id, source }: ConsentView['client']): Html {
   if (source === 'configuration') return html`Your administrator registered it.`
   if (source === 'registration') {
     return html`<span class="badge warn">unverified</span><br />
       <span class="small muted">It registered itself here and chose its name. Nobody has checked who it is.</span>`
   }
-  const { host, protocol } = new URL(id)
-  const proof = protocol === 'https:' ? html`<span class="badge good">verified</span>` : ''
+  const { host } = new URL(id)
+  const proof = publisherOf({ id, source }) === undefined ? '' : html`<span class="badge good">verified</span>`
   return html`<strong>${visible(host)}</strong> ${proof}<br />
     <span class="small muted">This host describes it: <code>${visible(id)}</code></span>`
 }
@@ -109,7 +110,7 @@ function caution({ client, redirectUri }: ConsentView): Html | undefined {
   const receiver = receiverOf(redirectUri)
   if (receiver.kind === 'web') {
     const publishedAt = client.source === 'metadata-document' ? new URL(client.id).host : receiver.name
-    if (publishedAt === receiver.name) return undefined
+    if (receiver.name === publishedAt || receiver.name.endsWith(`.${publishedAt}`)) return undefined
     return html`<p class="notice warn">
       The answer goes to <strong>${visible(receiver.name)}</strong>, which is not the publisher. The publisher names it
       as an address of this program; go on only if you know why.

@@ -59,10 +59,10 @@ export async function registerEngineClient(clients: Clients, id: string, accepte
 
 function resolveOnce(clients: Clients, id: string): Promise<StoredClient | undefined> {
   const request = Provider.ctx
-  if (request === undefined) return clients.resolve(id)
+  if (request === undefined) return clients.present(id)
   const answers = asked.get(request) ?? new Map<string, Promise<StoredClient | undefined>>()
   asked.set(request, answers)
-  const answer = answers.get(id) ?? clients.resolve(id)
+  const answer = answers.get(id) ?? clients.present(id)
   answers.set(id, answer)
   return answer
 }

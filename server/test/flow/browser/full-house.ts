@@ -86,6 +86,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       tool: '/upstreams/mux/tool?name=create_system_signing_keys',
       grants: '/grants?whose=all&ended=true',
       clients: '/clients',
+      client: `/clients/client?id=${encodeURIComponent(agent.client)}`,
       people: '/people',
       person: `/people/${by}`,
       ledger: '/ledger',
