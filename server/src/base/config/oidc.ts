@@ -91,6 +91,8 @@ function problemsOf(given: Written): [key: string, message: string][] {
   ]
   if (known !== undefined) {
     const { signing, mustRequire = {}, requires, tellsNoAge } = known
+    if (given.issuer.endsWith('/') !== (known.slash === true))
+      problems.push(['issuer', known.slash ? 'must end with a slash' : 'must not end with a slash'])
     problems.push(['issuer', URL.canParse(given.issuer) ? known.issuerProblem(new URL(given.issuer)) : undefined])
     if (by === 'private_key_jwt' && 'impossible' in signing) problems.push(['clientAuthentication', signing.impossible])
     for (const [name, otherwise] of Object.entries(mustRequire)) {

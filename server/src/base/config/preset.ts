@@ -5,6 +5,8 @@ export type ClaimPath = readonly [string, ...string[]]
 export interface Preset {
   /** What is wrong with an issuer for this vendor, as the end of a sentence; undefined when nothing. */
   issuerProblem(issuer: URL): string | undefined
+  /** Its issuers end with a slash; those of all others must not. */
+  slash?: true
   scopes: readonly string[]
   /** Where the groups are. Absent: it tells none unless it is set up to, and then `claims.groups` says where. */
   groups?: ClaimPath
