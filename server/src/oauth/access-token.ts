@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
+import { isCompactJws } from '../base/compact-jws.ts'
 import { Fault } from '../base/fault.ts'
 import { resourceFor, upstreamOf } from './metadata.ts'
 import { missing, type Proofs } from './proof.ts'
@@ -120,6 +121,7 @@ export function openAccessTokens(parts: {
   const remembered = new Map<string, Caller>()
 
   async function verifyNew(token: string, resource: string): Promise<Caller> {
+    if (!isCompactJws(token)) throw new errors.JWTInvalid('not a compact JWS')
     const { payload } = await jwtVerify(token, keySet, {
       issuer: origin,
       audience: resource,

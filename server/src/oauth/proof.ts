@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
+import { isCompactJws } from '../base/compact-jws.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf } from '../base/ids.ts'
 import { spend } from '../store/spent.ts'
@@ -84,6 +85,7 @@ async function read(
   clock: Clock,
 ): Promise<{ key: string; jti: string; nonce: string | undefined }> {
   if (proof.length > proofCharactersMax) throw refused('it is too long')
+  if (!isCompactJws(proof)) throw refused('it is no compact JWS')
   const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
     typ: 'dpop+jwt',
     algorithms: proofAlgorithms,

@@ -16,6 +16,10 @@ export interface FakeEnterprise {
   assert(claims: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>
   /** The same, signed by a key of somebody else. */
   forge(claims: Record<string, unknown>): Promise<string>
+  /** What it signs with, for what no library would sign. */
+  key: CryptoKey
+  /** The claims of an assertion, new ones each time. */
+  claims(more: Record<string, unknown>): Record<string, unknown>
 }
 
 /** Starts a provider on a free port of this machine. */
@@ -33,10 +37,12 @@ export async function openFakeEnterprise(t: TestContext): Promise<FakeEnterprise
     server.close()
   })
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const sign = (key: CryptoKey, claims: Record<string, unknown>, header: Record<string, unknown>) => {
+  const claimsWith = (more: Record<string, unknown>) => {
     const now = Math.floor(Date.now() / 1_000)
-    const usual = { iss: issuer, sub: 'u-1', jti: randomUUID(), iat: now, exp: now + 300, name: 'Ana Lima' }
-    return new SignJWT({ ...usual, ...claims })
+    return { iss: issuer, sub: 'u-1', jti: randomUUID(), iat: now, exp: now + 300, name: 'Ana Lima', ...more }
+  }
+  const sign = (key: CryptoKey, claims: Record<string, unknown>, header: Record<string, unknown>) => {
+    return new SignJWT(claimsWith(claims))
       .setProtectedHeader({ alg: 'ES256', kid: 'one', typ: 'oauth-id-jag+jwt', ...header })
       .sign(key)
   }
@@ -47,6 +53,8 @@ export async function openFakeEnterprise(t: TestContext): Promise<FakeEnterprise
     silent: false,
     assert: (claims, header = {}) => sign(own.privateKey, claims, header),
     forge: (claims) => sign(foreign.privateKey, claims, {}),
+    key: own.privateKey,
+    claims: claimsWith,
   }
   return provider
 }

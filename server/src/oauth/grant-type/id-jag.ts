@@ -2,6 +2,7 @@ import { decodeJwt, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jos
 import type { Clock } from '../../base/clock.ts'
 import type { EnterpriseIssuer } from '../../base/config.ts'
 import type { FetchDocument } from '../../base/document.ts'
+import { isCompactJws } from '../../base/compact-jws.ts'
 import { Fault } from '../../base/fault.ts'
 import { digestOf } from '../../base/ids.ts'
 import { issuerKeys } from '../../base/issuer-keys.ts'
@@ -79,6 +80,7 @@ export function openIdJag(parts: IdJagParts): ExchangeIdJag {
   return async ({ clientId, authenticated, assertion, resource }) => {
     if (!authenticated) throw new NotTaken('the client has not proved who it is')
     if (assertion === undefined) throw new NotTaken('there is no assertion')
+    if (!isCompactJws(assertion)) throw new NotTaken('it is no compact JWS')
     const issuer = trusted.get(issuerOf(assertion) ?? '')
     if (issuer === undefined) throw new NotTaken('the issuer is not one of ours')
     const claims = await verify(assertion, { issuer, origin, clock })

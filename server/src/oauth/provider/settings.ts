@@ -1,6 +1,7 @@
 import { type Adapter, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { JWK } from 'jose'
 import type { Clock } from '../../base/clock.ts'
+import { isCompactJws } from '../../base/compact-jws.ts'
 import type { FetchDocument } from '../../base/document.ts'
 import { accessTokenSeconds } from '../access-token.ts'
 import { assertionAlgorithms, endpoints, proofAlgorithms, resourceFor, scope, upstreamOf } from '../metadata.ts'
@@ -111,7 +112,11 @@ export function engineSettings(parts: EngineParts): Configuration {
       return 'grantId' in token ? { grant_id: token.grantId } : undefined
     },
     formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurClock(parts.clock, jwt.payload) } },
-    assertJwtClientAuthClaimsAndHeader: (_ctx, claims, header) => judgeAssertion(parts, claims, header),
+    assertJwtClientAuthClaimsAndHeader: (ctx, claims, header) => {
+      const { client_assertion: assertion } = ctx.oidc.params ?? {}
+      if (!isCompactJws(String(assertion))) throw new errors.InvalidClientAuth('it is no compact JWS')
+      judgeAssertion(parts, claims, header)
+    },
     ttl: {
       AccessToken: (ctx) => Math.min(accessTokenSeconds, remaining(parts, ctx)),
       RefreshToken: (ctx) => remaining(parts, ctx),

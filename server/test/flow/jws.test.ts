@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test, type TestContext } from 'node:test'
+import { type CryptoKey, decodeJwt, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { openFakeEnterprise } from '../fake/enterprise.ts'
+import { connectAll, openFakeHouse } from '../fake-house.ts'
+import { openHouse } from '../house.ts'
+import { jwsVectors, seal, type Signer } from '../jws-vectors.ts'
+import { Prover } from '../prover.ts'
+
+// RFC 7515 and what went wrong with it elsewhere, RFC 8725: at every place where something signed is taken.
+
+/** Where the headers of forgeries point; it must never be asked. */
+async function openElsewhere(t: TestContext): Promise<{ url: string; asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(String(request.url))
+    response.end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close().closeAllConnections())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
+}
+
+/** Presents every vector, and what is good before and after them. */
+async function present(
+  t: TestContext,
+  { signer, own, takes }: { signer: Signer; own: string | undefined; takes(jws: string): Promise<boolean> },
+): Promise<void> {
+  const { url, asked } = await openElsewhere(t)
+  const good = () => takes(seal(signer, JSON.stringify(signer.header)))
+  assert.equal(await good(), true, 'the signer is believed')
+  const vectors = Object.entries(jwsVectors(signer, { elsewhere: url, own }))
+  assert.ok(vectors.length > 100, String(vectors.length))
+  for (const [name, jws] of vectors) assert.equal(await takes(jws), false, name)
+  assert.equal(await good(), true, 'the signer is believed still')
+  assert.deepEqual(asked, [])
+}
+
+const seconds = () => Math.floor(Date.now() / 1_000)
+
+test('access tokens', async (t) => {
+  const { house, fake } = await openFakeHouse(t)
+  const { agent } = await connectAll(house)
+  const [jwk] = (await house.rooms.vault.tokenKeys()).keys
+  const signer: Signer = {
+    key: (await importJWK(jwk!, 'ES256')) as CryptoKey,
+    header: { alg: 'ES256', typ: 'at+jwt', kid: jwk!.kid },
+    claims: () => ({ ...decodeJwt(agent.tokens.access_token), jti: randomUUID() }),
+  }
+  const before = fake.journal.length
+  const takes = async (jws: string) => {
+    // What no header can hold never gets as far.
+    if (/[\0\n]/.test(jws)) return false
+    const answer = await agent.rpc('ping', {}, { headers: { authorization: `Bearer ${jws}` } })
+    assert.ok([200, 401].includes(answer.status), String(answer.status))
+    return answer.status === 200
+  }
+  await present(t, { signer, own: 'at+jwt', takes })
+  assert.equal(fake.journal.length, before)
+})
+
+test('proofs of possession', async (t) => {
+  const { house } = await openFakeHouse(t)
+  const { person } = await connectAll(house)
+  const client = await house.register()
+  const prover = await Prover.make()
+  const { access_token: token } = await prover.redeem(
+    client,
+    (await client.authorize(person.browser, 'desk')).get('code'),
+  )
+  const door = `${house.origin}/mcp/desk`
+  const fresh = await prover.rpc(door, token, { method: 'ping' })
+  assert.equal(fresh.status, 200)
+  const { payload } = JSON.parse(
+    `{"payload":${Buffer.from((await prover.proof('POST', door, { token })).split('.')[1]!, 'base64url').toString()}}`,
+  ) as { payload: Record<string, unknown> }
+  const signer: Signer = {
+    key: prover.privateKey,
+    header: { alg: 'ES256', typ: 'dpop+jwt', jwk: prover.publicKey },
+    claims: () => ({ ...payload, jti: randomUUID() }),
+  }
+  const takes = async (jws: string) => {
+    if (/[\0\n]/.test(jws)) return false
+    const headers = { authorization: `DPoP ${token}`, dpop: jws, 'content-type': 'application/json' }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })
+    return (await fetch(door, { method: 'POST', headers, body })).status === 200
+  }
+  await present(t, { signer, own: 'dpop+jwt', takes })
+})
+
+test('identity assertions', async (t) => {
+  const company = await openFakeEnterprise(t)
+  const yaml = `clients: ${JSON.stringify({ enterprise: [{ issuer: company.issuer, jwksUri: company.jwksUri }] })}`
+  const house = await openHouse(t, { yaml, reach: [company.issuer] })
+  await house.upstream('mux', ['get_asset'])
+  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+  const claims = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
+  await client.token({ grant_type, assertion: await company.assert(claims) })
+  const [principal] = await house.rooms.identity.listPrincipals({ limit: 10 })
+  const right = { right: 'use' as const, upstream: 'mux', tools: ['get_asset'] }
+  await house.rooms.inventory.entitle({ by: 'set-up', principalId: principal!.id, ...right, reason: 'for a test' })
+  const signer: Signer = {
+    key: company.key,
+    header: { alg: 'ES256', typ: 'oauth-id-jag+jwt', kid: 'one' },
+    claims: () => company.claims(claims),
+  }
+  const takes = async (assertion: string) => {
+    const answer = await client.token({ grant_type, assertion })
+    if (answer.status !== 200) assert.deepEqual([answer.status, answer.error], [400, 'invalid_grant'])
+    return answer.status === 200
+  }
+  await present(t, { signer, own: 'oauth-id-jag+jwt', takes })
+})
+
+test('assertions by which clients prove who they are', async (t) => {
+  const house = await openHouse(t)
+  const own = await generateKeyPair('ES256', { extractable: true })
+  const jwks = { keys: [{ ...(await exportJWK(own.publicKey)), kid: 'c1' }] }
+  const client = await house.register({ token_endpoint_auth_method: 'private_key_jwt', jwks })
+  const signer: Signer = {
+    key: own.privateKey,
+    header: { alg: 'ES256', kid: 'c1' },
+    claims: () => {
+      const whose = { iss: client.id, sub: client.id, aud: house.origin }
+      return { ...whose, jti: randomUUID(), iat: seconds(), exp: seconds() + 60 }
+    },
+  }
+  const takes = async (client_assertion: string) => {
+    const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+    const proof = { client_assertion, client_assertion_type }
+    const answer = await client.token({ grant_type: 'refresh_token', refresh_token: 'made-up', ...proof })
+    assert.ok(['invalid_grant', 'invalid_client', 'invalid_request'].includes(String(answer.error)), answer.error)
+    return answer.error === 'invalid_grant'
+  }
+  await present(t, { signer, own: undefined, takes })
+})
