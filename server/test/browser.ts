@@ -180,7 +180,7 @@ export class Browser {
 }
 
 function isElsewhere(url: URL): boolean {
-  return url.hostname !== '127.0.0.1' || url.host === new URL(redirectUri).host
+  return !['127.0.0.1', 'localhost'].includes(url.hostname) || url.host === new URL(redirectUri).host
 }
 
 // All that is not us counts as another site, though ports of one machine are not: so are the providers of real life.

@@ -80,7 +80,9 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
   const clock = new SteppingClock()
   const log = openLog({ level: 'debug', write: (line) => lines.push(line) })
   const sallyport = await openSallyport(config, { clock, log, preload: options.preload ?? [] })
-  const { rooms, url } = sallyport
+  const { rooms } = sallyport
+  // Browsers keep the cookies of `localhost` apart from those of 127.0.0.1.
+  const url = new URL(config.origin).hostname === 'localhost' ? config.origin : sallyport.url
   let closed = false
   const house: House = {
     url,
@@ -128,6 +130,12 @@ function configOf(options: HouseOptions, { dataDir, port }: { dataDir: string; p
   const own = config.egress.upstreams
   const upstreams = Object.assign(new Map(own), { get: (name: string) => own.get(name) ?? allowed })
   return { ...config, egress: { ...config.egress, upstreams } }
+}
+
+/** A house whose address is a name, as passkeys need it. */
+export async function openNamedHouse(t: TestContext, options: HouseOptions = {}): Promise<House> {
+  const port = await freePort()
+  return openHouse(t, { ...options, port, origin: `http://localhost:${port}` })
 }
 
 /** A port of the loopback that was free a moment ago. */

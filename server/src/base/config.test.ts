@@ -33,7 +33,7 @@ test('without a file and without variables the defaults serve loopback', () => {
     databaseUrl: undefined,
     masterKey: undefined,
     masterKeyFile: undefined,
-    login: { local: { enabled: true }, oidc: [], bridge: [] },
+    login: { local: { enabled: true, passkeys: 'offered' }, oidc: [], bridge: [] },
     clients: {
       admission: 'open',
       expiry: { neverUsedAfterDays: 7, unusedAfterDays: 180 },

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { isLoopbackHost, originProblem } from './config/address.ts'
 import type { ClaimPath } from './config/preset.ts'
@@ -146,7 +147,12 @@ export interface Config {
   masterKey: Uint8Array | undefined
   /** Absolute path of the file with the master key; absent: the vault keeps its own in the data folder. */
   masterKeyFile: string | undefined
-  login: { local: { enabled: boolean }; oidc: OidcProviderConfig[]; bridge: BridgeConfig[] }
+  login: {
+    /** Who of those with a password here must have a passkey behind his sign-in. */
+    local: { enabled: boolean; passkeys: 'offered' | 'administrators' | 'everybody' }
+    oidc: OidcProviderConfig[]
+    bridge: BridgeConfig[]
+  }
   clients: {
     /** Which may be used: all that came by themselves, those that an administrator admitted, or only `preregistered`. */
     admission: 'open' | 'reviewed' | 'preregistered'
@@ -364,6 +370,12 @@ function checkTogether(config: Config, problems: string[]): void {
     const provider = one.way === 'assertion' ? one.people : one.provider
     if (provider !== undefined && !oidc.some(({ id }) => id === provider))
       problems.push(`\`onBehalf.${name}\`: \`${provider}\` is not the \`id\` of a provider in \`login.oidc\``)
+  }
+  if (local.passkeys !== 'offered' && isIP(new URL(config.origin).hostname.replace(/^\[|\]$/g, '')) !== 0) {
+    problems.push(
+      `\`login.local.passkeys\` is \`${local.passkeys}\`, but browsers make no passkeys for \`${config.origin}\`: ` +
+        '`origin` must have a name, such as `http://localhost:8700`',
+    )
   }
   for (const { id, secret } of bridge) {
     if (oidc.some((provider) => provider.id === id))

@@ -108,18 +108,20 @@ const icon =
 /**
  * The headers of every page: no script, no frame, no foreign content, nothing kept.
  *
+ * @param more.script The page loads a script of ours: for what browsers do by script only.
  * @param more.formActions Addresses that a form of this page may end at after redirects, beside this origin: the client's
  *   redirect URI on the consent page. Browsers apply `form-action` to redirects too.
  * @throws {Fault} `base.bad_request` if such an address cannot be named in a policy.
  * @see https://www.w3.org/TR/CSP3/#directive-form-action
  */
-export function pageHeaders(more: { formActions?: string[] } = {}): Record<string, string> {
+export function pageHeaders(more: { formActions?: string[]; script?: boolean } = {}): Record<string, string> {
   const forms = ["'self'", ...(more.formActions ?? []).map(formSource)].join(' ')
   return {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
     'content-security-policy':
-      `default-src 'none'; style-src 'self'; img-src 'self' data:; form-action ${forms}; ` +
+      `default-src 'none'; ${more.script ? "script-src 'self'; " : ''}style-src 'self'; img-src 'self' data:; ` +
+      `form-action ${forms}; ` +
       "frame-ancestors 'none'; base-uri 'none'",
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',

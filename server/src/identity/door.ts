@@ -1,47 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { clientAddressOf, type Door, readBody } from '../base/listen.ts'
 import { formBytesMax } from '../base/limits.ts'
 import { readJson } from '../base/json.ts'
-import type { Log } from '../base/log.ts'
-import { pageHeaders } from '../base/page.ts'
-import type { ClientKeys } from './client-keys.ts'
-import type { Idp } from './idp.ts'
-import { type InvitationDesk, linkInvalid, type OpenInvitation } from './invitations.ts'
+import { passkeyRoutes } from './door/passkey.ts'
+import {
+  type DoorParts,
+  enter,
+  orRefuse,
+  orShow,
+  readFields,
+  readForm,
+  redirect,
+  type Route,
+  send,
+  type Visit,
+} from './door/visit.ts'
+import { wayRoutes } from './door/ways.ts'
+import { linkInvalid, type OpenInvitation } from './invitations.ts'
 import { readNewcomer } from './login/newcomer.ts'
 import { readReturnTo } from './login/return-to.ts'
-import type { Entered, Logins, Visitor } from './login.ts'
 import { joinPage } from './page/join.ts'
-import { refusalPage } from './page/refusal.ts'
 import { onwardPage, signInPage, signOutPage } from './page/sign-in.ts'
-import type { PasswordHasher } from './password.ts'
-import { type Browser, type Browsers, checkOrigin, checkToken } from './sign-in/forms.ts'
-import type { SignInDesk, SignIns } from './sign-ins.ts'
-
-interface DoorParts {
-  origin: string
-  idps: readonly Idp[]
-  /** Which provider an e-mail address leads to; absent where none does. */
-  findByDomain: ((email: string) => string | undefined) | undefined
-  logins: Logins
-  signIns: SignIns
-  desk: SignInDesk
-  browsers: Browsers
-  invitations: InvitationDesk
-  hasher: PasswordHasher
-  keys: ClientKeys
-  log: Log
-}
-
-/** One request to one of the pages. */
-interface Visit extends Visitor {
-  res: ServerResponse
-  url: URL
-  /** The changing parts of the path. */
-  parts: string[]
-}
-
-type Route = [method: 'GET' | 'POST', path: RegExp, handle: (parts: DoorParts, visit: Visit) => Promise<void>]
 
 /** Every page of this room. What is not here does not exist. */
 const routes: Route[] = [
@@ -56,14 +35,16 @@ const routes: Route[] = [
   ['POST', /^\/sign-out$/, takeSignOut],
   ['GET', /^\/join\/([A-Za-z0-9_-]{43})$/, showJoin],
   ['POST', /^\/join\/([A-Za-z0-9_-]{43})$/, takeJoin],
+  ...passkeyRoutes,
+  ...wayRoutes,
   ['GET', /^\/join\/([A-Za-z0-9_-]{43})\/with\/([a-z0-9-]{1,63})$/, beginJoin],
 ]
 
-/** Opens the door of the sign-in, sign-out and invitation pages: plain HTML, no script. */
+/** Opens the door of the sign-in, sign-out and invitation pages: plain HTML, and a script only where a passkey is asked for. */
 export function openIdentityDoor(parts: DoorParts): Door {
   return {
     name: 'identity',
-    match: (path) => /^\/(sign-in|sign-out|join)(\/|$)/.test(path),
+    match: (path) => /^\/(sign-in|sign-out|join|reset)(\/|$)/.test(path),
     async handle(req, res) {
       const url = new URL(req.url ?? '/', parts.origin)
       const found = routes.filter(([, path]) => path.test(url.pathname))
@@ -81,20 +62,18 @@ export function openIdentityDoor(parts: DoorParts): Door {
 }
 
 async function showSignIn(parts: DoorParts, visit: Visit): Promise<void> {
-  const who = await parts.signIns.whoIs(visit.req)
+  const who = await parts.desk.whoIsHere(visit.req)
+  if (who?.wanting) return redirect(visit.res, '/sign-in/ways')
   const browser = parts.browsers.meet(visit.req)
   const returnTo = readReturnTo(visit.url.searchParams.get('return_to'))
-  const shown = who && { name: who.principal.name, csrf: who.csrf }
-  send(visit, {
-    browser,
-    text: signInPage({
-      idps: parts.idps,
-      byDomain: parts.findByDomain !== undefined,
-      token: browser.token,
-      returnTo,
-      who: shown,
-    }),
-  })
+  const again = visit.url.searchParams.has('again')
+  const shown = who && { name: who.principal.name, csrf: who.csrf, again }
+
+  send(visit, { browser, text: signInPage({ ...offered(parts), token: browser.token, returnTo, who: shown }) })
+}
+
+function offered({ idps, findByDomain, passkeys }: DoorParts) {
+  return { idps, byDomain: findByDomain !== undefined, passkeys: passkeys.possible }
 }
 
 async function takeSignIn(parts: DoorParts, visit: Visit): Promise<void> {
@@ -102,14 +81,7 @@ async function takeSignIn(parts: DoorParts, visit: Visit): Promise<void> {
   const [login, password] = [body.get('login') ?? '', body.get('password') ?? '']
   const returnTo = readReturnTo(body.get('return_to'))
   const entered = await orShow(parts.logins.withPassword(visit, { login, password, returnTo }), (fault) => {
-    const text = signInPage({
-      idps: parts.idps,
-      byDomain: parts.findByDomain !== undefined,
-      token: browser.token,
-      returnTo,
-      login,
-      problem: fault.message,
-    })
+    const text = signInPage({ ...offered(parts), token: browser.token, returnTo, login, problem: fault.message })
     send(visit, { status: fault.status, browser, text })
   })
   if (entered) enter(visit, entered)
@@ -137,8 +109,11 @@ async function findProvider(parts: DoorParts, visit: Visit): Promise<void> {
     })
   }
   const problem = 'no company is known here by this e-mail address; choose another way to sign in'
-  const shown = { idps: parts.idps, byDomain: parts.findByDomain !== undefined }
-  send(visit, { status: 404, browser, text: signInPage({ ...shown, token: browser.token, returnTo, email, problem }) })
+  send(visit, {
+    status: 404,
+    browser,
+    text: signInPage({ ...offered(parts), token: browser.token, returnTo, email, problem }),
+  })
 }
 
 async function beginJoin(parts: DoorParts, visit: Visit): Promise<void> {
@@ -245,7 +220,9 @@ async function takeJoin(parts: DoorParts, visit: Visit): Promise<void> {
         send(visit, { status: fault.status, browser, text })
       },
     )
-    if (principal) enter(visit, await parts.logins.enter(visit, { principal, provider: 'local', returnTo: '/' }))
+    if (principal === undefined) return
+    const login = { at: parts.clock.now(), amr: ['pwd'] }
+    enter(visit, await parts.logins.enter(visit, { principal, provider: 'local', returnTo: '/', login }))
   })
 }
 
@@ -253,68 +230,4 @@ async function findInvitation(parts: DoorParts, visit: Visit): Promise<OpenInvit
   const invitation = await parts.invitations.findInvitation(visit.parts[0]!)
   if (!invitation) throw linkInvalid()
   return invitation
-}
-
-/** The fields of a form that a browser sends in which nobody need be signed in. */
-async function readForm(parts: DoorParts, visit: Visit): Promise<{ body: URLSearchParams; browser: Browser }> {
-  checkOrigin(visit.req, parts.origin)
-  const body = await readFields(visit.req)
-  const browser = parts.browsers.know(visit.req)
-  if (!browser)
-    throw new Fault('identity.form_refused', 'cannot accept this form: the browser sent no cookie; load the page again')
-  checkToken(body, browser.token)
-  return { body, browser }
-}
-
-async function readFields(req: IncomingMessage): Promise<URLSearchParams> {
-  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
-    throw new Fault('base.bad_request', 'cannot read this form: it is not urlencoded', { status: 415 })
-  }
-  return new URLSearchParams(Buffer.from(await readBody(req, formBytesMax)).toString())
-}
-
-/** Shows the page again with what was wrong, when it is something that the person can mend there. */
-async function orShow<T>(work: Promise<T>, show: (fault: Fault) => void): Promise<T | undefined> {
-  try {
-    return await work
-  } catch (error) {
-    const mendable =
-      error instanceof Fault && error.code.startsWith('identity.') && error.code !== 'identity.link_invalid'
-    if (!mendable) throw error
-    show(error)
-    return undefined
-  }
-}
-
-/** Shows a page that says what went wrong, with the way back to where it can be tried again. */
-async function orRefuse(parts: DoorParts, visit: Visit, work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!(error instanceof Fault) || !error.code.startsWith('identity.')) throw error
-    if (error.code === 'identity.provider_failed') {
-      parts.log.warn({ provider: visit.parts.at(-1), error }, 'a login at an identity provider failed')
-    }
-    const { message, code, status, data } = error
-    const page = visit.url.pathname.startsWith('/join/') ? `/join/${visit.parts[0]}` : '/sign-in'
-    const start = typeof data?.['again'] === 'string' ? data['again'] : page
-    const again = code === 'identity.link_invalid' ? undefined : start
-    send(visit, { status, text: refusalPage({ title: 'That did not work', message, code, again }) })
-  }
-}
-
-function enter(visit: Visit, entered: Entered): void {
-  visit.res.appendHeader('set-cookie', entered.cookie)
-  redirect(visit.res, entered.returnTo)
-}
-
-function send(visit: Visit, what: { status?: number; browser?: Browser; text: string }): void {
-  if (what.browser?.cookie) visit.res.appendHeader('set-cookie', what.browser.cookie)
-  visit.res.writeHead(what.status ?? 200, pageHeaders())
-  visit.res.end(what.text)
-}
-
-function redirect(res: ServerResponse, location: string): void {
-  res.writeHead(303, { location, 'cache-control': 'no-store' })
-  res.end()
 }

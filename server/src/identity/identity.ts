@@ -18,6 +18,8 @@ import { openLogins } from './login.ts'
 import { logoutDoor } from './logout.ts'
 import { type Mapping, openMapping } from './mapping.ts'
 import { type OperatorKeys, openOperatorKeys } from './operator-keys.ts'
+import { openOwnLogin, type Resets } from './own-login.ts'
+import { openPasskeys } from './passkeys.ts'
 import { openPasswordHasher } from './password.ts'
 import { type OnDisable, openPrincipals, type Principals } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
@@ -28,8 +30,8 @@ import { openSignals, type Signals } from './signals.ts'
 import type { EndGrants } from './withdraw.ts'
 
 /** Who: identity providers, sign-ins, principals, invitations, operator keys. */
-export interface Identity extends SignIns, Principals, Groups, Mapping, Invitations, OperatorKeys, KeptLogins {
-  /** The pages under `/sign-in`, `/sign-out` and `/join`. */
+export interface Identity extends SignIns, Principals, Groups, Mapping, Invitations, OperatorKeys, KeptLogins, Resets {
+  /** The pages under `/sign-in`, `/sign-out`, `/join` and `/reset`. */
   readonly door: Door
   /** Where identity providers say who has logged out. */
   readonly logoutDoor: Door
@@ -71,7 +73,9 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const browsers = openBrowsers(openCookies(origin), await vault.cookieKeys('identity'))
   const providers = new Set([...config.onBehalf.values()].flatMap((one) => ('provider' in one ? [one.provider] : [])))
   const kept = openKeptLogins({ store, sealer: vault, clock, idps, providers })
-  const { signIns, desk } = openSignIns({ store, clock, origin, kept: kept.desk })
+  const passkeys = openPasskeys({ store, ledger, sealer: vault, clock, config })
+  const { own, resets } = openOwnLogin({ store, ledger, clock, origin, hasher })
+  const { signIns, desk } = openSignIns({ store, clock, origin, kept: kept.desk, passkeys })
   const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })
   const onLeave = parts.onLeave ?? []
   const { mapping, desk: mappingDesk } = openMapping({ store, ledger, sealer: vault, clock, idps, onLeave })
@@ -87,6 +91,8 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     signIns: desk,
     invitations: invitationDesk,
     mapping: mappingDesk,
+    passkeys,
+    own,
   })
   const onDisable = parts.onDisable ?? []
   return {
@@ -103,11 +109,16 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
       invitations: invitationDesk,
       hasher,
       keys,
+      passkeys,
+      own,
+      throttle,
       log,
+      clock,
     }),
     ...signIns,
     ...kept.keptLogins,
     ...invitations,
+    ...resets,
     ...openPrincipals({ store, ledger, clock, onDisable }),
     ...openGroups({ store, ledger, clock, onLeave }),
     ...mapping,

@@ -59,7 +59,7 @@ export interface Invitations {
 export interface OpenInvitation {
   /** The digest of its secret. */
   id: string
-  purpose: OneTimeLink['purpose']
+  purpose: InvitationLink['purpose']
   for: InvitationFor | undefined
 }
 
@@ -144,7 +144,7 @@ export function openInvitations(parts: { store: Store; ledger: IdentityLedger; c
   const desk: InvitationDesk = {
     async findInvitation(secret) {
       const link = await findOpenLink(store, digestOf(secret), clock.now())
-      if (link === undefined || !(await isGood(store, link, clock))) return undefined
+      if (link === undefined || !invites(link) || !(await isGood(store, link, clock))) return undefined
       return { id: link.id, purpose: link.purpose, for: payloadOf(link) }
     },
     async acceptInvitation(id, newcomer) {
@@ -155,7 +155,7 @@ export function openInvitations(parts: { store: Store; ledger: IdentityLedger; c
       const principal = known ?? principalOf(newcomer, clock)
       checkActive(principal)
       const open = await findOpenLink(store, id, clock.now())
-      if (open === undefined) throw linkInvalid()
+      if (open === undefined || !invites(open)) throw linkInvalid()
       const given = rightsOf(open)
       const about = { kind: 'principal', id: principal.id } as const
       const { issuer, subject, name } = principal
@@ -192,11 +192,18 @@ export function openInvitations(parts: { store: Store; ledger: IdentityLedger; c
   return { invitations, desk }
 }
 
-function payloadOf(link: OneTimeLink): InvitationFor | undefined {
+type InvitationLink = OneTimeLink & { purpose: 'first-administrator' | 'invitation' }
+
+/** Links of another purpose make nobody. */
+function invites(link: OneTimeLink): link is InvitationLink {
+  return link.purpose === 'first-administrator' || link.purpose === 'invitation'
+}
+
+function payloadOf(link: InvitationLink): InvitationFor | undefined {
   return link.purpose === 'invitation' ? payloadSchema.parse(JSON.parse(link.payload)) : undefined
 }
 
-function rightsOf(link: OneTimeLink): InvitationFor['rights'] {
+function rightsOf(link: InvitationLink): InvitationFor['rights'] {
   return payloadOf(link)?.rights ?? [{ right: 'administer', upstream: '*', tool: '*' }]
 }
 
@@ -222,7 +229,8 @@ async function insertNewcomer(
     throw new Fault('base.busy', 'cannot accept the invitation now: the same person signs in elsewhere; try again')
   }
   if ('person' in newcomer) return
-  const password = { principalId: principal.id, login: newcomer.login, hash: newcomer.passwordHash, changedAt: at }
+  const { login, passwordHash: hash } = newcomer
+  const password = { principalId: principal.id, login, hash, changedAt: at, passkeyOnly: false }
   if (!(await insertPassword(tx, password))) {
     throw new Fault('identity.login_taken', `cannot use the login \`${newcomer.login}\`: somebody else has it`)
   }

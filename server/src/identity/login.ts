@@ -1,8 +1,6 @@
-import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf, makeSecret } from '../base/ids.ts'
-import type { Principal } from '../model/principal.ts'
 import {
   countLoginAttempts,
   deleteExpiredLoginAttempts,
@@ -15,11 +13,15 @@ import {
 import { findPrincipalBySubject } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
-import type { Brought, FormIdp, Idp, Person, RedirectIdp } from './idp.ts'
+import type { Idp, Person, RedirectIdp } from './idp.ts'
 import type { InvitationDesk } from './invitations.ts'
+import type { Entered, Entering, Visitor } from './login/entering.ts'
+import { localLogins } from './login/local.ts'
 import { readReturnTo } from './login/return-to.ts'
 import type { Throttle } from './login/throttle.ts'
 import type { MappingDesk } from './mapping.ts'
+import type { OwnLogin } from './own-login.ts'
+import type { Passkeys } from './passkeys.ts'
 import { admitPerson } from './principals.ts'
 import { type IdentityLedger, partyOf } from './records.ts'
 import type { SignInDesk } from './sign-ins.ts'
@@ -28,33 +30,6 @@ import type { SignInDesk } from './sign-ins.ts'
 const attemptSeconds = 10 * 60
 /** Attempts that may wait at once; each is a row of some hundred bytes. */
 const attemptsMax = 10_000
-
-/** A browser that asks to be let in. */
-export interface Visitor {
-  req: IncomingMessage
-  /** For the limits and the ledger. */
-  address: string
-}
-
-/** Somebody was let in. */
-export interface Entered {
-  principal: Principal
-  /** `Set-Cookie`. */
-  cookie: string
-  /** A path of ours. */
-  returnTo: string
-}
-
-/** Who is to be signed in. */
-export interface Arriving {
-  principal: Principal
-  provider: string
-  returnTo: string
-  /** What the login brought, where it did. */
-  brought?: Brought | undefined
-  /** The session at the provider that it came out of. */
-  session?: string | undefined
-}
 
 /** The ways through the first door. Each records that somebody came in before he is in, and each failure. */
 export interface Logins {
@@ -101,7 +76,20 @@ export interface Logins {
     given: { provider: string; authorization: string | undefined; body: unknown },
   ): Promise<string>
   /** Signs in a principal who was made just now. */
-  enter(visitor: Visitor, given: Arriving): Promise<Entered>
+  enter(visitor: Visitor, given: Entering): Promise<Entered>
+  /**
+   * Signs in by a passkey, in the browser that began.
+   *
+   * @throws {Fault} `identity.passkey_refused`, `identity.disabled`.
+   */
+  withPasskey(visitor: Visitor, given: { browser: string | undefined; answer: string }): Promise<Entered>
+  /**
+   * Signs in by login, password and a recovery code, which is spent; all other sign-ins of the principal end.
+   *
+   * @throws {Fault} `identity.sign_in_failed` in the same words whatever is wrong, `identity.too_many`,
+   *   `identity.disabled`.
+   */
+  withRecoveryCode(visitor: Visitor, fields: { login: string; password: string; code: string }): Promise<Entered>
 }
 
 /** Opens the logins over the providers of the configuration. */
@@ -116,24 +104,35 @@ export function openLogins(parts: {
   signIns: SignInDesk
   invitations: InvitationDesk
   mapping: MappingDesk
+  passkeys: Passkeys
+  own: OwnLogin
 }): Logins {
   const { store, ledger, clock, idps, throttle } = parts
 
-  const enter: Logins['enter'] = async ({ req, address }, { principal, provider, returnTo, brought, session }) => {
+  const enter: Logins['enter'] = async ({ req, address }, given) => {
+    const { principal, provider, returnTo, login, brought, session } = given
     const { secret, id } = parts.signIns.mint()
-    await ledger.recordLogin({ status: 'success', provider, principal: partyOf(principal), signInId: id, address })
-    const cookie = await parts.signIns.start(req, { principalId: principal.id, provider, secret, brought, session })
+    const how = login.amr.length > 0 && { amr: [...login.amr] }
+    const entry = { status: 'success', provider, principal: partyOf(principal), signInId: id, address, ...how } as const
+    await ledger.recordLogin(entry)
+    const came = { principalId: principal.id, provider, secret, login, brought, session }
+    const cookie = await parts.signIns.start(req, came)
     return { principal, cookie, returnTo: readReturnTo(returnTo) }
   }
 
   async function refuse(
     visitor: Visitor,
-    given: { provider: string; person: Person | undefined; fault: Fault },
+    given: {
+      provider: string
+      person: Pick<Person, 'issuer' | 'subject'> | undefined
+      fault: Fault
+      reason?: string
+    },
   ): Promise<never> {
-    const { person, fault, provider } = given
+    const { person, fault, provider, reason = fault.code } = given
     const principal = person && (await findPrincipalBySubject(store, person.issuer, person.subject))
     const known = principal ? { principal: partyOf(principal) } : {}
-    await ledger.recordLogin({ status: 'failure', provider, ...known, reason: fault.code, address: visitor.address })
+    await ledger.recordLogin({ status: 'failure', provider, ...known, reason, address: visitor.address })
     throw fault
   }
 
@@ -143,6 +142,7 @@ export function openLogins(parts: {
 
   return {
     enter,
+    ...localLogins({ ...parts, enter, refuse, admitted }),
     async vouch(visitor, { provider, authorization, body }) {
       const idp = findIdp(idps, 'redirect', provider)
       if (!('vouch' in idp)) throw new Fault('identity.not_found', 'no application of this name signs people in here')
@@ -159,19 +159,6 @@ export function openLogins(parts: {
         throw bridgeRefused('somebody was named for this login already: begin a new one', 409)
       }
       return `${callbackOf(parts.origin, provider)}?${new URLSearchParams({ state, code }).toString()}`
-    },
-    async withPassword(visitor, { login, password, returnTo }) {
-      const idp = findIdp(idps, 'form', 'local') as FormIdp
-      const name = login.normalize('NFKC').trim().toLowerCase().slice(0, 200)
-      await throttle.admit(name, visitor.address)
-      const { ok, person } = await idp.check({ login: name, password: password.slice(0, 1_000) })
-      if (!ok) {
-        const fault = new Fault('identity.sign_in_failed', 'cannot sign in: the login or the password is wrong')
-        return refuse(visitor, { provider: idp.id, person, fault })
-      }
-      await throttle.succeeded(name, visitor.address)
-      const principal = await admitted(() => admitPerson(parts, person), { visitor, provider: idp.id, person })
-      return enter(visitor, { principal, provider: idp.id, returnTo })
     },
     async begin(visitor, { provider, browser, returnTo, link, hint, anew }) {
       const idp = findIdp(idps, 'redirect', provider) as RedirectIdp
@@ -217,13 +204,14 @@ export function openLogins(parts: {
         throw isToSignInAnew(error) ? withWayAnew(error, attempt) : error
       })
       await parts.mapping.refresh(principal, provider, person)
-      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, brought, session })
+      const login = person.login ?? { at: clock.now(), amr: [] }
+      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, login, brought, session })
     },
   }
 
   async function admitted<T>(
     work: () => Promise<T>,
-    given: { visitor: Visitor; provider: string; person: Person | undefined },
+    given: { visitor: Visitor; provider: string; person: Pick<Person, 'issuer' | 'subject'> | undefined },
   ): Promise<T> {
     try {
       return await work()

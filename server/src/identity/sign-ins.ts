@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf, makeSecret } from '../base/ids.ts'
+import type { Login } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
 import { findPrincipal } from '../store/principals.ts'
 import { deleteExpiredSignIns, deleteSignIn, deleteSignInsOf, findSignIn, insertSignIn } from '../store/sign-ins.ts'
@@ -9,6 +10,7 @@ import type { Handle, Store } from '../store/store.ts'
 import type { Brought } from './idp.ts'
 import type { KeptLoginDesk } from './kept-logins.ts'
 import { readReturnTo } from './login/return-to.ts'
+import { isStrong, type Passkeys } from './passkeys.ts'
 import { openCookies } from './sign-in/cookies.ts'
 import { checkOrigin, checkToken, type FormBody, signedInToken } from './sign-in/forms.ts'
 
@@ -22,11 +24,13 @@ export interface SignedIn {
   signInId: string
   /** What each form of this browser must carry in its field `csrf`. */
   csrf: string
+  /** How and when it was proved who he is. */
+  login: Login
 }
 
 /** Who is signed in, as the pages of every room ask it. */
 export interface SignIns {
-  /** The principal who is signed in, if the sign-in lasts and he is active. */
+  /** The principal who is signed in, if the sign-in lasts, he is active, and a passkey is behind it where one is demanded. */
   whoIs(req: IncomingMessage): Promise<SignedIn | undefined>
   /**
    * Checks that a form comes from a page of ours, in the browser that is signed in. Call it on every POST, after `whoIs`.
@@ -55,10 +59,13 @@ export interface SignInDesk {
       principalId: string
       provider: string
       secret: string
+      login: Login
       brought?: Brought | undefined
       session?: string | undefined
     },
   ): Promise<string>
+  /** Who is signed in here, also he whom `whoIs` hides because a passkey is `wanting`: all he may do is to add one. */
+  whoIsHere(req: IncomingMessage): Promise<(SignedIn & { wanting: boolean }) | undefined>
   /** Ends the sign-in of this browser; returns the `Set-Cookie` value that clears it. */
   stop(req: IncomingMessage): Promise<string>
   /** A new secret and its id. */
@@ -66,7 +73,13 @@ export interface SignInDesk {
 }
 
 /** Opens the sign-ins of one origin, and the desk that makes them. */
-export function openSignIns(parts: { store: Store; clock: Clock; origin: string; kept: KeptLoginDesk }): {
+export function openSignIns(parts: {
+  store: Store
+  clock: Clock
+  origin: string
+  kept: KeptLoginDesk
+  passkeys: Pick<Passkeys, 'demanded'>
+}): {
   signIns: SignIns
   desk: SignInDesk
 } {
@@ -74,14 +87,23 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string;
   const cookies = openCookies(parts.origin)
   const secretOf = (req: IncomingMessage) => cookies.read(req, 'sallyport')
 
+  async function whoIsHere(req: IncomingMessage): Promise<(SignedIn & { wanting: boolean }) | undefined> {
+    const secret = secretOf(req)
+    if (!secret) return undefined
+    const signIn = await findSignIn(store, digestOf(secret), clock.now())
+    const principal = signIn && (await findPrincipal(store, signIn.principalId))
+    if (principal?.state !== 'active') return undefined
+    const login = signIn!.login ?? { at: signIn!.createdAt, amr: [] }
+    const wanting = !isStrong(login) && (await parts.passkeys.demanded(principal))
+    return { principal, signInId: signIn!.id, csrf: signedInToken(secret), login, wanting }
+  }
+
   const signIns: SignIns = {
     async whoIs(req) {
-      const secret = secretOf(req)
-      if (!secret) return undefined
-      const signIn = await findSignIn(store, digestOf(secret), clock.now())
-      const principal = signIn && (await findPrincipal(store, signIn.principalId))
-      if (principal?.state !== 'active') return undefined
-      return { principal, signInId: signIn!.id, csrf: signedInToken(secret) }
+      const here = await whoIsHere(req)
+      if (here === undefined || here.wanting) return undefined
+      const { wanting: _, ...signedIn } = here
+      return signedIn
     },
     checkForm(req, body) {
       checkOrigin(req, parts.origin)
@@ -96,7 +118,8 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string;
     endSignIns: (tx, principalId) => deleteSignInsOf(tx, principalId),
   }
   const desk: SignInDesk = {
-    async start(req, { principalId, provider, secret, brought, session }) {
+    whoIsHere,
+    async start(req, { principalId, provider, secret, login, brought, session }) {
       const before = secretOf(req)
       const now = clock.now()
       await store.transaction(async (tx) => {
@@ -104,7 +127,7 @@ export function openSignIns(parts: { store: Store; clock: Clock; origin: string;
         await deleteExpiredSignIns(tx, now)
         const expiresAt = now + signInSeconds * 1_000
         const signInId = digestOf(secret)
-        await insertSignIn(tx, { id: signInId, principalId, provider, createdAt: now, expiresAt, session })
+        await insertSignIn(tx, { id: signInId, principalId, provider, createdAt: now, expiresAt, login, session })
         if (brought !== undefined) await parts.kept.keep(tx, { principalId, provider, signInId, brought })
       })
       return cookies.write('sallyport', secret, signInSeconds)

@@ -111,6 +111,8 @@ const login = {
   /** Absent when it is not known who tried. What was typed in is never kept. */
   principal: principal.optional(),
   signInId: id.optional(),
+  /** How it was proved who he is (RFC 8176). */
+  amr: z.array(z.string().max(32)).max(16).optional(),
   /** Code of the fault. */
   reason: code.optional(),
   /** Address of the browser, as the gateway saw it. */
@@ -208,6 +210,10 @@ export const changeKinds = [
   'method.declared',
   'operator_key.made',
   'operator_key.revoked',
+  'passkey.added',
+  'passkey.only_set',
+  'passkey.removed',
+  'password.reset_offered',
   'password.set',
   'principal.changed',
   'principal.disabled',
@@ -217,6 +223,8 @@ export const changeKinds = [
   'principal.sign_in_demanded',
   'principal.signed_in_anew',
   'principal.signed_out',
+  'recovery_code.made',
+  'recovery_code.spent',
   'setting.set',
   'signal.received',
   'sign_in.ended',

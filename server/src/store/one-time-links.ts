@@ -3,11 +3,11 @@ import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
 import type { Tables } from './tables.ts'
 
-/** A link that makes a principal, once. */
+/** A link that makes a principal, or sets the password of one anew, once. */
 export interface OneTimeLink {
   /** The digest of the link's secret. */
   id: string
-  purpose: 'first-administrator' | 'invitation'
+  purpose: 'first-administrator' | 'invitation' | 'reset'
   /** JSON. */
   payload: string
   createdBy: string | undefined
@@ -75,6 +75,22 @@ export async function endLinksBy(handle: Handle, createdBy: string, now: number)
     .updateTable('one_time_links')
     .set({ expires_at: now })
     .where('created_by', '=', createdBy)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', now)
+    .execute()
+}
+
+/** Ends the open links that are meant for the same. */
+export async function endLinksFor(
+  handle: Handle,
+  { purpose, payload }: Pick<OneTimeLink, 'purpose' | 'payload'>,
+  now: number,
+): Promise<void> {
+  await open(handle)
+    .updateTable('one_time_links')
+    .set({ expires_at: now })
+    .where('purpose', '=', purpose)
+    .where('payload', '=', payload)
     .where('used_at', 'is', null)
     .where('expires_at', '>', now)
     .execute()

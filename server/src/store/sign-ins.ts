@@ -1,3 +1,4 @@
+import type { Login } from '../model/login.ts'
 import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
 
@@ -12,6 +13,8 @@ export interface StoredSignIn {
   expiresAt: number
   /** The session there that it came out of (`sid`), where the provider says it. */
   session?: string | undefined
+  /** How and when it was proved who he is; absent for what was stored before that was. */
+  login?: Login | undefined
 }
 
 /** Stores a sign-in. */
@@ -25,6 +28,7 @@ export async function insertSignIn(handle: Handle, signIn: StoredSignIn): Promis
       created_at: signIn.createdAt,
       expires_at: signIn.expiresAt,
       session: signIn.session ?? null,
+      login: signIn.login ? JSON.stringify(signIn.login) : null,
     })
     .execute()
 }
@@ -44,6 +48,7 @@ export async function findSignIn(handle: Handle, id: string, now: number): Promi
       provider: row.provider,
       createdAt: row.created_at,
       expiresAt: row.expires_at,
+      ...(row.login !== null && { login: JSON.parse(row.login) as Login }),
     }
   )
 }
@@ -52,6 +57,20 @@ export async function findSignIn(handle: Handle, id: string, now: number): Promi
 export async function deleteSignIn(handle: Handle, id: string): Promise<void> {
   await open(handle).deleteFrom('kept_logins').where('sign_in_id', '=', id).execute()
   await open(handle).deleteFrom('sign_ins').where('id', '=', id).execute()
+}
+
+/** Says anew how and when it was proved who is signed in. */
+export async function updateSignInLogin(handle: Handle, id: string, login: Login): Promise<void> {
+  await open(handle)
+    .updateTable('sign_ins')
+    .set({ login: JSON.stringify(login) })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Ends all sign-ins of a principal but one. */
+export async function deleteOtherSignIns(handle: Handle, principalId: string, keptId: string): Promise<void> {
+  await open(handle).deleteFrom('sign_ins').where('principal_id', '=', principalId).where('id', '!=', keptId).execute()
 }
 
 /** Ends all sign-ins of a principal, and what they brought. */

@@ -41,7 +41,18 @@ export interface Tables {
     principal_id: string | null
     effect: string
   }
-  passwords: { principal_id: string; login: string; hash: string; changed_at: number }
+  passwords: { principal_id: string; login: string; hash: string; changed_at: number; passkey_only: number }
+  passkeys: {
+    id: string
+    principal_id: string
+    name: string
+    public_key: string
+    counter: number
+    synced: number
+    created_at: number
+    used_at: number | null
+  }
+  recovery_codes: { principal_id: string; place: string; hash: string; spent_at: number | null }
   sign_ins: {
     id: string
     principal_id: string
@@ -198,7 +209,7 @@ export interface Tables {
     /** Digest of what the client said of itself when it was given. */
     client_digest: string | null
   }
-  grant_tools: { grant_id: string; tool: string; digest: string }
+  grant_tools: { grant_id: string; tool: string; digest: string; limits: string | null }
   protocol_records: {
     key: string
     model: string

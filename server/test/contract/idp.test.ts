@@ -116,7 +116,7 @@ async function openLocalBench(t: TestContext): Promise<Bench> {
       const name = who.name.replaceAll(/\p{Cc}/gu, '').slice(0, 100)
       await insertPrincipal(store, { id: who.id, issuer: 'local', subject: who.id, name, email: who.email, ...rest })
       const hash = await hasher.hash('correct horse battery')
-      await insertPassword(store, { principalId: who.id, login, hash, changedAt: 1 })
+      await insertPassword(store, { principalId: who.id, login, hash, changedAt: 1, passkeyOnly: false })
       known.add(who.id)
     }
     const answer = await idp.check({ login, password })

@@ -125,7 +125,12 @@ export const fileSchema = z.strictObject({
   masterKeyFile: z.string().min(1).optional(),
   login: z
     .strictObject({
-      local: z.strictObject({ enabled: z.boolean().default(true) }).prefault({}),
+      local: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          passkeys: z.enum(['offered', 'administrators', 'everybody']).default('offered'),
+        })
+        .prefault({}),
       oidc: z
         .array(oidcProvider)
         .refine(uniqueIds, 'must not have the same `id` twice')

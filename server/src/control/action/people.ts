@@ -85,6 +85,29 @@ export const peopleActions = [
     after: ({ id }) => ({ to: `/people/${id}`, flash: 'principal-disabled' }),
   }),
   action({
+    name: 'resetLogin',
+    summary: 'Make a link by which a principal sets a new password; passkeys and recovery codes end with it',
+    guard: 'administrator',
+    path: '/people/{id}/reset',
+    input: z.object({ id: z.string().max(64), reason }),
+    answer: z.object({ url: z.string(), expiresAt: z.int() }),
+    run: ({ identity }, viewer, { id, reason: why }) =>
+      identity.makeResetLink({ by: viewer.principal.id, id, reason: why }),
+    after: ({ id }, { url, expiresAt }) => ({
+      title: 'A link to set a new password',
+      once: html`<h1>A link to set a new password</h1>
+        <div class="card">
+          <p class="notice warn">
+            This link is shown this once. Whoever opens it becomes this principal: send it where only that person reads
+            it. Passkeys, recovery codes and sign-ins until now end when it is used.
+          </p>
+          <pre class="copy" tabindex="0">${url}</pre>
+          <p class="muted">It works once, until ${instant(expiresAt)}.</p>
+          <div class="actions"><a class="button primary" href="/people/${id}">Done</a></div>
+        </div>`,
+    }),
+  }),
+  action({
     name: 'enablePrincipal',
     summary: 'Enable a principal again; grants and keys stay revoked',
     guard: 'administrator',

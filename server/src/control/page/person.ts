@@ -59,7 +59,7 @@ export const personPage: PageRoute = {
           <h2 id="grants">Grants to clients</h2>
           ${grants.length === 0 ? empty('None in force.') : await grantCards(rooms, { grants, visit })}
         </section>
-        ${standing(principal, visit)}`,
+        ${resetting(principal, visit)} ${standing(principal, visit)}`,
     }
   },
 }
@@ -233,6 +233,24 @@ function toolBoxes(tools: readonly Tool[]): Html {
       </fieldset>`
     })}
   </div>`
+}
+
+function resetting(principal: Principal, { viewer, csrf }: Visit): Html {
+  if (principal.issuer !== 'local' || principal.state !== 'active' || principal.id === viewer.principal.id)
+    return html``
+  return fold(
+    'Send a link to set a new password',
+    form({
+      action: `/people/${principal.id}/reset`,
+      csrf,
+      content: html`<p class="muted">
+          For who has lost password, passkeys and recovery codes. Make sure that it is really ${visible(principal.name)}
+          who asks.
+        </p>
+        ${reasonField('why-reset')}
+        <div class="actions"><button class="primary">Make the link</button></div>`,
+    }),
+  )
 }
 
 function standing(principal: Principal, { viewer, csrf }: Visit): Html {

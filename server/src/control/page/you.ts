@@ -31,6 +31,7 @@ export const youPage: PageRoute = {
               tools
             </dd>
           </dl>
+          <p><a href="/sign-in/ways">Password, passkeys and recovery codes</a></p>
           ${form({ action: '/sign-out', csrf, content: html`<div class="actions"><button>Sign out</button></div>` })}
         </div>
         <section class="card" aria-labelledby="key">

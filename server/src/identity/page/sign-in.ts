@@ -16,7 +16,9 @@ export interface SignInPage {
   login?: string | undefined
   problem?: string | undefined
   /** Who is signed in already. */
-  who?: { name: string; csrf: string } | undefined
+  who?: { name: string; csrf: string; again: boolean } | undefined
+  /** Whether passkeys can be used here. */
+  passkeys: boolean
 }
 
 export function signInPage(given: SignInPage): string {
@@ -35,8 +37,9 @@ export function signInPage(given: SignInPage): string {
             >`,
         )}
         ${(others.length > 0 || given.byDomain) && form && html`<p class="muted small">or with a password</p>`}
-        ${form && passwordForm(given)}
-      </div>`,
+        ${form && passwordForm(given)} ${form && given.passkeys && passkeyForm(given)}
+      </div>
+      ${form && given.passkeys && html`<p class="muted small"><a href="/sign-in/recovery">Use a recovery code</a></p>`}`,
   )
 }
 
@@ -103,7 +106,18 @@ export function onwardPage(name: string, url: string): string {
   )
 }
 
-function alreadySignedIn(who: { name: string; csrf: string }, returnTo: string): Html {
+function passkeyForm(given: SignInPage): Html {
+  return html`<form method="post" action="/sign-in/passkey/begin">
+    ${hidden({ csrf: given.token, return_to: given.returnTo })}
+    <button class="wide" type="submit">Sign in with a passkey</button>
+  </form>`
+}
+
+function alreadySignedIn(who: NonNullable<SignInPage['who']>, returnTo: string): Html {
+  if (who.again)
+    return html`<p class="notice">
+      You are signed in as <strong>${visible(who.name)}</strong>. Sign in once more to go on.
+    </p>`
   return html`<div class="notice">
     <div class="row apart">
       <span>You are signed in as <strong>${visible(who.name)}</strong>.</span>

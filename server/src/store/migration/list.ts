@@ -11,6 +11,7 @@ import * as signals from './0010-signals.ts'
 import * as keptLogins from './0012-kept-logins.ts'
 import * as proof from './0013-proof.ts'
 import * as groups from './0014-groups.ts'
+import * as passkeys from './0015-passkeys.ts'
 import * as clients from './0016-clients.ts'
 
 /** Forward only, in this order, never edited once released. */
@@ -27,5 +28,6 @@ export const migrations: Record<string, Migration> = {
   '0012-kept-logins': keptLogins,
   '0013-proof': proof,
   '0014-groups': groups,
+  '0015-passkeys': passkeys,
   '0016-clients': clients,
 }

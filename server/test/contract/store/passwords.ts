@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { findPasswordByLogin, insertPassword, updatePasswordHash } from '../../../src/store/passwords.ts'
 import type { Store } from '../../../src/store/store.ts'
 
-const ana = { principalId: 'a', login: 'ana', hash: 'one', changedAt: 1 }
+const ana = { principalId: 'a', login: 'ana', hash: 'one', changedAt: 1, passkeyOnly: false }
 
 export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
   [

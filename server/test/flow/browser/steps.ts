@@ -26,7 +26,7 @@ export async function join(page: Page, url: string, who: { name?: string; login:
 export async function signIn(page: Page, login: string): Promise<void> {
   await page.getByLabel('Login').fill(login)
   await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
 }
 
 /** Signs a person of the house in, without the page for it. */

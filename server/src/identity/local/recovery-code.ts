@@ -1,0 +1,42 @@
+import { randomInt } from 'node:crypto'
+
+/** Without letters and digits that look alike. */
+const alphabet = 'abcdefghjkmnpqrstvwxyz23456789'
+const groupLength = 4
+const groups = 5
+/** How many codes a person has. */
+export const recoveryCodes = 10
+
+/** A code in parts: `place` finds it, and is no secret; the rest has 78 random bits. */
+export interface CodeParts {
+  place: string
+  rest: string
+}
+
+/** Makes as many codes as a person has; no two have the same place. */
+export function makeRecoveryCodes(): CodeParts[] {
+  const codes = new Map<string, CodeParts>()
+  while (codes.size < recoveryCodes) {
+    const place = draw(groupLength)
+    codes.set(place, { place, rest: draw(groupLength * (groups - 1)) })
+  }
+  return [...codes.values()]
+}
+
+/** A code as a person writes it down: five groups of four. */
+export function showRecoveryCode({ place, rest }: CodeParts): string {
+  return [place, ...rest.match(/.{4}/g)!].join('-')
+}
+
+/** Reads what was typed in, however it is spaced; what cannot be a code is one that nobody has. */
+export function readRecoveryCode(text: string): CodeParts {
+  const plain = text
+    .slice(0, 100)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
+  return { place: plain.slice(0, groupLength), rest: plain.slice(groupLength) }
+}
+
+function draw(length: number): string {
+  return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')
+}

@@ -1,0 +1,202 @@
+import { html, type Html } from '../../base/page.ts'
+import { visible } from '../../base/visible.ts'
+import type { Passkey } from '../../store/passkeys.ts'
+import { recoveryCodes } from '../local/recovery-code.ts'
+import { hidden, problem, taskPage } from './frame.ts'
+import { newPasswordFields } from './recovery.ts'
+
+export interface WaysPage {
+  name: string
+  csrf: string
+  /** What of his is kept here; absent where another house signs him in. */
+  own: { login: string; passkeyOnly: boolean; passkeys: readonly Passkey[]; codesLeft: number } | undefined
+  /** Who signs him in. */
+  issuer: string
+  /** Whether browsers make passkeys for this address. */
+  possible: boolean
+  /** Whether a passkey must be added before anything else. */
+  wanting: boolean
+  /** Whether he signed in a moment ago: only then is anything changed. */
+  fresh: boolean
+  /** Whether the password until now must be given to change it. */
+  asksCurrent: boolean
+  problem?: string | undefined
+  done?: string | undefined
+}
+
+export const waysPath = '/sign-in/ways'
+
+export function waysPage(given: WaysPage): string {
+  const { own, wanting, fresh } = given
+  const again = `/sign-in?again&return_to=${encodeURIComponent(waysPath)}`
+  return taskPage(
+    'Ways to sign in',
+    html`${problem(given.problem)}
+      ${given.done !== undefined && html`<p class="notice good" role="status">${given.done}</p>`}
+      ${
+        wanting &&
+        html`<p class="notice warn" role="status">
+          Here a password alone is not enough. Add a passkey to go
+          on${own?.passkeys.length ? ', or sign in with yours' : ''}.
+        </p>`
+      }
+      ${own === undefined ? elsewhere(given) : ''}
+      ${
+        own !== undefined &&
+        !fresh &&
+        html`<div class="notice">
+          <div class="row apart">
+            <span>To change anything, sign in once more.</span>
+            <a class="button quiet" href="${again}">Sign in again</a>
+          </div>
+        </div>`
+      }
+      ${own !== undefined && html`${passkeyCard(given, own)} ${!wanting && html`${codeCard(given, own)} ${passwordCard(given)}`}`}
+      <form method="post" action="/sign-out">
+        ${hidden({ csrf: given.csrf })}
+        <div class="row apart">
+          ${wanting ? html`<span></span>` : html`<a href="/you">Back</a>`}
+          <button class="quiet" type="submit">Sign out</button>
+        </div>
+      </form>`,
+  )
+}
+
+type Own = NonNullable<WaysPage['own']>
+
+function elsewhere({ issuer }: WaysPage): Html {
+  return html`<div class="card">
+    <p>You sign in through <strong>${visible(issuer)}</strong>: passwords and passkeys are kept there, not here.</p>
+  </div>`
+}
+
+function passkeyCard({ csrf, fresh, possible }: WaysPage, own: Own): Html {
+  if (!possible) {
+    return html`<section class="card" aria-labelledby="passkeys">
+      <h2 id="passkeys">Passkeys</h2>
+      <p class="muted">Browsers make no passkeys for this address: they need a name such as gateway.example.com.</p>
+    </section>`
+  }
+  return html`<section class="card" aria-labelledby="passkeys">
+    <h2 id="passkeys">Passkeys</h2>
+    ${own.passkeys.length === 0 && html`<p class="muted">None yet.</p>`}
+    ${
+      own.passkeys.length > 0 &&
+      html`<ul class="plain">
+        ${own.passkeys.map((one) => passkeyLine(one, { csrf, fresh }))}
+      </ul>`
+    }
+    ${
+      fresh &&
+      html`<form method="post" action="${waysPath}/passkeys">
+        ${hidden({ csrf })}
+        <div class="field">
+          <label for="name">Name of the new one</label>
+          <input id="name" name="name" maxlength="60" required autocomplete="off" placeholder="this laptop" />
+        </div>
+        <div class="actions"><button class="primary" type="submit">Add a passkey</button></div>
+      </form>`
+    }
+    ${own.passkeys.length > 0 && onlyForm({ csrf, fresh }, own)}
+  </section>`
+}
+
+function passkeyLine({ id, name, synced, createdAt, usedAt }: Passkey, form: { csrf: string; fresh: boolean }): Html {
+  const used = usedAt === undefined ? 'never used' : html`last used ${day(usedAt)}`
+  return html`<li>
+    <div class="row apart">
+      <span>
+        <strong>${visible(name)}</strong>
+        <span class="muted small">${synced ? 'synced' : 'on one device'}, added ${day(createdAt)}, ${used}</span>
+      </span>
+      ${
+        form.fresh &&
+        html`<form class="inline" method="post" action="${waysPath}/passkeys/remove">
+          ${hidden({ csrf: form.csrf, id })}
+          <button class="quiet" type="submit" aria-label="Remove ${visible(name)}">Remove</button>
+        </form>`
+      }
+    </div>
+  </li>`
+}
+
+function onlyForm({ csrf, fresh }: { csrf: string; fresh: boolean }, { passkeyOnly }: Own): Html {
+  const says = passkeyOnly
+    ? 'Your password alone opens nothing: a passkey, or a recovery code beside it, is needed.'
+    : 'Your password alone still signs you in.'
+  return html`<div class="row apart">
+    <span class="muted">${says}</span>
+    ${
+      fresh &&
+      html`<form class="inline" method="post" action="${waysPath}/only">
+        ${hidden({ csrf, only: passkeyOnly ? '' : 'yes' })}
+        <button class="quiet" type="submit">${passkeyOnly ? 'Allow the password alone' : 'Only by passkey'}</button>
+      </form>`
+    }
+  </div>`
+}
+
+function codeCard({ csrf, fresh }: WaysPage, { codesLeft }: Own): Html {
+  return html`<section class="card" aria-labelledby="codes">
+    <h2 id="codes">Recovery codes</h2>
+    <p class="muted">
+      ${codesLeft === 0 ? 'None.' : `${codesLeft} of ${recoveryCodes} left.`} Each lets you in once beside your password
+      when no passkey is at hand.
+    </p>
+    ${
+      fresh &&
+      html`<form method="post" action="${waysPath}/codes">
+        ${hidden({ csrf })}
+        <div class="actions">
+          <button type="submit">${codesLeft === 0 ? 'Make ten codes' : 'Make ten new codes'}</button>
+        </div>
+      </form>`
+    }
+  </section>`
+}
+
+function passwordCard({ csrf, fresh, asksCurrent }: WaysPage): Html {
+  return html`<section class="card" aria-labelledby="change">
+    <h2 id="change">Password</h2>
+    <p class="muted">With a new one you are signed out everywhere else.</p>
+    ${
+      fresh &&
+      html`<form method="post" action="${waysPath}/password">
+        ${hidden({ csrf })}
+        ${
+          asksCurrent &&
+          html`<div class="field">
+            <label for="current">Password until now</label>
+            <input
+              id="current"
+              name="current"
+              type="password"
+              autocomplete="current-password"
+              maxlength="1000"
+              required
+            />
+          </div>`
+        }
+        ${newPasswordFields()}
+        <div class="actions"><button type="submit">Change the password</button></div>
+      </form>`
+    }
+  </section>`
+}
+
+export function codesPage(codes: readonly string[]): string {
+  return taskPage(
+    'Your recovery codes',
+    html`<div class="card">
+      <p class="notice warn">They are shown this once. The codes before them are void.</p>
+      <pre class="copy" tabindex="0">${codes.join('\n')}</pre>
+      <p>Print them, or keep them in a password manager that opens without this passkey.</p>
+      <div class="actions"><a class="button primary" href="${waysPath}">Done</a></div>
+    </div>`,
+  )
+}
+
+function day(at: number): Html {
+  const date = new Date(at).toISOString().slice(0, 10)
+  return html`<time datetime="${date}">${date}</time>`
+}
