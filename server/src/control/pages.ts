@@ -15,6 +15,7 @@ import { peoplePage } from './page/people.ts'
 import { personPage } from './page/person.ts'
 import { proposePage } from './page/propose.ts'
 import { providerPage, providersPage } from './page/providers.ts'
+import { signalsPage } from './page/signals.ts'
 import { startPage } from './page/start.ts'
 import { toolPage } from './page/tool.ts'
 import { upstreamPage } from './page/upstream.ts'
@@ -42,6 +43,7 @@ export const pages: readonly PageRoute[] = [
   groupsPage,
   providersPage,
   providerPage,
+  signalsPage,
   ledgerPage,
   entryPage,
   youPage,

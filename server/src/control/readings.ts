@@ -3,6 +3,7 @@ import { groupReadings } from './api/groups.ts'
 import { ledgerReadings } from './api/ledger.ts'
 import { mappingReadings } from './api/mapping.ts'
 import { rightsReadings } from './api/rights.ts'
+import { signalReadings } from './api/signals.ts'
 import { statusReadings } from './api/status.ts'
 import type { Reading } from './reading.ts'
 
@@ -13,5 +14,6 @@ export const readings: readonly Reading[] = [
   ...rightsReadings,
   ...groupReadings,
   ...mappingReadings,
+  ...signalReadings,
   ...ledgerReadings,
 ]

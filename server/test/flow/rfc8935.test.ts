@@ -186,3 +186,39 @@ test('the last administrator is not disabled by an event, and yet nothing of the
   const [change] = await house.changes('principal.signed_out')
   assert.match(String(change?.details?.['effect']), /not disabled, as the last administrator/)
 })
+
+test('administrators see what each transmitter said last, and what it took', async (t) => {
+  const { transmitter, options } = await signalOptions(t)
+  const house = await openHouse(t, options)
+  const root = await house.person('root', ['administer'])
+  await house.person('ana')
+  await pushEvent(house, transmitter, { sub: 'ana', event: revoked })
+  await pushEvent(house, transmitter, { sub: 'nobody', event: `${caep}credential-change` })
+  const page = await root.browser.open('/signals')
+  assert.match(page.text, /session-revoked[^]*ana[^]*signed out, grants ended/)
+  assert.match(page.text, /credential-change[^]*about nobody who is known here/)
+  const { key } = await house.rooms.identity.makeOperatorKey({ principal: root.principal, label: 'laptop' })
+  const answer = await fetch(`${house.url}/api/v1/signals`, { headers: { authorization: `Bearer ${key}` } })
+  const { transmitters } = (await answer.json()) as { transmitters: { id: string; signals: { event: string }[] }[] }
+  assert.deepEqual(
+    transmitters.map(({ id, signals }) => [id, signals.map(({ event }) => event).toSorted()]),
+    [['okta', ['credential-change', 'session-revoked']]],
+  )
+})
+
+test('who must sign in anew can be let off on his page, and by nobody but an administrator', async (t) => {
+  const { transmitter, options } = await signalOptions(t)
+  const house = await openHouse(t, options)
+  const root = await house.person('root', ['administer'])
+  const ana = await house.person('ana')
+  await pushEvent(house, transmitter, { sub: 'ana', event: `${caep}credential-change` })
+  const step = { id: ana.principal.id, reason: 'for a test' }
+  for (const by of ['system', 'set-up', ana.principal.id]) {
+    await assert.rejects(house.rooms.identity.enablePrincipal({ ...step, by }))
+  }
+  const page = await root.browser.open(`/people/${ana.principal.id}`)
+  assert.match(page.text, /must sign in/)
+  const to = `/people/${ana.principal.id}/enable`
+  assert.equal((await root.browser.submit(page, { reason: 'the provider says nothing' }, { to })).status, 200)
+  assert.equal((await house.rooms.identity.findPrincipal(ana.principal.id))?.state, 'active')
+})

@@ -109,7 +109,7 @@ export const peopleActions = [
   }),
   action({
     name: 'enablePrincipal',
-    summary: 'Enable a principal again; grants and keys stay revoked',
+    summary: 'Enable a principal again, grants and keys stay revoked; or let one off who must sign in anew',
     guard: 'administrator',
     path: '/people/{id}/enable',
     input: z.object({ id: z.string().max(64), reason }),

@@ -26,7 +26,7 @@ export const flashes = {
   'method-declared': 'The method is declared. Who is given the right to it may call it.',
   'owner-set': 'The owner is set.',
   'principal-disabled': 'Disabled. Sign-ins, keys and grants have ended.',
-  'principal-enabled': 'Enabled. Grants and keys stay revoked.',
+  'principal-enabled': 'Enabled. What was revoked stays revoked.',
   'rule-added': 'The rule is made. It acts at the next sign-in of each person.',
   'rule-removed': 'The rule is removed, and what may have come of it has ended.',
   'tool-withdrawn': 'The tool is withdrawn. Calls of it are refused from now on.',

@@ -22,6 +22,7 @@ export const peoplePage: PageRoute = {
           <span class="row"
             ><a class="button quiet" href="/groups">Groups</a>
             <a class="button quiet" href="/providers">Identity providers</a>
+            <a class="button quiet" href="/signals">Signals</a>
           </span>
         </div>
         ${fold('Invite somebody', form({ action: '/people/invite', csrf, content: invitation(names) }))}

@@ -37,7 +37,7 @@ export const personPage: PageRoute = {
     const grants = await rooms.oauth.listGrants({ principalId: principal.id, activeAt: rooms.clock.now() })
     return {
       title: visible(principal.name),
-      body: html`<h1>${visible(principal.name)} ${principal.state === 'disabled' && stateBadge('disabled')}</h1>
+      body: html`<h1>${visible(principal.name)} ${principal.state !== 'active' && stateBadge(principal.state)}</h1>
         <div class="card">
           <dl class="facts">
             <dt>Signs in through</dt>
@@ -59,7 +59,8 @@ export const personPage: PageRoute = {
           <h2 id="grants">Grants to clients</h2>
           ${grants.length === 0 ? empty('None in force.') : await grantCards(rooms, { grants, visit })}
         </section>
-        ${resetting(principal, visit)} ${standing(principal, visit)}`,
+        ${principal.state === 'must_sign_in' && lettingOff(principal, visit)} ${resetting(principal, visit)}
+        ${standing(principal, visit)}`,
     }
   },
 }
@@ -253,8 +254,25 @@ function resetting(principal: Principal, { viewer, csrf }: Visit): Html {
   )
 }
 
+function lettingOff(principal: Principal, { csrf }: Visit): Html {
+  return html`<p class="notice warn">
+      The identity provider said that something is no longer as it was. Until ${visible(principal.name)} has signed in
+      there anew, nothing passes; the grants sleep. See <a href="/signals">Signals</a>.
+    </p>
+    ${fold(
+      'Let off without a new sign-in',
+      form({
+        action: `/people/${principal.id}/enable`,
+        csrf,
+        content: html`<p class="muted">Everything is at once as it was before the event.</p>
+          ${reasonField('why-let-off')}
+          <div class="actions"><button class="danger">Let off</button></div>`,
+      }),
+    )}`
+}
+
 function standing(principal: Principal, { viewer, csrf }: Visit): Html {
-  const active = principal.state === 'active'
+  const active = principal.state !== 'disabled'
   const self = principal.id === viewer.principal.id
   return fold(
     active ? `Disable ${self ? 'yourself' : visible(principal.name)}` : `Enable ${visible(principal.name)} again`,

@@ -1,4 +1,7 @@
 import type { TestContext } from 'node:test'
+import { makeId } from '../../../src/base/ids.ts'
+import { demandSignIn } from '../../../src/store/principals.ts'
+import { insertSignal } from '../../../src/store/signals.ts'
 import { linkOf, type Agent } from '../../agent.ts'
 import { noteOffers } from '../../fake/fake-offers.ts'
 import { openFakeMcpServer, type FakeMcpServer } from '../../fake/mcp-server.ts'
@@ -34,7 +37,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
   const fake = await openFakeMcpServer({ offers: noteOffers(), tools: [...noteTools] })
   const guarded = await openGuardedUpstream()
   const reach = [fake.url, guarded.fake.url, guarded.server.issuer]
-  const house = await openHouse(t, { preload: ['memory', 'mux'], reach })
+  const house = await openHouse(t, { preload: ['memory', 'mux'], reach, yaml: withTransmitter })
   closeWith(house, guarded)
   const { gateway, inventory } = house.rooms
   for (const upstream of await inventory.listUpstreams()) await gateway.look(upstream)
@@ -89,6 +92,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       client: `/clients/client?id=${encodeURIComponent(agent.client)}`,
       people: '/people',
       person: `/people/${by}`,
+      ...(await sendSignals(house, bo.principal.id)),
       ledger: '/ledger',
       entry: `/ledger/${size - 1}`,
       connect,
@@ -98,6 +102,36 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       'sign-out': '/sign-out',
     },
   }
+}
+
+const withTransmitter = `
+login: { oidc: [{ id: company, name: Example Company, issuer: 'https://login.example.com', clientId: sallyport }] }
+signals:
+  - { id: company, issuer: 'https://signals.example.com', jwksUri: 'https://signals.example.com/jwks',
+      audience: 'https://gateway.example.com', people: 'https://login.example.com', push: {} }
+`
+
+/** What a transmitter said, as if it had; returns the pages that show it. */
+async function sendSignals(house: House, about: string): Promise<Record<string, string>> {
+  const { store } = house.rooms
+  const cy = (await house.person('Cy Chen', ['mux/*'])).principal.id
+  const now = house.clock.now()
+  const said: [event: string, principalId: string | undefined, effect: string][] = [
+    ['verification', undefined, 'about the stream'],
+    ['session-revoked', undefined, 'nothing: about nobody who is known here'],
+    ['device-compliance-change', about, 'nothing: it says that things became better'],
+    ['credential-compromise', cy, 'signed out, grants ended; must sign in anew'],
+  ]
+  for (const [at, [event, principalId, effect]] of said.entries()) {
+    const when = { issuedAt: now + at, receivedAt: now + at }
+    await insertSignal(
+      store,
+      { id: makeId(house.clock) + at, transmitter: 'company', event, principalId, effect, ...when },
+      9,
+    )
+  }
+  await demandSignIn(store, cy, now)
+  return { 'must sign in': `/people/${cy}`, signals: '/signals' }
 }
 
 const deskPages = {
