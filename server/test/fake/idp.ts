@@ -64,6 +64,8 @@ export interface IdpVisit {
   authorization: string | undefined
 }
 
+type Key = Awaited<ReturnType<typeof makeKey>>['privateKey']
+
 /** A scripted OpenID provider with a journal of its own. */
 export interface FakeIdp {
   issuer: string
@@ -73,6 +75,11 @@ export interface FakeIdp {
   /** Who sits before the browser from now on. */
   person: FakePerson
   knobs: IdpKnobs
+  /** Its key, and the name of that. */
+  key: Key
+  kid: string
+  /** What a logout token says, with a new id. */
+  logoutClaims(claims: Record<string, unknown>): Record<string, unknown>
   /** Writes a logout token; `claims` and `header` write over what is right. */
   writeLogout(claims: Record<string, unknown>, header?: Record<string, unknown>, foreign?: true): Promise<string>
   close(): Promise<void>
@@ -86,6 +93,7 @@ export interface FakeClient {
 /** Starts a provider on a free port of 127.0.0.1; it approves every authorization request as `person` without asking. */
 export async function openFakeIdp(client: FakeClient, person: FakePerson): Promise<FakeIdp> {
   const [key, foreign] = [await makeKey(), await makeKey()]
+  const signing = { key: key.privateKey, kid: key.publicJwk.kid! }
   const codes = new Map<string, { person: FakePerson; query: Record<string, string> }>()
   const refreshTokens = new Map<string, FakePerson>()
   const server = createServer((req, res) => {
@@ -95,7 +103,17 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
   await once(server, 'listening')
   const authority = `127.0.0.1:${(server.address() as AddressInfo).port}`
   const issuer = `http://${authority}`
-  const idp: FakeIdp = { issuer, authority, journal: [], person, knobs: {}, writeLogout, close }
+  const idp: FakeIdp = {
+    issuer,
+    authority,
+    journal: [],
+    person,
+    knobs: {},
+    ...signing,
+    logoutClaims,
+    writeLogout,
+    close,
+  }
 
   async function close(): Promise<void> {
     server.closeAllConnections()
@@ -103,11 +121,15 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
     await once(server, 'close')
   }
 
-  function writeLogout(claims: Record<string, unknown>, header = {}, byForeign?: true): Promise<string> {
+  function logoutClaims(claims: Record<string, unknown>): Record<string, unknown> {
     const iat = Math.floor(Date.now() / 1_000)
     const events = { 'http://schemas.openid.net/event/backchannel-logout': {} }
     const usual = { iss: issuer, aud: client.id, iat, exp: iat + 120, jti: randomBytes(8).toString('hex'), events }
-    return new SignJWT({ ...usual, ...claims })
+    return { ...usual, ...claims }
+  }
+
+  function writeLogout(claims: Record<string, unknown>, header = {}, byForeign?: true): Promise<string> {
+    return new SignJWT(logoutClaims(claims))
       .setProtectedHeader({ alg: 'ES256', kid: key.publicJwk.kid!, typ: 'logout+jwt', ...header })
       .sign(byForeign ? foreign.privateKey : key.privateKey)
   }

@@ -22,6 +22,7 @@ export interface FakeTransmitter {
   issuer: string
   jwksUri: string
   pollUrl: string
+  key: CryptoKey
   /** How often its keys were fetched. */
   fetched: number
   /** Its keys cannot be had. */
@@ -36,6 +37,8 @@ export interface FakeTransmitter {
   pollBody: string | undefined
   /** It forgets nothing, whatever is acknowledged. */
   forgetful: boolean
+  /** What a token says, with a new id. */
+  claims(claims: Record<string, unknown>): Record<string, unknown>
   /** Writes a token; `claims` and `header` write over what is right. */
   write(claims: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>
   /** The same, signed by a key of somebody else under the same name. */
@@ -91,16 +94,19 @@ export async function openFakeTransmitter(t: TestContext): Promise<FakeTransmitt
     response.end(transmitter.pollBody ?? JSON.stringify({ sets, moreAvailable: transmitter.waiting.size > 0 }))
   }
 
-  const sign = (key: CryptoKey, claims: Record<string, unknown>, header: Record<string, unknown>) => {
+  const claimsOf = (claims: Record<string, unknown>) => {
     const usual = { iss: issuer, aud: audience, jti: randomUUID(), iat: Math.floor(Date.now() / 1_000), txn: 't1' }
-    return new SignJWT({ ...usual, ...claims })
+    return { ...usual, ...claims }
+  }
+  const sign = (key: CryptoKey, claims: Record<string, unknown>, header: Record<string, unknown>) =>
+    new SignJWT(claimsOf(claims))
       .setProtectedHeader({ alg: 'ES256', kid: 'one', typ: 'secevent+jwt', ...header })
       .sign(key)
-  }
   const transmitter: FakeTransmitter = {
     issuer,
     jwksUri: `${issuer}/jwks`,
     pollUrl: `${issuer}/poll`,
+    key: own.privateKey,
     fetched: 0,
     silent: false,
     polled: [],
@@ -108,6 +114,7 @@ export async function openFakeTransmitter(t: TestContext): Promise<FakeTransmitt
     pollStatus: 200,
     pollBody: undefined,
     forgetful: false,
+    claims: claimsOf,
     write: (claims, header = {}) => sign(own.privateKey, claims, header),
     forge: (claims) => sign(foreign.privateKey, claims, {}),
   }

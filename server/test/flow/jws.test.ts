@@ -5,10 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { type CryptoKey, decodeJwt, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { openFakeEnterprise } from '../fake/enterprise.ts'
+import { openFakeIdp } from '../fake/idp.ts'
+import { about, caep } from '../fake/transmitter.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
 import { openHouse } from '../house.ts'
 import { jwsVectors, seal, type Signer } from '../jws-vectors.ts'
 import { Prover } from '../prover.ts'
+import { issSub, push, signalOptions } from '../signal-house.ts'
 
 // RFC 7515 and what went wrong with it elsewhere, RFC 8725: at every place where something signed is taken.
 
@@ -136,5 +139,41 @@ test('assertions by which clients prove who they are', async (t) => {
     assert.ok(['invalid_grant', 'invalid_client', 'invalid_request'].includes(String(answer.error)), answer.error)
     return answer.error === 'invalid_grant'
   }
+  await present(t, { signer, own: undefined, takes })
+})
+
+test('security event tokens, pushed', async (t) => {
+  const { transmitter, options } = await signalOptions(t)
+  const house = await openHouse(t, options)
+  const signer: Signer = {
+    key: transmitter.key,
+    header: { alg: 'ES256', typ: 'secevent+jwt', kid: 'one' },
+    claims: () => transmitter.claims(about(issSub('nobody'), `${caep}session-revoked`)),
+  }
+  const takes = async (jws: string) => {
+    const answer = await push(house, jws)
+    assert.ok(answer.status === 202 || (answer.status === 400 && answer.err !== undefined), answer.text)
+    return answer.status === 202
+  }
+  await present(t, { signer, own: 'secevent+jwt', takes })
+})
+
+test('logout tokens', async (t) => {
+  const idp = await openFakeIdp({ id: 'sallyport', secret: 'unused' }, { sub: 'a-1' })
+  t.after(() => idp.close())
+  const oidc = [{ id: 'okta', name: 'Okta', issuer: idp.issuer, clientId: 'sallyport' }]
+  const house = await openHouse(t, { yaml: `login: ${JSON.stringify({ oidc })}`, reach: [idp.issuer] })
+  const signer: Signer = {
+    key: idp.key,
+    header: { alg: 'ES256', typ: 'logout+jwt', kid: idp.kid },
+    claims: () => idp.logoutClaims({ sub: 'nobody' }),
+  }
+  const takes = async (jws: string) => {
+    const body = new URLSearchParams({ logout_token: jws })
+    const answer = await fetch(`${house.url}/sign-in/backchannel-logout/okta`, { method: 'POST', body })
+    assert.ok([200, 400].includes(answer.status), String(answer.status))
+    return answer.status === 200
+  }
+  // Older providers give the token no type, so that not every foreign one is refused by that.
   await present(t, { signer, own: undefined, takes })
 })

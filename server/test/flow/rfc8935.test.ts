@@ -69,7 +69,7 @@ test('errors have the form of the RFC', async (t) => {
   const wrong: [name: string, token: string, err: string][] = [
     ['no token', 'hello', 'invalid_request'],
     ['nothing', '', 'invalid_request'],
-    ['nobody signed it', none(good), 'invalid_key'],
+    ['nobody signed it', none(good), 'invalid_request'],
     ['a foreign key', await transmitter.forge(good), 'invalid_key'],
     ['an unknown key', await transmitter.write(good, { kid: 'two' }), 'invalid_key'],
     ['another type', await transmitter.write(good, { typ: 'JWT' }), 'invalid_request'],

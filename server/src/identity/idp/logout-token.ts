@@ -1,5 +1,6 @@
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../../base/clock.ts'
+import { isCompactJws } from '../../base/compact-jws.ts'
 import { Fault } from '../../base/fault.ts'
 import type { LoggedOut } from '../idp.ts'
 
@@ -20,6 +21,7 @@ export async function readLogoutToken(
   token: string,
   of: { issuer: string; clientId: string; keys: JWTVerifyGetKey; clock: Clock },
 ): Promise<LoggedOut> {
+  if (!isCompactJws(token)) throw refused('it is no signed token')
   const now = of.clock.now()
   const { payload, protectedHeader } = await jwtVerify(token, of.keys, {
     algorithms,

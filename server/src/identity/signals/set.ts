@@ -1,6 +1,7 @@
 import { decodeJwt, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import type { TransmitterConfig } from '../../base/config.ts'
+import { isCompactJws } from '../../base/compact-jws.ts'
 import { Fault } from '../../base/fault.ts'
 import { Refused } from './refused.ts'
 
@@ -51,10 +52,12 @@ export async function readSet(
 }
 
 function issuerOf(token: string): string | undefined {
+  const noToken = new Refused('invalid_request', 'this is no signed token')
+  if (!isCompactJws(token)) throw noToken
   try {
     return decodeJwt(token).iss
   } catch {
-    throw new Refused('invalid_request', 'this is no signed token')
+    throw noToken
   }
 }
 
