@@ -8,7 +8,7 @@ import { introspectionEndpoint, type IntrospectionParts } from './endpoint/intro
 import { registrationEndpoint } from './endpoint/registration.ts'
 import { revocationEndpoint } from './endpoint/revocation.ts'
 import { onOurTerms } from './endpoint/terms.ts'
-import { limited, openThrottle } from './endpoint/throttle.ts'
+import { limited, limitedFailures, openThrottle } from './endpoint/throttle.ts'
 import type { Grants } from './grants.ts'
 import { endpoints, resourceMetadata, serverMetadata } from './metadata.ts'
 import type { Catalogue } from './ports.ts'
@@ -23,6 +23,9 @@ const resourceDocument = /^\/\.well-known\/oauth-protected-resource\/mcp\/([a-z]
 const authorizations = { name: 'authorizations', points: 120, seconds: 60 }
 // A client renews every five minutes; a whole company may be behind one address, and guesses at secrets are not as many.
 const tokenRequests = { name: 'token requests', points: 1_200, seconds: 60 }
+const revocations = { name: 'revocations', points: 1_200, seconds: 60 }
+// Upstreams ask about every call; only who cannot say who it is is counted.
+const failures = { name: 'failed authentications', points: 300, seconds: 60 }
 const continuation = /^\/oauth\/authorize\/[\w-]{10,64}$/
 
 /**
@@ -81,8 +84,8 @@ export function protocolDoor(parts: {
   const table = new Map<string, Endpoint>([
     [endpoints.token, shared(['POST'], limited(admitToken, engineServes))],
     [endpoints.jwks, shared(['GET'], engineServes)],
-    [endpoints.revocation, shared(['POST'], revocationEndpoint(parts))],
-    [endpoints.introspection, shared(['POST'], introspectionEndpoint(parts))],
+    [endpoints.revocation, shared(['POST'], limited(openThrottle(parts, revocations), revocationEndpoint(parts)))],
+    [endpoints.introspection, shared(['POST'], limitedFailures(parts, failures, introspectionEndpoint(parts)))],
     ...(registrationsPerHour === undefined
       ? []
       : [[endpoints.registration, shared(['POST'], registrationEndpoint(parts, registrationsPerHour))] as const]),

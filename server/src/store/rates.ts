@@ -37,6 +37,21 @@ export async function takePoint(
   return row.taken > limit.points ? row.resets_at - now : undefined
 }
 
+/** How long to wait when a limit is spent, without taking a point of it; `undefined` when it is not. */
+export async function findWait(
+  handle: Handle,
+  limit: RateLimit,
+  { key, now }: { key: string; now: number },
+): Promise<number | undefined> {
+  const row = await open(handle)
+    .selectFrom('rates')
+    .select(['taken', 'resets_at'])
+    .where('name', '=', limit.name)
+    .where('key', '=', key)
+    .executeTakeFirst()
+  return row !== undefined && row.resets_at > now && row.taken >= limit.points ? row.resets_at - now : undefined
+}
+
 /** Gives a point back: it was not one of those that are limited. */
 export async function givePoint(handle: Handle, limit: RateLimit, key: string): Promise<void> {
   await open(handle)

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict'
-import { deleteEndedRates, givePoint, givePoints, type RateLimit, takePoint } from '../../../src/store/rates.ts'
+import {
+  deleteEndedRates,
+  findWait,
+  givePoint,
+  givePoints,
+  type RateLimit,
+  takePoint,
+} from '../../../src/store/rates.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 const limit: RateLimit = { name: 'logins', points: 3, seconds: 10 }
@@ -10,6 +17,8 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     async (store) => {
       const take = (now: number) => takePoint(store, limit, { key: 'a', now })
       assert.deepEqual([await take(1_000), await take(2_000), await take(3_000)], [undefined, undefined, undefined])
+      const find = (now: number) => findWait(store, limit, { key: 'a', now })
+      assert.deepEqual([await find(4_000), await find(10_999), await find(11_000)], [7_000, 1, undefined])
       assert.deepEqual([await take(4_000), await take(10_999)], [7_000, 1])
       assert.equal(await take(11_000), undefined)
     },
