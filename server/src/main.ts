@@ -167,7 +167,9 @@ async function openMiddle(parts: MiddleParts) {
     ...parts,
     onWithdraw: async (tx, { upstream, tool, principalId, retired }) => {
       await approvals.cancelFor(tx, { upstream, ...(tool && { tool }), ...(principalId && { principalId }) })
-      if (retired) await oauth.revokeGrantsWithin(tx, { upstream }, 'the upstream was retired')
+      if (!retired) return
+      await oauth.revokeGrantsWithin(tx, { upstream }, 'the upstream was retired')
+      await parts.vault.revokeConnectionsWithin(tx, { upstream })
     },
   })
   const { origin } = parts.config
@@ -181,6 +183,7 @@ async function openMiddle(parts: MiddleParts) {
       async (tx, principalId) => {
         await oauth.revokeGrantsWithin(tx, { principalId }, 'the principal was disabled')
         await approvals.cancelFor(tx, { principalId })
+        await parts.vault.revokeConnectionsWithin(tx, { principalId })
       },
     ],
     onLeave: [

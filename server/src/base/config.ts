@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { isLoopbackHost, originProblem } from './config/address.ts'
 import type { ClaimPath } from './config/preset.ts'
+import { readOnBehalf, type OnBehalf } from './config/on-behalf.ts'
 import { describeIssues, readSource } from './config/problems.ts'
 import { type TransmitterConfig, transmitterProblems } from './config/transmitter.ts'
 import { fileSchema, listenText, splitListen } from './config/schema.ts'
@@ -9,6 +10,8 @@ import type { ConfigFile } from './config/schema.ts'
 import { Fault } from './fault.ts'
 
 export type { TransmitterConfig } from './config/transmitter.ts'
+
+export type { OnBehalf, OwnClient } from './config/on-behalf.ts'
 
 /** An identity provider that people sign in through. */
 export interface OidcProviderConfig {
@@ -80,37 +83,6 @@ export interface EnterpriseIssuer {
   jwksUri: string
   /** The gravest effect of tools that are granted so. What returns secrets, or destroys, never is. */
   effects: 'read' | 'write'
-}
-
-/** A client that an authorization server knows this gateway as. */
-export interface OwnClient {
-  id: string
-  /** Absent: it proves itself by the keys of this gateway (`private_key_jwt`). */
-  secret: string | undefined
-}
-
-/** How the gateway comes by a token to call an upstream in the name of the person who calls, where it does. */
-export type OnBehalf =
-  /** The gateway vouches for the person, by its own signature. */
-  | (Target & {
-      way: 'assertion'
-      issuer: string
-      client: OwnClient
-      grant: 'jwt-bearer' | 'token-exchange'
-      /** The provider by whose subjects the authorization server knows people; absent: by our ids. */
-      people: string | undefined
-      audience: string | undefined
-    })
-  /** The provider that the person signed in through gives the token for what the login brought. */
-  | (Target & { way: 'provider'; provider: string; audience: string | undefined })
-  /** The provider gives an identity assertion (ID-JAG), and the upstream's authorization server the token for it. */
-  | (Target & { way: 'id-jag'; provider: string; issuer: string; client: OwnClient })
-
-interface Target {
-  /** The address of the upstream: such a token is sent nowhere else. Absent only where an OpenAPI document says it. */
-  url: string | undefined
-  resource: string | undefined
-  scope: string | undefined
 }
 
 /** A program that an upstream of kind `stdio` may be. It never sees our environment, only `env`. */
@@ -276,16 +248,6 @@ export function readConfig(source: ConfigSource): Config {
   return config
 }
 
-type SecretOf = (name: string | undefined, place: string) => string | undefined
-
-function readOnBehalf(name: string, one: ConfigFile['onBehalf'][string], secretOf: SecretOf): OnBehalf {
-  const target = { url: one.url, resource: one.resource, scope: one.scope }
-  if (one.way === 'provider') return { ...one, ...target, audience: one.audience }
-  const client = { id: one.client.id, secret: secretOf(one.client.secretEnv, `\`onBehalf.${name}.client\``) }
-  if (one.way === 'id-jag') return { ...one, ...target, client }
-  return { ...one, ...target, client, people: one.people, audience: one.audience }
-}
-
 function readFileText(source: ConfigSource, problems: string[]): ConfigFile {
   const parsed = source.file ? readSource(source.file.path, source.file.text) : { value: {}, placeOf: () => 'defaults' }
   if (Array.isArray(parsed)) {
@@ -367,7 +329,7 @@ function checkTogether(config: Config, problems: string[]): void {
     problems.push('`login.local.enabled` is false, `login.oidc` and `login.bridge` are empty: nobody could sign in')
   }
   for (const [name, one] of config.onBehalf) {
-    const provider = one.way === 'assertion' ? one.people : one.provider
+    const provider = 'provider' in one ? one.provider : 'people' in one ? one.people : undefined
     if (provider !== undefined && !oidc.some(({ id }) => id === provider))
       problems.push(`\`onBehalf.${name}\`: \`${provider}\` is not the \`id\` of a provider in \`login.oidc\``)
   }

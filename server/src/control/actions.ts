@@ -8,6 +8,7 @@ import { grantActions } from './action/grants.ts'
 import { groupActions } from './action/groups.ts'
 import { keyActions } from './action/keys.ts'
 import { mappingActions } from './action/mapping.ts'
+import { ownConnectionActions } from './action/own-connections.ts'
 import { peopleActions } from './action/people.ts'
 import { tokenKeyActions } from './action/token-keys.ts'
 import { toolActions } from './action/tools.ts'
@@ -24,6 +25,7 @@ export const actions: readonly Action[] = [
   ...groupActions,
   ...keyActions,
   ...mappingActions,
+  ...ownConnectionActions,
   ...peopleActions,
   ...tokenKeyActions,
   ...toolActions,

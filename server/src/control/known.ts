@@ -1,7 +1,9 @@
+import type { OnBehalf } from '../base/config.ts'
 import { Fault } from '../base/fault.ts'
 import type { Bundle } from '../model/bundle.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Upstream } from '../model/upstream.ts'
+import type { Connection } from '../vault/credentials.ts'
 import type { ControlRooms, Viewer } from './rooms.ts'
 
 /** @throws {Fault} `control.not_found` */
@@ -74,4 +76,29 @@ async function ownsSome(
 ): Promise<boolean> {
   if (upstream.ownerId === principal.id) return true
   return (await inventory.listTools(upstream.name)).some((tool) => tool.ownerId === principal.id)
+}
+
+/** An upstream that is called in the name of a viewer who may use something of it. */
+export interface OwnPlace {
+  name: string
+  entry: OnBehalf
+  /** The viewer's own, where that is the way. */
+  connection: Connection | undefined
+}
+
+/** The upstreams that are called in the name of the viewer. */
+export async function listOwnPlaces(
+  { inventory, vault, config }: Pick<ControlRooms, 'inventory' | 'vault' | 'config'>,
+  { principal }: Viewer,
+): Promise<OwnPlace[]> {
+  const rights = await inventory.listRights(principal.id)
+  const usable = new Set(rights.filter(({ right }) => right === 'use').map(({ upstream }) => upstream))
+  const serving = (await inventory.listUpstreams()).filter(
+    ({ name, state }) => state === 'approved' && usable.has(name),
+  )
+  const own = await vault.listConnectionsOf(principal.id)
+  return serving.flatMap(({ name }) => {
+    const entry = config.onBehalf.get(name)
+    return entry === undefined ? [] : [{ name, entry, connection: own.find(({ upstream }) => upstream === name) }]
+  })
 }

@@ -6,6 +6,7 @@ import { callPage } from './page/call.ts'
 import { clientPage } from './page/client.ts'
 import { clientsPage } from './page/clients.ts'
 import { connectPage } from './page/connect.ts'
+import { connectionPage, connectionsPage } from './page/connections.ts'
 import { entryPage } from './page/entry.ts'
 import { grantsPage } from './page/grants.ts'
 import { groupsPage } from './page/groups.ts'
@@ -38,6 +39,8 @@ export const pages: readonly PageRoute[] = [
   clientsPage,
   clientPage,
   connectPage,
+  connectionsPage,
+  connectionPage,
   peoplePage,
   personPage,
   groupsPage,

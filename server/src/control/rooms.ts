@@ -22,7 +22,7 @@ export interface LaunchChoice {
 
 /** What the operators' door stands on. */
 export interface ControlRooms {
-  config: Pick<Config, 'origin'>
+  config: Pick<Config, 'origin' | 'onBehalf' | 'login'>
   clock: Clock
   log: Log
   store: Store
@@ -45,7 +45,7 @@ export interface ControlRooms {
     | 'rotateKeys'
   >
   /** Credentials go in and are revoked here; nothing here can read one. */
-  vault: Pick<Vault, 'putConnection' | 'listConnections' | 'revokeConnection'>
+  vault: Pick<Vault, 'putConnection' | 'listConnections' | 'listConnectionsOf' | 'revokeConnection'>
   /** Looks at an upstream now. What it finds, or that it failed, is in the inventory when it resolves. */
   gateway: { look(upstream: Upstream): Promise<void>; connections: UpstreamConnections }
   launches: readonly LaunchChoice[]
@@ -59,12 +59,17 @@ export interface UpstreamConnections {
   begin(
     upstream: Upstream,
     asker: Asker,
-    given: { client?: GivenClient | undefined; scope?: string | undefined; reason: string },
+    given: {
+      client?: GivenClient | undefined
+      scope?: string | undefined
+      reason: string
+      own?: { issuer: string }
+    },
   ): Promise<WaitingConnection & { destination: URL }>
   /** What waits for who has come back; nothing is done yet. */
   find(comeback: Comeback, asker: Asker): Promise<WaitingConnection>
-  /** Puts the connection in force. Resolves with the name of the upstream. */
-  finish(comeback: Comeback, asker: Asker): Promise<string>
+  /** Puts the connection in force. */
+  finish(comeback: Comeback, asker: Asker): Promise<WaitingConnection>
   /** Connects without anybody. */
   connectUnattended(
     upstream: Upstream,

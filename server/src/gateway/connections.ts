@@ -4,7 +4,13 @@ import { Fault } from '../base/fault.ts'
 import { digestOf } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Asker, Comeback, GivenClient, WaitingConnection } from '../model/connection.ts'
+import {
+  aboutConnection,
+  type Asker,
+  type Comeback,
+  type GivenClient,
+  type WaitingConnection,
+} from '../model/connection.ts'
 import type { Upstream } from '../model/upstream.ts'
 import { findConnectionAttempt, insertConnectionAttempt, takeConnectionAttempt } from '../store/connection-attempts.ts'
 import { updateConnectionDetails, type ConnectionDetails } from '../store/connections.ts'
@@ -12,6 +18,7 @@ import type { Store } from '../store/store.ts'
 import type { RenewableCredential } from '../vault/credentials.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ownAddress } from './client-document.ts'
+import { notConnected } from './own-connection.ts'
 import {
   beginAuthorization,
   connectUnattended,
@@ -43,19 +50,20 @@ export interface ConnectionRooms {
 /** The connections of upstreams to their authorization servers: this gateway as an OAuth client. */
 export interface Connections {
   /**
-   * Finds the authorization server of an upstream and begins an authorization there, for the organisation.
+   * Finds the authorization server of an upstream and begins an authorization there, for the organisation or for who asks.
    *
    * Promise: nothing is connected before the same principal, in the same browser, comes back and finishes it within ten
    * minutes, once. The authorization server is the one that the administrator is shown.
    *
    * @param given.scope asked for beside what the upstream itself asks for.
+   * @param given.own that the connection is to be the asker's own, and the one issuer where that is done.
    * @throws {Fault} `gateway.connection_failed` (502) with the step that failed.
    * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization
    */
   begin(
     upstream: Upstream,
     asker: Asker,
-    given: { client?: GivenClient | undefined; scope?: string | undefined; reason: string },
+    given: { client?: GivenClient | undefined; scope?: string | undefined; reason: string; own?: { issuer: string } },
   ): Promise<WaitingConnection & { destination: URL }>
   /**
    * What waits for who has come back; nothing is done yet.
@@ -65,7 +73,7 @@ export interface Connections {
    */
   find(comeback: Comeback, asker: Asker): Promise<WaitingConnection>
   /** Redeems the code, seals the tokens and puts the connection in force. Fails as `find` does; the state is spent. */
-  finish(comeback: Comeback, asker: Asker): Promise<string>
+  finish(comeback: Comeback, asker: Asker): Promise<WaitingConnection>
   /**
    * Connects an upstream with a client that proves itself, without anybody (`client_credentials`).
    *
@@ -84,8 +92,8 @@ export interface Connections {
       reason: string
     },
   ): Promise<void>
-  /** The credential of an upstream as its kind asks for it. */
-  hold(upstream: string): CredentialHolder
+  /** The credential of an upstream as its kind asks for it: the organisation's, or this person's and no other. */
+  hold(upstream: string, principalId?: string): CredentialHolder
 }
 
 interface Attempt {
@@ -103,13 +111,16 @@ export function openConnections(rooms: ConnectionRooms): Connections {
   const own = ownAddress(rooms.origin)
   const challenges = new Map<string, Challenge>()
 
-  const current = async (upstream: string): Promise<RenewableCredential | undefined> => {
-    const found = await vault.openCredential(upstream)
+  const current = async (upstream: string, principalId?: string): Promise<RenewableCredential | undefined> => {
+    const found = await vault.openCredential(upstream, principalId)
     return found?.placement === 'oauth' ? found : undefined
   }
 
-  async function put(upstream: string, given: { held: Held; by: string; reason: string }): Promise<void> {
-    const { held, by, reason } = given
+  async function put(
+    upstream: string,
+    given: { held: Held; by: string; reason: string; principalId?: string | undefined },
+  ): Promise<void> {
+    const { held, by, reason, principalId } = given
     const details: ConnectionDetails = {
       issuer: issuerOf(held.discovery),
       resource: held.discovery.resourceMetadata?.resource,
@@ -117,21 +128,28 @@ export function openConnections(rooms: ConnectionRooms): Connections {
       grant: held.redirectUrl === undefined ? 'client_credentials' : 'authorization_code',
       scope: held.scope,
     }
-    const about = { kind: 'connection', id: upstream } as const
+    const about = aboutConnection(upstream, principalId)
     const change = { by, what: 'connection.put', about, reason, details: { placement: 'oauth', ...details } } as const
     await ledger.recordChange(change, (tx) =>
-      vault.renewable.put(tx, { upstream, details, secret: held, createdBy: by }),
+      vault.renewable.put(tx, { upstream, principalId, details, secret: held, createdBy: by }),
     )
   }
 
   /** What the upstream asks for, freshly asked; and what its connection was asked for before. */
   async function inquire(
     upstream: Upstream,
+    principalId?: string,
   ): Promise<{ challenge: Challenge | undefined; before?: RenewableCredential }> {
     challenges.delete(upstream.name)
     await rooms.look(upstream)
-    const before = await current(upstream.name)
+    const before = await current(upstream.name, principalId)
     return { challenge: challenges.get(upstream.name), ...(before && { before }) }
+  }
+
+  // A client belongs to the authorization server that knows it, and to this address of ours.
+  function knownClient(credential: RenewableCredential | undefined): Held['client'] | undefined {
+    const held = credential?.secret as Held | undefined
+    return held?.redirectUrl === own.redirectUrl ? held.client : undefined
   }
 
   async function read(comeback: Comeback, asker: Asker): Promise<Attempt> {
@@ -153,20 +171,21 @@ export function openConnections(rooms: ConnectionRooms): Connections {
   return {
     async begin(upstream, asker, given) {
       const serverUrl = addressOf(upstream)
-      const { challenge, before } = await inquire(upstream)
-      const held = before?.secret as Held | undefined
-      // A client belongs to the authorization server that knows it, and to this address of ours.
-      const known = held?.redirectUrl === own.redirectUrl ? held.client : undefined
+      const principalId = given.own === undefined ? undefined : asker.principalId
+      const { challenge, before } = await inquire(upstream, principalId)
+      // The client is the gateway, whoever it was that connected with it.
+      const known = knownClient(before) ?? (given.own && knownClient(await current(upstream.name)))
       const client = given.client ? { client_id: given.client.id, ...secretOf(given.client) } : known
       const { scope: asked, wanted } = before?.details ?? {}
       const scope = computeScopeUnion(challenge?.scope ?? asked, wanted, given.scope)
       const place = { serverUrl, own, fetch: rooms.fetchFor(upstream.name) }
       const begun = await step('the authorization could not begin', () =>
-        beginAuthorization(place, { challenge, scope, client }),
+        beginAuthorization(place, { challenge, scope, client, issuer: given.own?.issuer }),
       )
       requireWebAddress(begun.destination)
       const waiting: WaitingConnection = {
         upstream: upstream.name,
+        own: given.own !== undefined,
         issuer: begun.issuer,
         formerIssuer: before && before.details.issuer !== begun.issuer ? before.details.issuer : undefined,
         clientId: begun.clientId,
@@ -197,8 +216,9 @@ export function openConnections(rooms: ConnectionRooms): Connections {
       const place = { serverUrl, own, fetch: rooms.fetchFor(waiting.upstream) }
       const given = { remembered, code, iss, scope: waiting.scope, now: clock.now() }
       const held = await step('the code could not be redeemed', () => finishAuthorization(place, given))
-      await put(waiting.upstream, { held, by: asker.principalId, reason })
-      return waiting.upstream
+      const principalId = waiting.own ? asker.principalId : undefined
+      await put(waiting.upstream, { held, by: asker.principalId, reason, principalId })
+      return waiting
     },
     async connectUnattended(upstream, by, { issuer, client, key, scope, reason }) {
       const { challenge } = await inquire(upstream)
@@ -211,22 +231,42 @@ export function openConnections(rooms: ConnectionRooms): Connections {
       )
       await put(upstream.name, { held, by, reason })
     },
-    hold: (upstream) =>
+    hold: (upstream, principalId) =>
       new CredentialHolder({
         upstream,
+        principalId,
         clock,
         vault,
         fetch: rooms.fetchFor(upstream),
-        onChallenge: (challenge) => void challenges.set(upstream, challenge),
+        refused: (detail, ended) => refused(rooms, { upstream, principalId }, { detail, ended }),
+        // What one person lacks is not what the upstream asks of all.
+        onChallenge: (challenge) => {
+          if (principalId === undefined) challenges.set(upstream, challenge)
+        },
         onWanted: ({ id, details }, wanted) => updateConnectionDetails(store, id, { ...details, wanted }),
         async onLapse({ id, details }, lapsed) {
-          const about = { kind: 'connection', id: upstream } as const
+          const about = aboutConnection(upstream, principalId)
           const reason = `the authorization server answered ${lapsed}`
           const change = { by: 'system', what: 'connection.lapsed', about, reason } as const
           await ledger.recordChange(change, (tx) => updateConnectionDetails(tx, id, { ...details, lapsed }))
         },
       }),
   }
+}
+
+function refused(
+  { origin }: Pick<ConnectionRooms, 'origin'>,
+  { upstream, principalId }: { upstream: string; principalId: string | undefined },
+  { detail, ended }: { detail: string; ended: boolean },
+): Fault {
+  if (principalId === undefined) {
+    const message = `cannot call \`${upstream}\`: its authorization has ended or cannot be renewed; an administrator can connect it again`
+    return new Fault('gateway.upstream_refused', message, { detail })
+  }
+  if (ended)
+    return notConnected(origin, upstream, { what: 'your connection to it has ended: connect it again', detail })
+  const message = `cannot call \`${upstream}\` in your name: your authorization cannot be renewed at this moment`
+  return new Fault('gateway.exchange_failed', message, { detail })
 }
 
 function addressOf({ name, launch }: Upstream): string {

@@ -30,7 +30,7 @@ import { builtinLaunches } from './builtin.ts'
 import type { TokenJudge } from './challenge.ts'
 import { clientDocumentDoor } from './client-document.ts'
 import { openConnections, type ConnectionRooms, type Connections } from './connections.ts'
-import { openOnBehalf, type OnBehalfRooms, type OnBehalfTokens } from './on-behalf.ts'
+import { openOnBehalf, type CallerCredential, type OnBehalfRooms, type OnBehalfTokens } from './on-behalf.ts'
 import { PerCallerConnection } from './upstream/per-caller.ts'
 import { findSandbox } from './upstream/sandbox.ts'
 import type {
@@ -112,7 +112,12 @@ export function openGateway(rooms: GatewayRooms): Gateway {
       openConnection({ ...rooms, sandbox, connections, inNames: onBehalf }, upstream, onListChanged),
   })
   const { assertions, findGrant } = oauth
-  const onBehalf = openOnBehalf({ ...rooms, assertions, findGrant: (id) => findGrant(id) })
+  const onBehalf = openOnBehalf({
+    ...rooms,
+    assertions,
+    findGrant: (id) => findGrant(id),
+    holdConnection: (...of) => connections.hold(...of),
+  })
   const connections: Connections = openConnections({ ...rooms, look: (upstream) => pool.look(upstream) })
   const facts = new FactSource({ feed, sources, clock })
   const news = new News(pool)
@@ -176,14 +181,16 @@ function openConnection(
   const spec = { name, launch: resolveLaunch(rooms, upstream) }
   const dispatcher = rooms.dispatcherFor(name)
   const open: ConstructorParameters<typeof PerCallerConnection>[2] = (grantId, known) => {
-    const { credential, onRefused } =
+    const asked: CallerCredential =
       grantId === undefined ? rooms.connections.hold(name) : rooms.inNames.hold(upstream, grantId)
-    return kindsOfUpstream[upstream.launch.kind].open(
+    const { credential, onRefused, gone } = asked
+    const connection = kindsOfUpstream[upstream.launch.kind].open(
       { ...spec, learnt: known },
       { clock, log, dispatcher, sandbox, credential, onRefused, onListChanged },
     )
+    return { connection, gone }
   }
-  return rooms.inNames.serves(name) ? new PerCallerConnection(name, learnt, open) : open(undefined, learnt)
+  return rooms.inNames.serves(name) ? new PerCallerConnection(name, learnt, open) : open(undefined, learnt).connection
 }
 
 function remembered<T>(ask: () => Promise<T>): () => Promise<T> {

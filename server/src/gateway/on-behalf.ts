@@ -6,11 +6,12 @@ import type { Principal } from '../model/principal.ts'
 import type { Grant } from '../model/rights.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { Feed } from '../store/feed.ts'
+import { notConnected, OwnConnections, type AskedCredential } from './own-connection.ts'
 import { TokenCache, type CachedToken } from './upstream/on-behalf/token-cache.ts'
 import { errorCodeOf } from './upstream/on-behalf/token-server.ts'
 import type { WayParts } from './upstream/on-behalf/way.ts'
 import { openWay } from './upstream/on-behalf/ways.ts'
-import type { Refusal, SentCredential, UpstreamNeeds } from './upstream/upstream-kind.ts'
+import type { Refusal, SentCredential } from './upstream/upstream-kind.ts'
 
 /** What calling upstreams in the name of people stands on. */
 export interface OnBehalfRooms extends Pick<WayParts, 'assertions' | 'exchangeLogin' | 'issuerOf'> {
@@ -21,6 +22,8 @@ export interface OnBehalfRooms extends Pick<WayParts, 'assertions' | 'exchangeLo
   /** By the name of the upstream. */
   onBehalf: Config['onBehalf']
   fetchFor(upstream: string): WayParts['fetch']
+  /** The connection of one person, where people have their own. */
+  holdConnection(upstream: string, principalId: string): AskedCredential
   findGrant(id: string): Promise<Grant | undefined>
   findPrincipal(id: string): Promise<Principal | undefined>
 }
@@ -32,8 +35,8 @@ export interface OnBehalfCaller {
   grantId: string
 }
 
-/** The credential of one caller, as an upstream kind asks for it. */
-export type CallerCredential = Pick<Required<UpstreamNeeds>, 'credential' | 'onRefused'>
+/** The credential of one caller. What was begun with it ends when `gone` is aborted. */
+export type CallerCredential = AskedCredential & { gone?: AbortSignal }
 
 /** The tokens with which upstreams are called in the name of the person who calls, one for each caller. */
 export interface OnBehalfTokens {
@@ -63,15 +66,22 @@ const restMs = 5_000
 export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
   const { clock, log, feed } = rooms
   const cache = new TokenCache(clock)
+  const own = new OwnConnections(rooms.origin, (...of) => rooms.holdConnection(...of))
   const ways = new Map(
     [...rooms.onBehalf].map(([name, entry]) => [name, openWay(entry, { ...rooms, fetch: rooms.fetchFor(name) })]),
   )
 
+  // Whoever it is: a person who was disabled has no name to call in.
+  async function requireActive(upstream: string, id: string): Promise<Principal> {
+    const principal = await rooms.findPrincipal(id)
+    if (principal?.state === 'active') return principal
+    throw refused(upstream, 'the person is not active')
+  }
+
   async function obtain(upstream: string, caller: OnBehalfCaller): Promise<CachedToken> {
     const place = { ...caller, upstream }
     return cache.get(place, async () => {
-      const principal = await rooms.findPrincipal(caller.principalId)
-      if (principal?.state !== 'active') throw refused(upstream, 'the person is not active')
+      const principal = await requireActive(upstream, caller.principalId)
       try {
         return await ways.get(upstream)!.obtain({ principal, clientId: caller.clientId })
       } catch (error) {
@@ -90,12 +100,57 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
     return { grantId, principalId: grant.principalId, clientId: grant.clientId }
   }
 
+  function holdToken(upstream: string, grantId: string): CallerCredential {
+    let known: Promise<OnBehalfCaller> | undefined
+    const caller = (): Promise<OnBehalfCaller> => {
+      known ??= callerOf(upstream, grantId)
+      known.catch(() => (known = undefined))
+      return known
+    }
+    return {
+      async credential(): Promise<SentCredential> {
+        const { token } = await obtain(upstream, await caller())
+        return { placement: 'headers', values: { authorization: `Bearer ${token}` } }
+      },
+      async onRefused({ status, sent }: Refusal): Promise<boolean> {
+        const token = sent?.values['authorization']?.slice('Bearer '.length)
+        if (status !== 401 || token === undefined) return false
+        return cache.drop({ ...(await caller()), upstream }, { token, olderThanMs: restMs })
+      },
+    }
+  }
+
+  // Whose grant it is, is known when it is first used: connections are opened without waiting.
+  function holdOwn(upstream: string, grantId: string): CallerCredential {
+    const gone = new AbortController()
+    let held: Promise<ReturnType<OwnConnections['hold']>> | undefined
+    const open = async () => {
+      const { principalId } = await callerOf(upstream, grantId)
+      await requireActive(upstream, principalId)
+      const now = own.hold(upstream, principalId)
+      now.gone.addEventListener('abort', () => gone.abort(), { once: true })
+      return now
+    }
+    const get = () => {
+      held ??= open()
+      held.catch(() => (held = undefined))
+      return held
+    }
+    return {
+      credential: async () => (await get()).credential(),
+      onRefused: async (refusal) => (await get()).onRefused(refusal),
+      gone: gone.signal,
+    }
+  }
+
   return {
     serves: (upstream) => ways.has(upstream),
     async whyNot(upstream, caller) {
+      const { name } = upstream
       try {
-        requirePlace(upstream, rooms.onBehalf.get(upstream.name)!)
-        await obtain(upstream.name, caller)
+        requirePlace(upstream, rooms.onBehalf.get(name)!)
+        if (ways.get(name) === undefined) await own.hold(name, caller.principalId).credential()
+        else await obtain(name, caller)
         return undefined
       } catch (error) {
         if (error instanceof Fault) return error
@@ -105,25 +160,12 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
     hold(upstream, grantId) {
       const { name } = upstream
       requirePlace(upstream, rooms.onBehalf.get(name)!)
-      let known: Promise<OnBehalfCaller> | undefined
-      const caller = (): Promise<OnBehalfCaller> => {
-        known ??= callerOf(name, grantId)
-        known.catch(() => (known = undefined))
-        return known
-      }
-      return {
-        async credential(): Promise<SentCredential> {
-          const { token } = await obtain(name, await caller())
-          return { placement: 'headers', values: { authorization: `Bearer ${token}` } }
-        },
-        async onRefused({ status, sent }: Refusal): Promise<boolean> {
-          const token = sent?.values['authorization']?.slice('Bearer '.length)
-          if (status !== 401 || token === undefined) return false
-          return cache.drop({ ...(await caller()), upstream: name }, { token, olderThanMs: restMs })
-        },
-      }
+      return ways.get(name) === undefined ? holdOwn(name, grantId) : holdToken(name, grantId)
     },
-    close: feed.subscribe((about) => cache.forget(about)),
+    close: feed.subscribe((about) => {
+      cache.forget(about)
+      own.forget(about)
+    }),
   }
 }
 
@@ -142,9 +184,8 @@ function requirePlace({ name, launch }: Upstream, entry: OnBehalf): void {
 function told({ origin }: OnBehalfRooms, upstream: string, error: unknown): Fault {
   if (error instanceof Fault && error.code === 'gateway.exchange_failed') return error
   if (error instanceof Fault && error.code === 'identity.login_needed') {
-    const url = `${origin}/sign-in`
-    const message = `cannot call \`${upstream}\` in your name: ${error.message.replace(/^[^:]*: /, '')}`
-    return new Fault('gateway.not_connected', message, { data: { url }, detail: error.detail ?? '', cause: error })
+    const what = error.message.replace(/^[^:]*: /, '')
+    return notConnected(origin, upstream, { what, detail: error.detail ?? '', cause: error })
   }
   const code = errorCodeOf(error)
   const message = `cannot call \`${upstream}\` in your name: its authorization server gave no token${code ? `: ${code}` : ''}`

@@ -10,9 +10,11 @@ export interface GivenClient {
   secret?: string | undefined
 }
 
-/** An authorization that waits for the administrator. */
+/** An authorization that waits for who began it. */
 export interface WaitingConnection {
   upstream: string
+  /** Whether it is for who began it alone; otherwise it is the organisation's. */
+  own: boolean
   issuer: string
   /** Whom the upstream was connected to until now, where that is somebody else. */
   formerIssuer: string | undefined
@@ -26,4 +28,12 @@ export interface Comeback {
   code?: string | undefined
   iss?: string | undefined
   error?: string | undefined
+}
+
+/**
+ * What a change of a connection is about: of the organisation's, the upstream; of a person's, the upstream and the person,
+ * so that nothing of anybody else is cut.
+ */
+export function aboutConnection(upstream: string, principalId: string | undefined): { kind: 'connection'; id: string } {
+  return { kind: 'connection', id: principalId === undefined ? upstream : `${upstream}/${principalId}` }
 }

@@ -132,6 +132,35 @@ export async function revokeActiveConnections(
     .execute()
 }
 
+/** The connections of one person that are not revoked, newest first. */
+export async function listActiveConnectionsOf(handle: Handle, principalId: string): Promise<StoredConnection[]> {
+  const rows = await open(handle)
+    .selectFrom('connections')
+    .selectAll()
+    .where('principal_id', '=', principalId)
+    .where('revoked_at', 'is', null)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .execute()
+  return rows.map(toConnection)
+}
+
+/** Revokes all connections of a person, or of an upstream whoever owns them, and forgets what they sealed. */
+export async function revokeConnectionsOf(
+  handle: Handle,
+  of: { principalId: string } | { upstream: string },
+  at: number,
+): Promise<void> {
+  const [column, value] =
+    'principalId' in of ? (['principal_id', of.principalId] as const) : (['upstream', of.upstream] as const)
+  await open(handle)
+    .updateTable('connections')
+    .set({ revoked_at: at, sealed: '' })
+    .where(column, '=', value)
+    .where('revoked_at', 'is', null)
+    .execute()
+}
+
 /**
  * Claims the renewal of a connection until an instant: of all replicas exactly one gets it, and only while `sealed` is
  * still what is stored.

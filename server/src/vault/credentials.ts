@@ -7,7 +7,9 @@ import {
   findActiveConnection,
   insertConnection,
   listActiveConnections,
+  listActiveConnectionsOf,
   revokeActiveConnections,
+  revokeConnectionsOf,
   revokeStoredConnection,
   updateSealed,
   type ConnectionDetails,
@@ -34,6 +36,8 @@ export interface PlainCredential {
 /** One that was got from an authorization server, and is renewed there. */
 export interface RenewableCredential {
   id: string
+  /** Whose it is; absent when it is the organisation's. */
+  principalId: string | undefined
   placement: 'oauth'
   details: ConnectionDetails
   /** What the gateway sealed: tokens, and the client that they were issued to. */
@@ -72,6 +76,10 @@ export interface Credentials {
   openCredential(upstream: string, principalId?: string): Promise<Credential | undefined>
   /** The connections of an upstream that are in use, by their names only. */
   listConnections(upstream: string): Promise<Connection[]>
+  /** The connections of one person that are in use, by their names only. */
+  listConnectionsOf(principalId: string): Promise<Connection[]>
+  /** Revokes, within the transaction of a greater change, all of a person, or all of an upstream whoever owns them. */
+  revokeConnectionsWithin(tx: Handle, of: { principalId: string } | { upstream: string }): Promise<void>
   /** Revokes a connection within a transaction and forgets its secrets. False if it was not in use. */
   revokeConnection(tx: Handle, id: string): Promise<boolean>
   /** Those that are renewed. */
@@ -138,15 +146,22 @@ export function openCredentials(parts: Parts): Credentials {
       const clear = Buffer.from(parts.sealer.open('connection', bindingOf(found), found.sealed)).toString()
       const { id, placement, details } = found
       if (placement !== 'oauth') return { id, placement, values: parseSecret(clear) as Record<string, string> }
-      return { id, placement, details: details!, secret: parseSecret(clear), mark: found.sealed }
+      return { id, principalId, placement, details: details!, secret: parseSecret(clear), mark: found.sealed }
     },
     async listConnections(upstream) {
-      const found = await listActiveConnections(parts.store, upstream)
-      return found.map(({ sealed: _hidden, ...connection }) => connection)
+      return (await listActiveConnections(parts.store, upstream)).map(withoutSecret)
     },
+    async listConnectionsOf(principalId) {
+      return (await listActiveConnectionsOf(parts.store, principalId)).map(withoutSecret)
+    },
+    revokeConnectionsWithin: (tx, of) => revokeConnectionsOf(tx, of, parts.clock.now()),
     revokeConnection: (tx, id) => revokeStoredConnection(tx, id, parts.clock.now()),
     renewable: openRenewable(parts),
   }
+}
+
+function withoutSecret({ sealed: _hidden, ...connection }: StoredConnection): Connection {
+  return connection
 }
 
 function openRenewable({ store, sealer, clock }: Parts): RenewableCredentials {
@@ -171,9 +186,8 @@ function openRenewable({ store, sealer, clock }: Parts): RenewableCredentials {
     claim: ({ id, mark }) => claimRenewal(store, { id, sealed: mark, now: clock.now(), until: clock.now() + claimMs }),
     drop: (id) => dropRenewal(store, id),
     async renew(upstream, credential, secret) {
-      const { id, mark: from } = credential
-      // Only the organisation has such connections so far: a person's would be bound to that person here.
-      const to = seal({ id, upstream, principalId: undefined, placement: 'oauth' }, secret)
+      const { id, principalId, mark: from } = credential
+      const to = seal({ id, upstream, principalId, placement: 'oauth' }, secret)
       return (await updateSealed(store, { id, from, to })) ? { ...credential, secret, mark: to } : undefined
     },
   }

@@ -74,7 +74,7 @@ test('who did not come by the provider, or whose login there has ended, is told 
   const told = await bo.call('echo', { text: 'x' })
   const [content] = told.result['content'] as { text: string }[]
   assert.match(content!.text, /sign in to this gateway through `Corp` again/)
-  assert.ok(content!.text.includes(`${of.house.origin}/sign-in`))
+  assert.ok(content!.text.includes(`${of.house.origin}/connections/vaulted`))
   assert.equal(told.result['isError'], true)
 
   const asked = await bo.modern(
@@ -85,7 +85,7 @@ test('who did not come by the provider, or whose login there has ended, is told 
   const requests = asked.result['inputRequests'] as Record<string, { params: Record<string, unknown> }>
   assert.equal(asked.result['resultType'], 'input_required')
   const { mode, url } = requests['sallyport-connection']!.params
-  assert.deepEqual([mode, url], ['url', `${of.house.origin}/sign-in`])
+  assert.deepEqual([mode, url], ['url', `${of.house.origin}/connections/vaulted`])
   const back = { 'sallyport-connection': { action: 'accept' } }
   const again = await bo.modern(
     'tools/call',

@@ -278,7 +278,12 @@ test('an authorization server that says no is told to the administrator, and not
 test('only administrators connect', async (t) => {
   const guarded = await openGuardedHouse(t)
   const nobody = await guarded.house.person('nobody')
-  assert.equal((await nobody.browser.open('/connect?state=x')).status, 403)
+  assert.equal((await nobody.browser.open('/connect?state=x')).status, 404)
+  const page = await nobody.browser.open('/you')
+  const to = '/upstreams/vaulted/connect'
+  const forced = { ...page, text: page.text.replace('action="/you/key"', `action="${to}"`) }
+  assert.equal((await nobody.browser.submit(forced, { reason: 'for myself' }, { to })).status, 403)
+  assert.equal(guarded.server.registered.length, 0)
 })
 
 test('the gateway is a client with a metadata document where its origin is https', async (t) => {

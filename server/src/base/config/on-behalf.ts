@@ -47,5 +47,55 @@ export const onBehalf = z.record(
       resource: target,
       scope,
     }),
+    z.strictObject({ way: z.literal('connection'), url, issuer, client: client.optional(), scope }),
   ]),
 )
+
+/** A client that an authorization server knows this gateway as. */
+export interface OwnClient {
+  id: string
+  /** Absent: it proves itself by the keys of this gateway (`private_key_jwt`). */
+  secret: string | undefined
+}
+
+/** How the gateway comes by a token to call an upstream in the name of the person who calls, where it does. */
+export type OnBehalf =
+  /** The gateway vouches for the person, by its own signature. */
+  | (Target & {
+      way: 'assertion'
+      issuer: string
+      client: OwnClient
+      grant: 'jwt-bearer' | 'token-exchange'
+      /** The provider by whose subjects the authorization server knows people; absent: by our ids. */
+      people: string | undefined
+      audience: string | undefined
+    })
+  /** The provider that the person signed in through gives the token for what the login brought. */
+  | (Target & { way: 'provider'; provider: string; audience: string | undefined })
+  /** The provider gives an identity assertion (ID-JAG), and the upstream's authorization server the token for it. */
+  | (Target & { way: 'id-jag'; provider: string; issuer: string; client: OwnClient })
+  /** Each person connects it in a browser, at this issuer alone, as `client` where one was registered beforehand. */
+  | (Omit<Target, 'resource'> & { way: 'connection'; issuer: string; client: OwnClient | undefined })
+
+interface Target {
+  /** The address of the upstream: such a token is sent nowhere else. Absent only where an OpenAPI document says it. */
+  url: string | undefined
+  resource: string | undefined
+  scope: string | undefined
+}
+
+type SecretOf = (name: string | undefined, place: string) => string | undefined
+
+export function readOnBehalf(name: string, one: z.infer<typeof onBehalf>[string], secretOf: SecretOf): OnBehalf {
+  const { url, scope } = one
+  const clientOf = ({ id, secretEnv }: { id: string; secretEnv?: string | undefined }): OwnClient => ({
+    id,
+    secret: secretOf(secretEnv, `\`onBehalf.${name}.client\``),
+  })
+  if (one.way === 'connection') return { ...one, url, scope, client: one.client && clientOf(one.client) }
+  const target = { url, scope, resource: one.resource }
+  if (one.way === 'provider') return { ...one, ...target, audience: one.audience }
+  const client = clientOf(one.client)
+  if (one.way === 'id-jag') return { ...one, ...target, client }
+  return { ...one, ...target, client, people: one.people, audience: one.audience }
+}

@@ -1,10 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
-import { html } from '../../base/page.ts'
-import { visible } from '../../base/visible.ts'
 import { action, reason } from '../action.ts'
 import { getUpstream } from '../known.ts'
-import { scopeList } from '../page/scopes.ts'
+import { requireGuard } from '../guard.ts'
+import { leadThere } from '../page/connections.ts'
 
 const name = z.string().min(1).max(64)
 const clientId = z.string().trim().min(1).max(2_048)
@@ -58,42 +57,29 @@ export const connectionActions = [
     },
     after: ({ name: upstream }, { authorizationUrl, issuer, formerIssuer, scope: asked }) => ({
       title: `Connect ${upstream}`,
-      once: html`<h1>Connect ${upstream}</h1>
-        <div class="card">
-          <p>The upstream names this authorization server:</p>
-          <p><code>${visible(issuer)}</code></p>
-          ${
-            formerIssuer !== undefined &&
-            html`<p class="notice bad">
-              Until now it was <code>${visible(formerIssuer)}</code>. Go on only if you know why that changed.
-            </p>`
-          }
-          ${scopeList(asked)}
-          <p class="muted">
-            It asks you to sign in and to consent there, for your organisation. Then it sends you back here, and nothing
-            is connected before you have said so.
-          </p>
-          <div class="actions">
-            <a class="button primary" href="${authorizationUrl}" rel="noreferrer">Continue there</a>
-            <a class="button" href="/upstreams/${upstream}">Cancel</a>
-          </div>
-        </div>`,
+      once: leadThere({ upstream, authorizationUrl, issuer, formerIssuer, scope: asked, own: false }),
     }),
   }),
   action({
     name: 'finishConnection',
     summary: 'Finish what was begun at an authorization server',
-    guard: 'administrator',
+    guard: 'signed-in',
     path: '/connect',
     faces: 'page',
     input: comebackShape,
     async run(rooms, viewer, comeback) {
       const asker = { principalId: viewer.principal.id, browser: viewer.browser }
-      const upstream = await rooms.gateway.connections.finish(comeback, asker)
-      await rooms.gateway.look(await getUpstream(rooms, upstream))
-      return upstream
+      const { connections } = rooms.gateway
+      // The organisation's is an administrator's to connect, also when it is finished.
+      if (!(await connections.find(comeback, asker)).own) await requireGuard(rooms, viewer, { guard: 'administrator' })
+      const finished = await connections.finish(comeback, asker)
+      if (!finished.own) await rooms.gateway.look(await getUpstream(rooms, finished.upstream))
+      return finished
     },
-    after: (_input, upstream) => ({ to: `/upstreams/${upstream}`, flash: 'upstream-connected' }),
+    after: (_input, { upstream, own }) =>
+      own
+        ? { to: `/connections/${upstream}`, flash: 'connection-made' }
+        : { to: `/upstreams/${upstream}`, flash: 'upstream-connected' },
   }),
   action({
     name: 'connectUnattended',

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
+import { aboutConnection } from '../../model/connection.ts'
 import { effectSchema } from '../../model/effect.ts'
 import { proofs, upstreamStates, type Launch } from '../../model/upstream.ts'
 import { action, type After, reason } from '../action.ts'
@@ -134,9 +135,9 @@ const credentialActions = [
     path: '/upstreams/{name}/credential/revoke',
     input: z.object({ name, id, reason }),
     async run(rooms, viewer, input) {
-      const known = await rooms.vault.listConnections(input.name)
-      if (!known.some((connection) => connection.id === input.id)) unknown('credential')
-      const about = { kind: 'connection', id: input.name } as const
+      const known = (await rooms.vault.listConnections(input.name)).find(({ id }) => id === input.id)
+      if (known === undefined) unknown('credential')
+      const about = aboutConnection(input.name, known.principalId)
       const change = { by: viewer.principal.id, what: 'connection.revoked', about, reason: input.reason } as const
       await rooms.ledger.recordChange({ ...change, details: { connectionId: input.id } }, async (tx) => {
         if (!(await rooms.vault.revokeConnection(tx, input.id))) unknown('credential')

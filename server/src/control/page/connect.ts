@@ -2,18 +2,20 @@ import { html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import { comebackShape } from '../action/connections.ts'
 import { readInput } from '../action.ts'
+import { requireGuard } from '../guard.ts'
 import type { PageRoute } from '../page.ts'
 import { form, hidden } from './elements.ts'
 import { scopeList } from './scopes.ts'
 
-/** Where an administrator comes back to from an authorization server. Looking at it does nothing. */
+/** Where who connects an upstream comes back to from an authorization server. Looking at it does nothing. */
 export const connectPage: PageRoute = {
   path: '/connect',
-  guard: 'administrator',
-  async show({ gateway }, { viewer, csrf, query }) {
+  guard: 'signed-in',
+  async show(rooms, { viewer, csrf, query }) {
     const comeback = readInput(comebackShape, readQuery(query))
     const asker = { principalId: viewer.principal.id, browser: viewer.browser }
-    const { upstream, issuer, scope } = await gateway.connections.find(comeback, asker)
+    const { upstream, issuer, scope, own } = await rooms.gateway.connections.find(comeback, asker)
+    if (!own) await requireGuard(rooms, viewer, { guard: 'administrator' })
     return {
       title: `Connect ${upstream}`,
       width: 'narrow',
@@ -22,7 +24,12 @@ export const connectPage: PageRoute = {
           <p><code>${visible(issuer)}</code> sent you back with its consent.</p>
           ${scopeList(scope)}
           <p class="muted">
-            Everybody who may call <code>${upstream}</code> calls it with this authorization from then on.
+            ${
+              own
+                ? html`Your calls of <code>${upstream}</code>, and nobody else’s, use this authorization from then on.
+                    You are <strong>${visible(viewer.principal.name)}</strong> here.`
+                : html`Everybody who may call <code>${upstream}</code> calls it with this authorization from then on.`
+            }
           </p>
           ${form({
             action: '/connect',
@@ -30,7 +37,7 @@ export const connectPage: PageRoute = {
             content: html`${hidden(definedOf(comeback))}
               <div class="actions">
                 <button class="primary">Connect it</button>
-                <a class="button" href="/upstreams/${upstream}">Cancel</a>
+                <a class="button" href="${own ? '/connections' : '/upstreams'}/${upstream}">Cancel</a>
               </div>`,
           })}
         </div>`,

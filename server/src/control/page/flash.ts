@@ -11,6 +11,8 @@ export const flashes = {
   'client-admitted': 'The client is admitted. Its people can connect it.',
   'client-refused': 'The client is refused, with all grants to it.',
   'client-revoked': 'The client is revoked, with all grants to it.',
+  'connection-made': 'Connected. Your calls go out with this authorization from now on.',
+  'connection-removed': 'Removed. Calls in your name are refused until you connect it again.',
   'credential-put': 'The credential is sealed and in use.',
   'credential-revoked': 'The credential is revoked and forgotten.',
   'effect-set': 'The effect is set.',

@@ -6,7 +6,7 @@ import { form, instant } from './elements.ts'
 export const youPage: PageRoute = {
   path: '/you',
   guard: 'signed-in',
-  async show({ inventory }, { viewer, csrf }) {
+  async show({ inventory, config }, { viewer, csrf }) {
     const { principal } = viewer
     const rights = await inventory.listRights(principal.id)
     const count = (right: string) => rights.filter((one) => one.right === right).length
@@ -32,6 +32,7 @@ export const youPage: PageRoute = {
             </dd>
           </dl>
           <p><a href="/sign-in/ways">Password, passkeys and recovery codes</a></p>
+          ${config.onBehalf.size > 0 && html`<p><a href="/connections">Your connections</a> to upstreams that see who calls</p>`}
           ${form({ action: '/sign-out', csrf, content: html`<div class="actions"><button>Sign out</button></div>` })}
         </div>
         <section class="card" aria-labelledby="key">

@@ -9,8 +9,14 @@ const callersMax = 1_000
 
 type Known = Pick<Learnt, 'era' | 'protocolVersion'>
 
-/** Opens a connection for the caller with this grant, or for the gateway's own questions. */
-type Open = (grantId: string | undefined, learnt: Known | undefined) => UpstreamConnection
+/**
+ * Opens a connection for the caller with this grant, or for the gateway's own questions. It is closed, and what is under way
+ * on it ends, when `gone` is aborted.
+ */
+type Open = (
+  grantId: string | undefined,
+  learnt: Known | undefined,
+) => { connection: UpstreamConnection; gone?: AbortSignal | undefined }
 
 interface Member {
   connection: UpstreamConnection
@@ -33,7 +39,7 @@ export class PerCallerConnection implements UpstreamConnection {
     this.#upstream = upstream
     this.#learnt = learnt
     this.#open = open
-    this.#own = open(undefined, learnt)
+    this.#own = open(undefined, learnt).connection
   }
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
@@ -84,8 +90,19 @@ export class PerCallerConnection implements UpstreamConnection {
     const found = this.#members.get(grantId)
     if (found !== undefined) this.#members.delete(grantId)
     else this.#makeRoom()
-    const member = found ?? { connection: this.#open(grantId, this.#learnt), busy: 0 }
+    const member = found ?? this.#begin(grantId)
     this.#members.set(grantId, member)
+    return member
+  }
+
+  #begin(grantId: string): Member {
+    const { connection, gone } = this.#open(grantId, this.#learnt)
+    const member = { connection, busy: 0 }
+    const end = (): void => {
+      if (this.#members.get(grantId) === member) this.#members.delete(grantId)
+      void connection.close().catch(() => undefined)
+    }
+    gone?.addEventListener('abort', end, { once: true })
     return member
   }
 

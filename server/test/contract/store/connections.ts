@@ -5,7 +5,9 @@ import {
   findActiveConnection,
   insertConnection,
   listActiveConnections,
+  listActiveConnectionsOf,
   revokeActiveConnections,
+  revokeConnectionsOf,
   revokeStoredConnection,
   updateConnectionDetails,
   updateSealed,
@@ -80,6 +82,22 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       assert.equal((await findActiveConnection(store, 'mux', 'ana'))?.id, 'hers')
       await revokeActiveConnections(store, { upstream: 'mux', principalId: 'ana', at: 5 })
       assert.equal(await findActiveConnection(store, 'mux', 'ana'), undefined)
+    },
+  ],
+  [
+    'the connections of a person are listed, and end together; those of an upstream too, whoever owns them',
+    async (store) => {
+      await insertConnection(store, connection('org'))
+      await insertConnection(store, connection('hers', 'ana'))
+      await insertConnection(store, connection('his', 'bo'))
+      await insertConnection(store, { ...connection('hers-too', 'ana'), upstream: 'memory' })
+      const idsOf = async (principalId: string) =>
+        (await listActiveConnectionsOf(store, principalId)).map(({ id }) => id).toSorted()
+      assert.deepEqual(await idsOf('ana'), ['hers', 'hers-too'])
+      await revokeConnectionsOf(store, { principalId: 'ana' }, 5)
+      assert.deepEqual([await idsOf('ana'), await idsOf('bo')], [[], ['his']])
+      await revokeConnectionsOf(store, { upstream: 'mux' }, 6)
+      assert.deepEqual([await idsOf('bo'), await listActiveConnections(store, 'mux')], [[], []])
     },
   ],
 ]

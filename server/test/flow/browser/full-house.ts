@@ -37,7 +37,12 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
   const fake = await openFakeMcpServer({ offers: noteOffers(), tools: [...noteTools] })
   const guarded = await openGuardedUpstream()
   const reach = [fake.url, guarded.fake.url, guarded.server.issuer]
-  const house = await openHouse(t, { preload: ['memory', 'mux'], reach, yaml: withTransmitter })
+  const { issuer } = guarded.server
+  const house = await openHouse(t, {
+    preload: ['memory', 'mux'],
+    reach,
+    yaml: withTransmitter + inNames(fake.url, issuer),
+  })
   closeWith(house, guarded)
   const { gateway, inventory } = house.rooms
   for (const upstream of await inventory.listUpstreams()) await gateway.look(upstream)
@@ -50,17 +55,10 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
     await inventory.setUpstreamOwner({ by: 'set-up', name, ownerId: ana.principal.id, reason: 'keeps it' })
   }
   const by = bo.principal.id
-  const launch = { kind: 'http', url: 'https://wiki.example.com/mcp' } as const
-  await inventory.proposeUpstream({
-    by,
-    ownerId: by,
-    name: 'wiki',
-    launch,
-    purpose: 'Pages of the company',
-    reason: 'asked for',
-  })
+  await proposeWiki(house, by)
   await bundle(house, { by, ownerId: ana.principal.id })
   const connect = await beginConnection(house, guarded.fake.url, ana)
+  await connectDesk(house, { issuer, person: ana })
   const agent = await ana.connect('memory', 'all')
   await ana.connect('desk', 'all')
   await agent.call('create_entities', { entities })
@@ -96,6 +94,8 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       ledger: '/ledger',
       entry: `/ledger/${size - 1}`,
       connect,
+      connections: '/connections',
+      'own connection': '/connections/desk',
       call: `/calls/${intent!.callId}`,
       you: '/you',
       'sign-in': '/sign-in',
@@ -134,6 +134,19 @@ async function sendSignals(house: House, about: string): Promise<Record<string, 
   return { 'must sign in': `/people/${cy}`, signals: '/signals' }
 }
 
+/** An upstream that waits for its review. */
+async function proposeWiki({ rooms }: House, by: string): Promise<void> {
+  const launch = { kind: 'http', url: 'https://wiki.example.com/mcp' } as const
+  const of = { by, ownerId: by, name: 'wiki', launch, purpose: 'Pages of the company' }
+  await rooms.inventory.proposeUpstream({ ...of, reason: 'asked for' })
+}
+
+/** Two upstreams that are called in the name of who calls. */
+function inNames(url: string, issuer: string): string {
+  const mux = { way: 'id-jag', provider: 'company', issuer, client: { id: 'sallyport' } }
+  return `onBehalf: ${JSON.stringify({ desk: { way: 'connection', url, issuer }, mux })}`
+}
+
 const deskPages = {
   desk: '/upstreams/desk',
   resource: `/upstreams/desk/tool?name=${encodeURIComponent('resource:memo://api-keys')}`,
@@ -162,6 +175,22 @@ async function beginConnection({ rooms }: House, url: string, { principal }: Per
   })
   const back = new URLSearchParams({ state: destination.searchParams.get('state')!, code: 'a-code', iss: issuer })
   return `/connect?${back.toString()}`
+}
+
+/** The person's own connection, which has ended. */
+async function connectDesk({ rooms }: House, { issuer, person }: { issuer: string; person: Person }): Promise<void> {
+  const { id } = person.principal
+  const about = { kind: 'connection', id: `desk/${id}` } as const
+  const details = {
+    issuer,
+    clientId: 'sallyport',
+    grant: 'authorization_code',
+    scope: 'notes:read notes:write',
+  } as const
+  const of = { upstream: 'desk', principalId: id, secret: {}, createdBy: id }
+  await rooms.ledger.recordChange({ by: id, what: 'connection.put', about }, (tx) =>
+    rooms.vault.renewable.put(tx, { ...of, details: { ...details, lapsed: 'invalid_grant', wanted: 'notes:delete' } }),
+  )
 }
 
 /** An upstream that offers every kind of item; it ends with the house. */

@@ -1,17 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OAuthError } from '@modelcontextprotocol/client'
 import type { Clock } from '../../../base/clock.ts'
-import { Fault } from '../../../base/fault.ts'
+import type { Fault } from '../../../base/fault.ts'
 import type { Credential, RenewableCredential, RenewableCredentials } from '../../../vault/credentials.ts'
 import { isRenewable, renewTokens, type Fetch, type Held } from './client.ts'
 
 /** What the bearer of an upstream's token stands on. */
 export interface BearerParts {
   upstream: string
+  /** Whose connection it is; absent: the organisation's. */
+  principalId: string | undefined
   clock: Clock
   fetch: Fetch
-  vault: { openCredential(upstream: string): Promise<Credential | undefined>; renewable: RenewableCredentials }
-  /** Told, once, that only an administrator can help: the authorization server gives nothing any more. */
+  vault: {
+    openCredential(upstream: string, principalId?: string): Promise<Credential | undefined>
+    renewable: RenewableCredentials
+  }
+  /** What callers are told where there is no token; `ended`: only another consent helps. */
+  refused(detail: string, ended: boolean): Fault
+  /** Told, once, that only who connected it can help: the authorization server gives nothing any more. */
   onLapse(credential: RenewableCredential, why: string): Promise<void>
 }
 
@@ -42,7 +49,7 @@ export class Bearer {
   /** The token to send now. */
   async token(): Promise<string> {
     const { lapsed } = this.#credential.details
-    if (lapsed !== undefined) throw refused(this.#parts.upstream, lapsed)
+    if (lapsed !== undefined) throw this.#parts.refused(lapsed, true)
     if (this.#isOld()) await this.#renew()
     return this.#held.tokens.access_token
   }
@@ -85,7 +92,7 @@ export class Bearer {
       if (this.#credential.mark !== mark) return
       if (await vault.renewable.claim(this.#credential)) break
       // Another replica renews it: what it gets is ours as well.
-      if (clock.monotonic() > until) throw refused(this.#parts.upstream, 'the renewal of the token takes too long')
+      if (clock.monotonic() > until) throw this.#parts.refused('the renewal of the token takes too long', false)
       await sleep(pollMs)
     }
     await this.#ask()
@@ -100,23 +107,20 @@ export class Bearer {
     } catch (error) {
       await vault.renewable.drop(before.id)
       const code = error instanceof OAuthError ? error.code : undefined
-      if (code !== undefined && final.has(code)) await this.#parts.onLapse(before, code)
-      throw refused(upstream, `its token cannot be renewed: ${code ?? String(error)}`)
+      const ended = code !== undefined && final.has(code)
+      if (ended) await this.#parts.onLapse(before, code)
+      throw this.#parts.refused(`its token cannot be renewed: ${code ?? String(error)}`, ended)
     }
     const renewed = await vault.renewable.renew(upstream, before, held)
-    if (renewed === undefined) throw refused(upstream, 'its connection was replaced or revoked meanwhile')
+    if (renewed === undefined) throw this.#parts.refused('its connection was replaced or revoked meanwhile', true)
     this.#credential = renewed
   }
 
   /** Takes what is stored now: another replica may have renewed it. */
   async #adopt(): Promise<void> {
-    const stored = await this.#parts.vault.openCredential(this.#parts.upstream)
-    if (stored?.placement !== 'oauth') throw refused(this.#parts.upstream, 'its connection was replaced or revoked')
+    const { vault, upstream, principalId } = this.#parts
+    const stored = await vault.openCredential(upstream, principalId)
+    if (stored?.placement !== 'oauth') throw this.#parts.refused('its connection was replaced or revoked', true)
     this.#credential = stored
   }
-}
-
-function refused(upstream: string, detail: string): Fault {
-  const message = `cannot call \`${upstream}\`: its authorization has ended or cannot be renewed; an administrator can connect it again`
-  return new Fault('gateway.upstream_refused', message, { detail })
 }

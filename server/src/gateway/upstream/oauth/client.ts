@@ -65,9 +65,12 @@ export async function beginAuthorization(
     challenge: Challenge | undefined
     scope: string | undefined
     client: StoredOAuthClientInformation | undefined
+    /** Nothing is sent to another one; absent: who begins it is shown which it is. */
+    issuer?: string | undefined
   },
 ): Promise<Begun> {
   const dance = new Dance(own, { client: ask.client })
+  dance.only = ask.issuer
   await auth(dance, {
     serverUrl,
     fetchFn: fetch,

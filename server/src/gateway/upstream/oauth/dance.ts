@@ -34,6 +34,8 @@ export class Dance implements OAuthClientProvider {
   readonly clientMetadataUrl?: string
   /** Where the SDK would send the browser. */
   destination: URL | undefined
+  /** The one authorization server that is asked, where that is known beforehand. */
+  only: string | undefined
 
   constructor(own: Omit<OwnAddress, 'redirectUrl'> & { redirectUrl: string | undefined }, remembered: Remembered = {}) {
     this.remembered = { ...remembered }
@@ -48,6 +50,7 @@ export class Dance implements OAuthClientProvider {
 
   clientInformation(of?: { issuer?: string | undefined }): StoredOAuthClientInformation | undefined {
     const { client } = this.remembered
+    if (this.only !== undefined && of?.issuer !== this.only) throw anotherServer(of?.issuer)
     return of?.issuer === undefined || client?.issuer === undefined || client.issuer === of.issuer ? client : undefined
   }
 
@@ -101,11 +104,15 @@ export class UnattendedDance extends Dance {
   override clientInformation(of?: { issuer?: string | undefined }): StoredOAuthClientInformation {
     const client = super.clientInformation(of)
     if (client?.issuer !== undefined) return client
-    throw new TypeError(`the upstream names another authorization server: ${of?.issuer ?? 'none'}`)
+    throw anotherServer(of?.issuer)
   }
 
   prepareTokenRequest(scope?: string): URLSearchParams {
     this.scope = scope
     return new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) })
   }
+}
+
+function anotherServer(issuer: string | undefined): TypeError {
+  return new TypeError(`the upstream names another authorization server: ${issuer ?? 'none'}`)
 }

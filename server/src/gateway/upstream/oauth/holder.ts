@@ -55,7 +55,8 @@ export class CredentialHolder implements Pick<Required<UpstreamNeeds>, 'credenti
 
   #open(): Promise<Opened> {
     if (this.#opened === undefined) {
-      const opened = this.#parts.vault.openCredential(this.#parts.upstream).then((found) => this.#read(found))
+      const { vault, upstream, principalId } = this.#parts
+      const opened = vault.openCredential(upstream, principalId).then((found) => this.#read(found))
       this.#opened = opened
       opened.catch(() => (this.#opened = undefined))
     }
