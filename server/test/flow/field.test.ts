@@ -9,7 +9,8 @@ import { toolNamed } from '../fake/fake-tools.ts'
 import { openFakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
 import { freePort, openHouse, type House } from '../house.ts'
 
-// What users of comparable gateways complain of, each with the test that keeps it from coming here:
+// What users of comparable gateways complain of, each with the test that keeps it from coming here; logins and tokens are in
+// field-identity.test.ts:
 //
 // | complaint                                              | here, or where it is tested                                        |
 // |--------------------------------------------------------|--------------------------------------------------------------------|
