@@ -43,6 +43,7 @@ test('without a file and without variables the defaults serve loopback', () => {
       preregistered: [],
     },
     signals: [],
+    workloads: [],
     egress: { allowPrivate: [], upstreams: new Map() },
     onBehalf: new Map(),
     stdio: {},
@@ -95,15 +96,22 @@ test('every line that the example comments out is right too', () => {
   assert.equal(config.masterKeyFile, '/run/secrets/sallyport-master-key')
 })
 
+test('what the guide to machines writes is right', () => {
+  const guide = readFileSync(new URL('../../../docs/guide/machines.md', import.meta.url), 'utf8')
+  const blocks = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1]!)
+  assert.equal(blocks.length, 3)
+  for (const block of blocks) read(block)
+})
+
 test('every setting of the schema is in the documentation', () => {
   const page = readFileSync(new URL('../../../docs/operate/configuration.md', import.meta.url), 'utf8')
-  const files = ['schema', 'fields', 'proof', 'transmitter'].map(
+  const files = ['schema', 'fields', 'machines', 'transmitter'].map(
     (name) => new URL(`./config/${name}.ts`, import.meta.url),
   )
   const schema = files.map((file) => readFileSync(file, 'utf8')).join('\n')
-  const keys = [...schema.matchAll(/^\s+(\w+): (?:z\b|check\b|slug|label|issuer|jwks|envName|listenText)/gm)].map(
-    (m) => m[1]!,
-  )
+  const keys = [
+    ...schema.matchAll(/^\s+(\w+): (?:z\b|check\b|slug|label|issuer|jwks|exchange|claimPattern|envName|listenText)/gm),
+  ].map((m) => m[1]!)
   assert.ok(keys.length > 20)
   assert.deepEqual(
     keys.filter((key) => !page.includes(key)),
@@ -225,6 +233,52 @@ const wrongFiles: [string, string, RegExp][] = [
     'a client with two ways to prove itself',
     'clients: { preregistered: [{ id: a, name: A, introspects: [m], jwksUri: "https://a.example/k", secretEnv: X }] }',
     /`clients.preregistered\[1\].jwks` must stand alone/,
+  ],
+  [
+    'a machine with a secret that nobody accepted',
+    'clients: { preregistered: [{ id: a, name: A, machine: m, secretEnv: X }] }',
+    /`clients.preregistered\[1\].machine` needs `jwks` or `jwksUri`/,
+  ],
+  [
+    'a machine through which people sign in',
+    'clients: { preregistered: [{ id: a, name: A, machine: m, jwksUri: "https://a.example/k", redirectUris: ["https://a.example/"] }] }',
+    /nobody signs in through a machine/,
+  ],
+  [
+    'a platform that does not prove itself',
+    'clients: { preregistered: [{ id: a, name: A, exchange: {} }] }',
+    /`clients.preregistered\[1\].exchange` needs/,
+  ],
+  [
+    'an issuer that vouches twice, for more and for less',
+    'clients: { enterprise: [{ issuer: "https://l.example", jwksUri: "https://l.example/k", effects: write }], preregistered: [{ id: a, name: A, jwksUri: "https://a.example/k", exchange: { from: [{ issuer: "https://l.example", jwksUri: "https://l.example/k", audience: x }] } }] }',
+    /`exchange.effects` must be `write`/,
+  ],
+  [
+    'a client that is called like all workloads',
+    'clients: { preregistered: [{ id: workloads, name: A, redirectUris: ["https://a.example/"] }] }',
+    /that is the client of workload tokens/,
+  ],
+  ['workloads without rules', 'workloads: [{ issuer: "https://c.example", rules: [] }]', /nothing matches by itself/],
+  [
+    'a rule that everybody fits',
+    'workloads: [{ issuer: "https://c.example", rules: [{ machine: m, claims: { sub: "*:*", aud: "*" } }] }]',
+    /everybody of this issuer would be this machine/,
+  ],
+  [
+    'a rule without claims',
+    'workloads: [{ issuer: "https://c.example", rules: [{ machine: m, claims: {} }] }]',
+    /everybody of this issuer would be this machine/,
+  ],
+  [
+    'a pattern with two stars in one part',
+    'workloads: [{ issuer: "https://c.example", rules: [{ machine: m, claims: { sub: "a*b*c" } }] }]',
+    /one `\*` at the most/,
+  ],
+  [
+    'a trust domain without keys',
+    'workloads: [{ issuer: "spiffe://c.example", rules: [{ machine: m, claims: { sub: x } }] }]',
+    /a trust domain has no discovery/,
   ],
   [
     'a client without a redirect address',

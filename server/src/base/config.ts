@@ -5,10 +5,12 @@ import type { ClaimPath } from './config/preset.ts'
 import { readOnBehalf, type OnBehalf } from './config/on-behalf.ts'
 import { describeIssues, readSource } from './config/problems.ts'
 import { type TransmitterConfig, transmitterProblems } from './config/transmitter.ts'
+import { type EnterpriseIssuer, type ExchangeConfig, exchangeProblems, type WorkloadIssuer } from './config/machines.ts'
 import { fileSchema, listenText, splitListen } from './config/schema.ts'
 import type { ConfigFile } from './config/schema.ts'
 import { Fault } from './fault.ts'
 
+export type { EnterpriseIssuer, ExchangeConfig, WorkloadIssuer } from './config/machines.ts'
 export type { TransmitterConfig } from './config/transmitter.ts'
 
 export type { OnBehalf, OwnClient } from './config/on-behalf.ts'
@@ -74,15 +76,10 @@ export interface PreregisteredClient {
   jwksUri?: string | undefined
   /** Upstreams about whose access tokens it may ask (RFC 7662). */
   introspects: string[]
-}
-
-/** An identity provider that may let clients in without the consent page (enterprise-managed authorization). */
-export interface EnterpriseIssuer {
-  issuer: string
-  /** Where its keys are. */
-  jwksUri: string
-  /** The gravest effect of tools that are granted so. What returns secrets, or destroys, never is. */
-  effects: 'read' | 'write'
+  /** The machine that it is, by name. */
+  machine?: string | undefined
+  /** What tokens of people it may exchange for ours. */
+  exchange?: ExchangeConfig | undefined
 }
 
 /** A program that an upstream of kind `stdio` may be. It never sees our environment, only `env`. */
@@ -137,6 +134,7 @@ export interface Config {
   }
   /** Transmitters of security events; what they say can only take rights away. */
   signals: TransmitterConfig[]
+  workloads: WorkloadIssuer[]
   /** What may be reached although it is private, as `host:port` or `network/bits:port`. */
   egress: {
     /** By what this process fetches for its own use: keys and discovery of identity providers, documents of clients. */
@@ -234,6 +232,7 @@ export function readConfig(source: ConfigSource): Config {
         poll: poll && { url: poll.url, everySeconds: poll.everySeconds, token: secretOf(poll.tokenEnv, place) ?? '' },
       }
     }),
+    workloads: file.workloads,
     egress: { ...file.egress, upstreams: new Map(Object.entries(file.egress.upstreams)) },
     onBehalf: new Map(Object.entries(file.onBehalf).map(([name, one]) => [name, readOnBehalf(name, one, secretOf)])),
     stdio: file.stdio,
@@ -324,6 +323,7 @@ function checkTogether(config: Config, problems: string[]): void {
         'set `tls`, or name the proxy in front in `trustedProxies`, or listen on 127.0.0.1',
     )
   }
+  problems.push(...exchangeProblems(config.clients))
   const { local, oidc, bridge } = config.login
   if (!local.enabled && oidc.length === 0 && bridge.length === 0) {
     problems.push('`login.local.enabled` is false, `login.oidc` and `login.bridge` are empty: nobody could sign in')

@@ -5,6 +5,7 @@ import { admitClient, clients, refuseClient, setClientOwner } from './command/cl
 import { approval, approvals, approve, deny, revoke, rotateKeys } from './command/decisions.ts'
 import { grants, invite, people, status, tools, upstreams } from './command/governed.ts'
 import { addMember, groups, makeGroup, members, removeMember, retireGroup } from './command/groups.ts'
+import { entitle, grantMachine, machines, makeMachine } from './command/machines.ts'
 import { exportLedger, verify } from './command/ledger.ts'
 import { addGroupRule, groupRules, previewGroups, providers, removeGroupRule } from './command/providers.ts'
 
@@ -49,6 +50,10 @@ const routes = buildRouteMap({
     setClientOwner,
     people,
     invite,
+    entitle,
+    machines,
+    makeMachine,
+    grantMachine,
     groups,
     members,
     makeGroup,

@@ -6,6 +6,7 @@ import { connectionActions } from './action/connections.ts'
 import { entitlementActions } from './action/entitlements.ts'
 import { grantActions } from './action/grants.ts'
 import { groupActions } from './action/groups.ts'
+import { machineActions } from './action/machines.ts'
 import { keyActions } from './action/keys.ts'
 import { mappingActions } from './action/mapping.ts'
 import { ownConnectionActions } from './action/own-connections.ts'
@@ -26,6 +27,7 @@ export const actions: readonly Action[] = [
   ...keyActions,
   ...mappingActions,
   ...ownConnectionActions,
+  ...machineActions,
   ...peopleActions,
   ...tokenKeyActions,
   ...toolActions,

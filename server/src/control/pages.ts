@@ -11,6 +11,7 @@ import { entryPage } from './page/entry.ts'
 import { grantsPage } from './page/grants.ts'
 import { groupsPage } from './page/groups.ts'
 import { ledgerPage } from './page/ledger.ts'
+import { machinesPage } from './page/machines.ts'
 import { makeBundlePage } from './page/make-bundle.ts'
 import { peoplePage } from './page/people.ts'
 import { personPage } from './page/person.ts'
@@ -41,6 +42,7 @@ export const pages: readonly PageRoute[] = [
   connectPage,
   connectionsPage,
   connectionPage,
+  machinesPage,
   peoplePage,
   personPage,
   groupsPage,

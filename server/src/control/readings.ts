@@ -2,6 +2,7 @@ import { governedReadings } from './api/governed.ts'
 import { groupReadings } from './api/groups.ts'
 import { ledgerReadings } from './api/ledger.ts'
 import { mappingReadings } from './api/mapping.ts'
+import { machineReadings } from './api/machines.ts'
 import { rightsReadings } from './api/rights.ts'
 import { signalReadings } from './api/signals.ts'
 import { statusReadings } from './api/status.ts'
@@ -15,5 +16,6 @@ export const readings: readonly Reading[] = [
   ...groupReadings,
   ...mappingReadings,
   ...signalReadings,
+  ...machineReadings,
   ...ledgerReadings,
 ]

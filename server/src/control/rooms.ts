@@ -43,6 +43,8 @@ export interface ControlRooms {
     | 'refuseClient'
     | 'setClientOwner'
     | 'rotateKeys'
+    | 'giveToMachine'
+    | 'clientsOfMachine'
   >
   /** Credentials go in and are revoked here; nothing here can read one. */
   vault: Pick<Vault, 'putConnection' | 'listConnections' | 'listConnectionsOf' | 'revokeConnection'>

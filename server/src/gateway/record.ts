@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts'
 import type { Denial, Intent, Outcome } from '../ledger/entry.ts'
 import { redactArguments } from '../ledger/redact.ts'
 import { itemOf } from '../model/item.ts'
+import { actorLine } from '../oauth/actor.ts'
 import type { Allow } from '../policy/decision.ts'
 import type { ReadArguments } from './arguments.ts'
 import type { Call, Judged } from './call-state.ts'
@@ -19,6 +20,7 @@ export function intentOf(call: Call, at: Judged & { decision: Allow }): Intent {
   return {
     callId: call.id,
     principal: { id: principal.id, issuer: principal.issuer, subject: principal.subject, name: principal.name },
+    actor: actorOf(call),
     client: { id: client.id, name: client.name },
     grantId: decision.grantId,
     tokenId: call.caller.tokenId,
@@ -51,6 +53,7 @@ export function denialOf(
       subject: principal.subject,
       name: principal.name,
     },
+    actor: actorOf(call),
     client: client && { id: client.id, name: client.name },
     grantId: call.caller.grantId,
     tokenId: call.caller.tokenId,
@@ -67,6 +70,10 @@ export function denialOf(
     approvalId: at.approvalId,
     traceId: traceIdOf(call),
   }
+}
+
+function actorOf({ caller }: Call): string | undefined {
+  return caller.act && actorLine(caller.act)
 }
 
 // The address of a resource that is none is whatever the caller wrote: what looks like a secret in it is not kept.

@@ -16,6 +16,7 @@ import { findByDomain } from './login/by-domain.ts'
 import { openThrottle } from './login/throttle.ts'
 import { openLogins } from './login.ts'
 import { logoutDoor } from './logout.ts'
+import { type Machines, openMachines } from './machines.ts'
 import { type Mapping, openMapping } from './mapping.ts'
 import { type OperatorKeys, openOperatorKeys } from './operator-keys.ts'
 import { openOwnLogin, type Resets } from './own-login.ts'
@@ -30,7 +31,8 @@ import { openSignals, type Signals } from './signals.ts'
 import type { EndGrants } from './withdraw.ts'
 
 /** Who: identity providers, sign-ins, principals, invitations, operator keys. */
-export interface Identity extends SignIns, Principals, Groups, Mapping, Invitations, OperatorKeys, KeptLogins, Resets {
+export interface Identity
+  extends SignIns, Principals, Groups, Machines, Mapping, Invitations, OperatorKeys, KeptLogins, Resets {
   /** The pages under `/sign-in`, `/sign-out`, `/join` and `/reset`. */
   readonly door: Door
   /** Where identity providers say who has logged out. */
@@ -122,6 +124,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     ...openPrincipals({ store, ledger, clock, onDisable }),
     ...openGroups({ store, ledger, clock, onLeave }),
     ...mapping,
+    ...openMachines({ store, ledger, clock }),
     ...openOperatorKeys({ store, ledger, clock }),
   }
 }

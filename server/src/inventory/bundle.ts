@@ -167,7 +167,8 @@ async function getBundle(tx: Handle, name: string): Promise<Bundle> {
 }
 
 async function requireOwner(tx: Handle, ownerId: string): Promise<void> {
-  if ((await findPrincipal(tx, ownerId))?.state !== 'active') {
+  const owner = await findPrincipal(tx, ownerId)
+  if (owner?.kind !== 'person' || owner.state !== 'active') {
     throw new Fault('inventory.no_owner', 'a bundle needs an owner who can sign in; name one')
   }
 }

@@ -52,6 +52,8 @@ export async function entitle(rooms: EntitlementRooms, entitling: Entitling): Pr
   if (endsAt !== undefined && endsAt <= now) throw new Fault('inventory.bad_end', 'the end lies in the past')
   const holder = await findPrincipal(rooms.store, principalId)
   if (holder === undefined) throw new Fault('inventory.unknown', 'there is no such principal')
+  if (holder.kind === 'workload' && right !== 'use')
+    throw new Fault('inventory.unknown', 'a machine uses tools: it cannot approve or administer')
   // Whoever may write a claim at an identity provider must not be able to make administrators.
   if (holder.kind === 'group' && right === 'administer')
     throw new Fault('inventory.unknown', 'the right to administer is given to each person, not to a group')

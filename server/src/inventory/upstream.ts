@@ -210,7 +210,7 @@ function untouched(
 
 async function requireOwner(tx: Handle, ownerId: string | undefined): Promise<void> {
   const owner = ownerId === undefined ? undefined : await findPrincipal(tx, ownerId)
-  if (owner?.state !== 'active') {
+  if (owner?.kind !== 'person' || owner.state !== 'active') {
     throw new Fault('inventory.no_owner', 'an upstream needs an owner who can sign in; name one')
   }
 }

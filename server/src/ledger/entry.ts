@@ -207,6 +207,8 @@ export const changeKinds = [
   'key.retired',
   'key.rotated',
   'ledger.opened',
+  'machine.made',
+  'machine.owner_set',
   'method.declared',
   'operator_key.made',
   'operator_key.revoked',

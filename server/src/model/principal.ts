@@ -14,4 +14,6 @@ export interface Principal {
   /** `must_sign_in`: nothing of his passes until he has proved anew who he is. */
   state: 'active' | 'disabled' | 'must_sign_in'
   createdAt: number
+  /** Who answers for a workload: a person. */
+  ownerId?: string | undefined
 }

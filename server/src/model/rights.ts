@@ -24,7 +24,8 @@ export interface Entitlement {
 
 /**
  * A right that a client has in the name of a principal: exactly these tools, by these definitions, of one upstream. The
- * principal gave it on the consent page, or the company's identity provider vouched for it.
+ * principal gave it on the consent page, the company's identity provider vouched for it, or an administrator gave it to a
+ * machine.
  */
 export interface Grant {
   id: string

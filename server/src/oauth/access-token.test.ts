@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { Fault } from '../base/fault.ts'
+import { actorLine } from './actor.ts'
 import { Caller, openAccessTokens } from './access-token.ts'
 
 const origin = 'https://gate.example'
@@ -65,6 +66,7 @@ test('a token of ours for this resource says who calls', async () => {
     tokenId: 't1',
     expiresAt: now + 300_000,
     boundTo: undefined,
+    act: undefined,
   })
 })
 
@@ -166,4 +168,16 @@ test('a token that is bound to anything but one key that we can ask for is refus
   const unproven = (error: unknown) => error instanceof Fault && error.code === 'oauth.proof_missing'
   // Remembered or not.
   for (let round = 0; round < 2; round++) await assert.rejects(tokens.verify(bound, resource), unproven)
+})
+
+test('a token says who acts, or says it in no form that is read', async () => {
+  const acting = (act: unknown) => token({ payload: { act } }).then((text) => open().verify(`Bearer ${text}`, resource))
+  const chain = { sub: 'a', iss: 'https://p.example', act: { sub: 'b' } }
+  const { act } = await acting({ ...chain, more: 'not kept' })
+  assert.deepEqual(act, chain)
+  assert.equal(actorLine(act!), 'a at https://p.example for b')
+  const deep = (depth: number): object => ({ sub: 'a', ...(depth > 1 && { act: deep(depth - 1) }) })
+  assert.ok((await acting(deep(5))).act)
+  for (const wrong of [null, 'a', [], {}, { sub: 7 }, { sub: '' }, { sub: 'a b' }, { sub: 'a', iss: ' ' }, deep(6)])
+    await assert.rejects(acting(wrong), invalid, JSON.stringify(wrong))
 })

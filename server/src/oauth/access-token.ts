@@ -4,6 +4,7 @@ import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { isCompactJws } from '../base/compact-jws.ts'
 import { Fault } from '../base/fault.ts'
+import { type Act, readAct } from './actor.ts'
 import { resourceFor, upstreamOf } from './metadata.ts'
 import { missing, type Proofs } from './proof.ts'
 
@@ -23,6 +24,7 @@ interface CallerClaims {
   tokenId: string
   expiresAt: number
   boundTo: string | undefined
+  act: Act | undefined
 }
 
 /**
@@ -45,6 +47,8 @@ export class Caller {
    * caller holds this key. Absent of a token that everybody can use who has it.
    */
   readonly boundTo: string | undefined
+  /** Who acts for the principal, where it is not he himself through the client. */
+  readonly act: Act | undefined
   readonly #verified = true
 
   private constructor(claims: CallerClaims) {
@@ -55,6 +59,7 @@ export class Caller {
     this.tokenId = claims.tokenId
     this.expiresAt = claims.expiresAt
     this.boundTo = claims.boundTo
+    this.act = claims.act
   }
 
   /** Whether a value is a caller, rather than something of the same form. */
@@ -137,7 +142,9 @@ export function openAccessTokens(parts: {
       throw new errors.JWTInvalid('a claim is not a text')
     }
     const boundTo = cnf === undefined ? undefined : readBinding(cnf)
-    return makeCaller({ principalId: sub, clientId, grantId, upstream, tokenId: jti, expiresAt: exp * 1_000, boundTo })
+    const act = readAct(payload['act'])
+    const expiresAt = exp * 1_000
+    return makeCaller({ principalId: sub, clientId, grantId, upstream, tokenId: jti, expiresAt, boundTo, act })
   }
 
   function remember(digest: string, caller: Caller): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { PreregisteredClient } from '../base/config.ts'
+import type { PreregisteredClient, WorkloadIssuer } from '../base/config.ts'
 import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 import type { Client, Grant } from '../model/rights.ts'
@@ -19,6 +19,8 @@ import type { FetchedDocument, MetadataDocuments } from './client/metadata-docum
 import { staleSecondsMax } from './client/freshness.ts'
 import { hashOf, hashSealedSecrets, isSecretOf } from './client/secret.ts'
 import { consentAgain, type Grants } from './grants.ts'
+import { workloadsClient, workloadsClientId } from './client/workloads.ts'
+import { clientCredentials, jwtBearer, tokenExchange } from './metadata.ts'
 import type { Recorder, Secrets } from './ports.ts'
 
 const listedMax = 1_000
@@ -37,7 +39,13 @@ interface ClientParts {
   documents: MetadataDocuments | undefined
   mode: AdmissionMode
   configured: PreregisteredClient[]
+  workloads: readonly WorkloadIssuer[]
+  /** Whether an identity provider may vouch for clients that prove who they are. */
+  enterprise: boolean
 }
+
+/** By what a machine proves that it is one. */
+export type MachineProof = 'key' | 'secret' | 'workload'
 
 /** The clients: the software that grants are given to, however it came to be known. */
 export class Clients {
@@ -47,7 +55,8 @@ export class Clients {
 
   private constructor(parts: ClientParts) {
     this.#parts = parts
-    this.#configured = new Map(parts.configured.map((client) => [client.id, client]))
+    const all = [...parts.configured, ...(parts.workloads.length > 0 ? [workloadsClient] : [])]
+    this.#configured = new Map(all.map((client) => [client.id, client]))
   }
 
   /**
@@ -58,7 +67,13 @@ export class Clients {
   static async open(parts: ClientParts): Promise<Clients> {
     const clients = new Clients(parts)
     await hashSealedSecrets(parts.store, parts.secrets)
-    for (const client of parts.configured) await clients.#configure(client)
+    for (const client of clients.#configured.values()) {
+      await clients.#configure(client)
+      if (client.machine !== undefined && client.secret !== undefined) {
+        const about = { client: client.id, machine: client.machine }
+        parts.log.warn(about, 'this machine proves itself by a shared secret: whoever reads it anywhere is the machine')
+      }
+    }
     return clients
   }
 
@@ -66,6 +81,34 @@ export class Clients {
   async find(id: string): Promise<StoredClient | undefined> {
     const client = await findStoredClient(this.#parts.store, id)
     return client && this.#judged(client)
+  }
+
+  /** The grant types that a client may use beside those that it said itself. */
+  grantTypesOf({ id, metadata }: StoredClient): string[] {
+    const configured = this.#configured.get(id)
+    // Only who proves who it is can be the client that an assertion names; a workload has none.
+    const presents = this.#parts.enterprise && metadata['token_endpoint_auth_method'] !== 'none'
+    return [
+      ...(presents || id === workloadsClientId ? [jwtBearer] : []),
+      ...(configured?.machine === undefined ? [] : [clientCredentials]),
+      ...(configured?.exchange === undefined ? [] : [tokenExchange]),
+    ]
+  }
+
+  /** The machine that a client is, by name. */
+  machineOf(id: string): string | undefined {
+    return this.#configured.get(id)?.machine
+  }
+
+  /** The clients by which a machine proves that it is one: the only ones that can be granted anything in its name. */
+  ofMachine(name: string): { id: string; name: string; proof: MachineProof }[] {
+    const { configured, workloads } = this.#parts
+    const own = configured
+      .filter(({ machine }) => machine === name)
+      .map((one) => ({ id: one.id, name: one.name, proof: one.secret === undefined ? 'key' : 'secret' }) as const)
+    const issuers = workloads.filter(({ rules }) => rules.some(({ machine }) => machine === name))
+    const { id, name: title } = workloadsClient
+    return [...own, ...(issuers.length > 0 ? [{ id, name: title, proof: 'workload' as const }] : [])]
   }
 
   /** The clients on record, newest first, at most 1,000. */

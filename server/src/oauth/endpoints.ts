@@ -8,9 +8,10 @@ import { introspectionEndpoint, type IntrospectionParts } from './endpoint/intro
 import { registrationEndpoint } from './endpoint/registration.ts'
 import { revocationEndpoint } from './endpoint/revocation.ts'
 import { onOurTerms } from './endpoint/terms.ts'
+import { tokenEndpoint } from './endpoint/token.ts'
 import { limited, limitedFailures, openThrottle } from './endpoint/throttle.ts'
 import type { Grants } from './grants.ts'
-import { endpoints, resourceMetadata, serverMetadata } from './metadata.ts'
+import { endpoints, type Offers, resourceMetadata, serverMetadata } from './metadata.ts'
 import type { Catalogue } from './ports.ts'
 import type { Engine } from './provider.ts'
 import type { TokenKeys } from './token-keys.ts'
@@ -35,11 +36,7 @@ const continuation = /^\/oauth\/authorize\/[\w-]{10,64}$/
  * @see https://www.rfc-editor.org/rfc/rfc8414#section-3
  * @see https://www.rfc-editor.org/rfc/rfc9728#section-3
  */
-export function metadataDoor(parts: {
-  origin: string
-  catalogue: Catalogue
-  offers: { registration: boolean; metadataDocuments: boolean; enterprise: boolean }
-}): Door {
+export function metadataDoor(parts: { origin: string; catalogue: Catalogue; offers: Offers }): Door {
   const server = serverMetadata(parts.origin, parts.offers)
   return {
     name: 'metadata',
@@ -82,7 +79,7 @@ export function protocolDoor(parts: {
   const throttle = openThrottle(parts, authorizations)
   const admitToken = openThrottle(parts, tokenRequests)
   const table = new Map<string, Endpoint>([
-    [endpoints.token, shared(['POST'], limited(admitToken, engineServes))],
+    [endpoints.token, shared(['POST'], limited(admitToken, tokenEndpoint(parts)))],
     [endpoints.jwks, shared(['GET'], engineServes)],
     [endpoints.revocation, shared(['POST'], limited(openThrottle(parts, revocations), revocationEndpoint(parts)))],
     [endpoints.introspection, shared(['POST'], limitedFailures(parts, failures, introspectionEndpoint(parts)))],

@@ -27,6 +27,9 @@ export interface Choice {
   replaces: boolean
   /** The identity provider that vouches for it; absent when the principal chose. */
   issuer?: string
+  /** The administrator who gives it to a machine, and why; absent when the principal chose. */
+  by?: string
+  reason?: string
 }
 
 /** Grants that are meant together: those that match every field that is given, at least one. */
@@ -114,9 +117,10 @@ export class Grants {
       ...(earlier.length > 0 ? { supersedes: earlier.map(({ id }) => id) } : {}),
     }
     const change = {
-      by: grant.principalId,
+      by: choice.by ?? grant.principalId,
       what: 'grant.given',
       about: { kind: 'grant', id: grant.id },
+      reason: choice.reason,
       details,
     } as const
     await this.#recorder.recordChange(change, async (tx) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { challengeFor, resourceFor, resourceMetadata, serverMetadata, upstreamOf } from './metadata.ts'
+import { challengeFor, jwtBearer, resourceFor, resourceMetadata, serverMetadata, upstreamOf } from './metadata.ts'
 
 const origin = 'https://gate.example'
 
@@ -41,7 +41,12 @@ test('whatever is read as a resource is written the same way again', () => {
 })
 
 test('the metadata offers what is switched on and nothing that is not served', () => {
-  const all = serverMetadata(origin, { registration: true, metadataDocuments: true, enterprise: true })
+  const all = serverMetadata(origin, {
+    registration: true,
+    metadataDocuments: true,
+    enterprise: true,
+    grantTypes: [jwtBearer],
+  })
   assert.equal(all['issuer'], origin)
   assert.deepEqual(all['code_challenge_methods_supported'], ['S256'])
   assert.equal(all['authorization_response_iss_parameter_supported'], true)
@@ -49,7 +54,12 @@ test('the metadata offers what is switched on and nothing that is not served', (
   assert.ok(!JSON.stringify(all).includes('offline_access'))
   for (const name of ['userinfo_endpoint', 'end_session_endpoint']) assert.ok(!(name in all), name)
   assert.ok(!JSON.stringify(all['introspection_endpoint_auth_methods_supported']).includes('none'))
-  const few = serverMetadata(origin, { registration: false, metadataDocuments: false, enterprise: false })
+  const few = serverMetadata(origin, {
+    registration: false,
+    metadataDocuments: false,
+    enterprise: false,
+    grantTypes: [],
+  })
   assert.ok(!('registration_endpoint' in few))
   assert.equal(few['client_id_metadata_document_supported'], false)
 })

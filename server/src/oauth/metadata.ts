@@ -14,6 +14,12 @@ export const endpoints = {
 /** RFC 7523, section 2.1. */
 export const jwtBearer = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
+/** RFC 6749, section 4.4. */
+export const clientCredentials = 'client_credentials'
+
+/** RFC 8693, section 2.1. */
+export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
 const idJagProfile = 'urn:ietf:params:oauth:grant-profile:id-jag'
 
 /** Algorithms of client assertions (RFC 7523) that are accepted. */
@@ -46,6 +52,16 @@ export function upstreamOf(origin: string, resource: string): string | undefined
   return resourcePath.exec(resource.slice(origin.length))?.[1]
 }
 
+/** What configuration switches on. */
+export interface Offers {
+  registration: boolean
+  metadataDocuments: boolean
+  /** Whether identity providers may vouch for clients (ID-JAG). */
+  enterprise: boolean
+  /** The grant types beside codes and refresh tokens. */
+  grantTypes: readonly string[]
+}
+
 /**
  * The metadata of the authorization server, served as RFC 8414 and as OpenID discovery.
  *
@@ -54,10 +70,7 @@ export function upstreamOf(origin: string, resource: string): string | undefined
  * @see https://www.rfc-editor.org/rfc/rfc8414#section-2
  * @see https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata
  */
-export function serverMetadata(
-  origin: string,
-  offers: { registration: boolean; metadataDocuments: boolean; enterprise: boolean },
-): Record<string, unknown> {
+export function serverMetadata(origin: string, offers: Offers): Record<string, unknown> {
   const authMethods = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
   return {
     issuer: origin,
@@ -69,7 +82,7 @@ export function serverMetadata(
     scopes_supported: ['openid', scope],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token', ...(offers.enterprise ? [jwtBearer] : [])],
+    grant_types_supported: ['authorization_code', 'refresh_token', ...offers.grantTypes],
     ...(offers.enterprise ? { authorization_grant_profiles_supported: [idJagProfile] } : {}),
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: authMethods,

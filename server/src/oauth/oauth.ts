@@ -16,11 +16,12 @@ import { type Assertions, openAssertions } from './assertions.ts'
 import { Admission, type ClientStep } from './client/admission.ts'
 import { expireClients } from './client/expiry.ts'
 import { MetadataDocuments } from './client/metadata-document.ts'
-import { Clients } from './clients.ts'
-import { openIdJag } from './grant-type/id-jag.ts'
+import { Clients, type MachineProof } from './clients.ts'
+import { openGrantTypes } from './grant-types.ts'
 import { consentDoor } from './consent.ts'
 import { metadataDoor, protocolDoor } from './endpoints.ts'
 import { Grants, type GrantsOf } from './grants.ts'
+import { giveToMachine, type MachineChoice } from './machine-grants.ts'
 import { type Challenge, challengeFor, resourceFor } from './metadata.ts'
 import type { Catalogue, OnRevoke, People, Recorder, Secrets } from './ports.ts'
 import { openProofs } from './proof.ts'
@@ -53,6 +54,10 @@ export interface OAuth {
   revokeGrant(withdrawal: { by: string; id: string; reason: string }): Promise<void>
   /** Revokes, within the transaction of a greater change, the grants that go with it; returns their ids. */
   revokeGrantsWithin(tx: Handle, which: GrantsOf, because: string): Promise<string[]>
+  /** Gives a grant to a client of a machine; see `giveToMachine`. */
+  giveToMachine(choice: MachineChoice): Promise<Grant>
+  /** The clients by which a machine proves that it is one. */
+  clientsOfMachine(name: string): { id: string; name: string; proof: MachineProof }[]
   findClient(id: string): Promise<Client | undefined>
   /** The clients on record, newest first, at most 1,000. */
   listClients(): Promise<Client[]>
@@ -80,7 +85,7 @@ export interface OAuthParts {
   inventory: Catalogue
   clock: Clock
   feed: Pick<Feed, 'subscribe'>
-  config: Pick<Config, 'origin' | 'clients' | 'egress' | 'keys'>
+  config: Pick<Config, 'origin' | 'clients' | 'workloads' | 'egress' | 'keys'>
   /** The way out, to metadata documents and keys of clients. */
   dialer: Pick<Dialer, 'fetch'>
   log: Log
@@ -97,7 +102,7 @@ export interface OAuthParts {
 export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const { store, ledger, vault, identity, inventory, clock, config, log } = parts
   const { origin } = config
-  const { registration, metadataDocuments, preregistered, admission: mode, expiry } = config.clients
+  const { registration, metadataDocuments, preregistered, enterprise, admission: mode, expiry } = config.clients
   const fetch = readDocument(parts.dialer)
   const onRevoke = parts.onRevoke ?? (async () => undefined)
   const grants = new Grants({ store, recorder: ledger, clock, onRevoke })
@@ -105,7 +110,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     ? new MetadataDocuments({ fetch, hosts: metadataDocuments.hosts, plain: config.egress.allowPrivate })
     : undefined
   const rooms = { origin, store, clock, log, secrets: vault, people: identity, catalogue: inventory, grants, fetch }
-  const clients = await Clients.open({ ...rooms, recorder: ledger, documents, mode, configured: preregistered })
+  const clients = await Clients.open({
+    ...rooms,
+    recorder: ledger,
+    documents,
+    mode,
+    configured: preregistered,
+    workloads: config.workloads,
+    enterprise: enterprise.length > 0,
+  })
   const admission = new Admission({ store, recorder: ledger, grants, mode })
   const { rotateAfterDays } = config.keys
   const tokenKeys = await openTokenKeys(
@@ -118,22 +131,16 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const { keys } = tokenKeys
   const nonceKey = await vault.nonceKey()
   const proofs = openProofs({ store, clock, nonceKey })
-  const { enterprise: issuers } = config.clients
-  const exchange = issuers.length > 0 ? openIdJag({ ...rooms, clients, issuers }) : undefined
-  const engine = await openEngine({
-    ...rooms,
-    clients,
-    keys,
-    nonceKey,
-    proofs,
-    exchange,
-    registration: registration.enabled,
-  })
   const accessTokens = openAccessTokens({ origin, clock, keys, proofs })
+  const holds = (grantId: string): Promise<boolean> => stands({ ...rooms, clients }, grantId)
+  const grantTypes = openGrantTypes({ ...rooms, clients, accessTokens, config, stands: holds })
+  const signing = { keys, nonceKey, proofs }
+  const engine = await openEngine({ ...rooms, ...signing, clients, grantTypes, registration: registration.enabled })
   const offers = {
     registration: registration.enabled,
     metadataDocuments: metadataDocuments.enabled,
-    enterprise: issuers.length > 0,
+    enterprise: enterprise.length > 0,
+    grantTypes: grantTypes.map(({ name }) => name),
   }
   const registrationsPerHour = registration.enabled ? registration.perHourMax : undefined
   const sweep = () => sweepAll({ store, clock, log, recorder: ledger, expiry })
@@ -152,7 +159,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
         store,
         clock,
         introspects: (clientId) => preregistered.find(({ id }) => id === clientId)?.introspects ?? [],
-        stands: (grantId) => stands({ ...rooms, clients }, grantId),
+        stands: holds,
       }),
       consentDoor({ ...rooms, engine, clients, admission }),
     ],
@@ -169,6 +176,8 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     listGrants: (filter) => grants.list(filter),
     revokeGrant: (withdrawal) => grants.revoke(withdrawal),
     revokeGrantsWithin: (tx, which, because) => grants.revokeWithin(tx, which, because),
+    giveToMachine: (choice) => giveToMachine({ ...rooms, clients }, choice),
+    clientsOfMachine: (name) => clients.ofMachine(name),
     findClient: (id) => clients.find(id),
     listClients: () => clients.list(),
     revokeClient: (withdrawal) => clients.revoke(withdrawal),

@@ -39,6 +39,8 @@ export interface People {
   checkForm(request: IncomingMessage, body: URLSearchParams): void
   signInUrl(returnTo: string): string
   findPrincipal(id: string): Promise<Principal | undefined>
+  /** The machine of this name, disabled ones too. */
+  findMachine(name: string): Promise<Principal | undefined>
   /** @throws {Fault} `identity.disabled` */
   admitClaims(issuer: string, claims: Readonly<Record<string, unknown>>): Promise<Principal>
 }

@@ -8,16 +8,17 @@ import type { Log } from '../base/log.ts'
 import { pageHeaders } from '../base/page.ts'
 import { consumeProtocolRecord } from '../store/protocol-records.ts'
 import type { Handle, Store } from '../store/store.ts'
+import type { Act } from './actor.ts'
 import type { Clients } from './clients.ts'
 import type { Grants } from './grants.ts'
-import type { ExchangeIdJag } from './grant-type/id-jag.ts'
+import type { GrantType } from './grant-type.ts'
 import { endpoints } from './metadata.ts'
 import type { Catalogue, People, Secrets } from './ports.ts'
 import type { Proofs } from './proof.ts'
 import { engineAdapter, recordKey } from './provider/adapter.ts'
 import { type BrowserBinding, browserBinding } from './provider/browser-binding.ts'
 import { errorPage } from './provider/error-page.ts'
-import { registerIdJag } from './provider/id-jag.ts'
+import { registerGrantTypes } from './provider/grant-types.ts'
 import { engineSettings } from './provider/settings.ts'
 
 /** An authorization request that waits for a person. */
@@ -85,8 +86,8 @@ interface EngineParts {
   keys: readonly JWK[]
   nonceKey: Uint8Array
   proofs: Proofs
-  /** Absent when no identity provider may let clients in without the consent page. */
-  exchange: ExchangeIdJag | undefined
+  /** The ways to a token without a consent page. */
+  grantTypes: readonly GrantType[]
 }
 
 /**
@@ -160,19 +161,20 @@ interface Around {
 async function makeProvider(parts: EngineParts, { binding, afterwards }: Around): Promise<Provider> {
   const { origin, log, secrets } = parts
   const ends = new WeakMap<object, number>()
+  const acts = new WeakMap<object, Act>()
   const keys = [...parts.keys]
   const cookieKeys = await secrets.cookieKeys()
   const adapter = engineAdapter({ ...parts, ends })
   const provider = new Provider(
     origin,
-    engineSettings({ ...parts, ends, keys, cookieKeys, adapter, bind: (ctx, uid) => binding.bind(ctx, uid) }),
+    engineSettings({ ...parts, ends, acts, keys, cookieKeys, adapter, bind: (ctx, uid) => binding.bind(ctx, uid) }),
   )
   Object.assign(provider.Client.prototype, {
     compareClientSecret(this: { clientId: string }, presented: string) {
       return parts.clients.provesSecret(this.clientId, presented)
     },
   })
-  if (parts.exchange !== undefined) registerIdJag(provider, parts.exchange, parts)
+  registerGrantTypes(provider, parts.grantTypes, { ...parts, acts })
   provider.proxy = true
   provider.silent = true
   const failed = (error: unknown): void => log.error({ error }, 'the protocol engine failed')

@@ -14,6 +14,7 @@ function toPrincipal(row: Selectable<Tables['principals']>): Principal {
     email: row.email ?? undefined,
     state: row.state === 'active' && row.sign_in_after !== null ? 'must_sign_in' : (row.state as Principal['state']),
     createdAt: row.created_at,
+    ...(row.owner_id !== null && { ownerId: row.owner_id }),
   }
 }
 
@@ -35,6 +36,7 @@ export async function insertPrincipal(handle: Handle, principal: Principal): Pro
       state: principal.state === 'disabled' ? 'disabled' : 'active',
       created_at: principal.createdAt,
       disabled_at: null,
+      owner_id: principal.ownerId ?? null,
     })
     .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing())
     .returning('id')
@@ -155,4 +157,15 @@ export async function listAdministratorIds(handle: Handle, now: number): Promise
     .orderBy('principals.id')
     .execute()
   return rows.map((row) => row.id)
+}
+
+/** Says who answers for a workload from now on. */
+export async function updatePrincipalOwner(handle: Handle, id: string, ownerId: string): Promise<void> {
+  await open(handle).updateTable('principals').set({ owner_id: ownerId }).where('id', '=', id).execute()
+}
+
+/** The workloads, in the order in which they came, at most `limit`. */
+export async function listWorkloads(handle: Handle, limit: number): Promise<Principal[]> {
+  const query = open(handle).selectFrom('principals').selectAll().where('kind', '=', 'workload')
+  return (await query.orderBy('id').limit(limit).execute()).map(toPrincipal)
 }

@@ -19,6 +19,7 @@ export interface Tables {
     created_at: number
     disabled_at: number | null
     sign_in_after: number | null
+    owner_id: string | null
   }
   memberships: { group_id: string; member_id: string; source: string; created_at: number }
   group_rules: {

@@ -8,8 +8,11 @@ import { openFakeEnterprise } from '../fake/enterprise.ts'
 import { openFakeIdp } from '../fake/idp.ts'
 import { about, caep } from '../fake/transmitter.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
+import { clientProof, openFakeIssuer } from '../fake/issuer.ts'
 import { openHouse } from '../house.ts'
 import { jwsVectors, seal, type Signer } from '../jws-vectors.ts'
+import { entitle, grantTo, makeMachine } from '../machines.ts'
+import { tokenRequest } from '../oauth-client.ts'
 import { Prover } from '../prover.ts'
 import { issSub, push, signalOptions } from '../signal-house.ts'
 
@@ -176,4 +179,67 @@ test('logout tokens', async (t) => {
   }
   // Older providers give the token no type, so that not every foreign one is refused by that.
   await present(t, { signer, own: undefined, takes })
+})
+
+test('tokens of workloads', async (t) => {
+  const cluster = await openFakeIssuer(t)
+  const rules = [{ machine: 'nightly', claims: { sub: 'nightly' } }]
+  const yaml = `workloads: ${JSON.stringify([{ issuer: cluster.issuer, jwksUri: cluster.jwksUri, rules }])}`
+  const house = await openHouse(t, { yaml, reach: [cluster.issuer] })
+  await house.upstream('mux', ['get_asset'])
+  await makeMachine(house, 'nightly', ['mux/get_asset'])
+  await grantTo(house, 'nightly', { upstream: 'mux' })
+  const whose = { iss: cluster.issuer, sub: 'nightly', aud: house.origin }
+  const signer: Signer = {
+    key: cluster.privateKey,
+    header: { alg: 'ES256', kid: 'one' },
+    claims: () => ({ ...whose, jti: randomUUID(), iat: seconds(), exp: seconds() + 60 }),
+  }
+  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+  const takes = async (assertion: string) => {
+    const asked = { grant_type, assertion, resource: `${house.origin}/mcp/mux` }
+    const { status, body } = await tokenRequest(house.url, asked)
+    if (status !== 200) assert.deepEqual([status, body['error']], [400, 'invalid_grant'])
+    return status === 200
+  }
+  await present(t, { signer, own: undefined, takes })
+})
+
+test('tokens of people that an agent platform exchanges, and those that name its agents', async (t) => {
+  const [company, key] = [await openFakeIssuer(t), await openFakeIssuer(t)]
+  const from = [{ issuer: company.issuer, jwksUri: company.jwksUri, audience: 'platform' }]
+  const platform = { id: 'agents', name: 'Agents', jwks: key.jwks, exchange: { from } }
+  const yaml = `clients: ${JSON.stringify({ preregistered: [platform] })}`
+  const house = await openHouse(t, { yaml, reach: [company.issuer] })
+  await house.upstream('mux', ['get_asset'])
+  const subject = () => company.sign({ aud: 'platform' })
+  const ask = async (fields: Record<string, string>) => {
+    const { status, body } = await tokenRequest(house.url, {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+      resource: `${house.origin}/mcp/mux`,
+      ...(await clientProof(key, { id: platform.id, origin: house.origin })),
+      ...fields,
+    })
+    if (status !== 200) assert.deepEqual([status, body['error']], [400, 'invalid_grant'])
+    return status === 200
+  }
+  await ask({ subject_token: await subject() })
+  const [ana] = await house.rooms.identity.listPrincipals({ limit: 1 })
+  await entitle(house, ana!.id, ['mux/get_asset'])
+  const life = () => ({ jti: randomUUID(), iat: seconds(), exp: seconds() + 60 })
+  const ofPeople: Signer = {
+    key: company.privateKey,
+    header: { alg: 'ES256', kid: 'one' },
+    claims: () => ({ iss: company.issuer, sub: 'u-1', aud: 'platform', ...life() }),
+  }
+  await present(t, { signer: ofPeople, own: undefined, takes: (subject_token) => ask({ subject_token }) })
+  const ofAgents: Signer = {
+    key: key.privateKey,
+    header: { alg: 'ES256', kid: 'one' },
+    claims: () => ({ iss: platform.id, sub: 'planner', aud: house.origin, ...life() }),
+  }
+  const actor_token_type = 'urn:ietf:params:oauth:token-type:jwt'
+  const takes = async (actor_token: string) => ask({ subject_token: await subject(), actor_token, actor_token_type })
+  await present(t, { signer: ofAgents, own: undefined, takes })
 })

@@ -37,6 +37,15 @@ function issuerProblem(text: string): string | undefined {
 /** The issuer of tokens: compared to the letter. */
 export const issuer = check(issuerProblem)
 
+/** An issuer that may be a SPIFFE trust domain as well, `spiffe://example.org`. */
+export const issuerOrTrustDomain = check((text) =>
+  text.startsWith('spiffe://')
+    ? /^spiffe:\/\/[a-z0-9._-]{1,255}$/.test(text)
+      ? undefined
+      : 'must be a trust domain such as `spiffe://example.org`, without a path'
+    : issuerProblem(text),
+)
+
 /** Where the keys of an issuer or a client are. */
 export const jwksUri = check((text) => {
   if (!URL.canParse(text)) return 'must be the address of the key set, such as `https://login.example.com/jwks`'

@@ -6,7 +6,7 @@ import { isLoopbackHost, originProblem, redirectProblem, serverProblem } from '.
 import { check, envName, issuer, jwksUri, label, providerId, slug } from './fields.ts'
 import { oidcProvider } from './oidc.ts'
 import { onBehalf } from './on-behalf.ts'
-import { proofFields, proofProblems } from './proof.ts'
+import { proofFields, proofProblems, workloadIssuer } from './machines.ts'
 import { transmitter } from './transmitter.ts'
 
 /** `host:port` with an IP address or `localhost`; IPv6 in brackets. */
@@ -45,7 +45,10 @@ const bridge = z.strictObject({
 
 const preregistered = z
   .strictObject({
-    id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces'),
+    id: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces')
+      .refine((id) => id !== 'workloads', 'must not be `workloads`: that is the client of workload tokens'),
     name: label,
     redirectUris: z.array(check(redirectProblem)).default([]),
     secretEnv: envName.optional(),
@@ -162,6 +165,7 @@ export const fileSchema = z.strictObject({
     })
     .prefault({}),
   signals: z.array(transmitter).refine(uniqueIds, 'must not have the same `id` twice').default([]),
+  workloads: z.array(workloadIssuer).max(50).refine(uniqueIssuers, 'must not have the same `issuer` twice').default([]),
   egress: z
     .strictObject({
       allowPrivate: destinations.default([]),

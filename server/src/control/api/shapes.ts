@@ -31,6 +31,7 @@ export const principalShape = z
     kind: z.enum(['person', 'workload', 'group']),
     state: z.enum(['active', 'disabled', 'must_sign_in']),
     createdAt: at,
+    ownerId: id.optional().openapi({ description: 'who answers for a machine' }),
   })
   .openapi('Principal')
 

@@ -11,7 +11,9 @@ export async function bundleFields(
   { viewer }: Visit,
   bundle?: Bundle,
 ): Promise<Html> {
-  const people = (await identity.listPrincipals({ limit: 500 })).filter(({ state }) => state === 'active')
+  const people = (await identity.listPrincipals({ limit: 500 })).filter(
+    ({ kind, state }) => kind === 'person' && state === 'active',
+  )
   const served = (await inventory.listUpstreams()).filter(({ state }) => state === 'approved')
   const lines = bundle?.members.map(({ upstream, prefix }) => `${upstream} ${prefix}`) ?? []
   return html`<div class="field">

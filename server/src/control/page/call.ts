@@ -29,6 +29,11 @@ export const callPage: PageRoute = {
             </dd>
             <dt>Made by</dt>
             <dd>${visible(intent.principal.name)} through ${visible(intent.client.name)}</dd>
+            ${
+              intent.actor !== undefined &&
+              html`<dt>Acting</dt>
+                <dd>${visible(intent.actor)}</dd>`
+            }
             <dt>Intent</dt>
             <dd>
               ${instant(intent.at, 'seconds')}${viewer.administrator && html`, <a href="/ledger/${seq}">entry ${seq}</a>`}

@@ -41,7 +41,7 @@ export async function grantCards(
         <dl class="facts">
           ${
             !own &&
-            html`<dt>Given by</dt>
+            html`<dt>${names.get(grant.principalId)?.kind === 'workload' ? 'In the name of' : 'Given by'}</dt>
               <dd>${person(names.get(grant.principalId), { link: true })}</dd>`
           }
           <dt>Client</dt>

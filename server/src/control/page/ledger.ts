@@ -155,5 +155,9 @@ function who(entry: Entry, names: ReadonlyMap<string, Principal>): Html {
   if (entry.kind === 'outcome') return html``
   const through =
     entry.kind !== 'login' && entry.client !== undefined ? html` through ${visible(entry.client.name)}` : ''
-  return html`${visible(entry.principal?.name ?? 'unknown')}${through}`
+  const acting =
+    entry.kind !== 'login' && entry.actor !== undefined
+      ? html` <span class="muted small">${visible(entry.actor)}</span>`
+      : ''
+  return html`${visible(entry.principal?.name ?? 'unknown')}${through}${acting}`
 }

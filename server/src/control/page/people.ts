@@ -21,6 +21,7 @@ export const peoplePage: PageRoute = {
           <h1>People</h1>
           <span class="row"
             ><a class="button quiet" href="/groups">Groups</a>
+            <a class="button quiet" href="/machines">Machines</a>
             <a class="button quiet" href="/providers">Identity providers</a>
             <a class="button quiet" href="/signals">Signals</a>
           </span>

@@ -25,6 +25,7 @@ import {
   traitBadges,
 } from './elements.ts'
 import { grantCards } from './grant-cards.ts'
+import { grantingTo, machineCard } from './machines.ts'
 import { groupsOf, membersOf, retiring } from './members.ts'
 
 export const personPage: PageRoute = {
@@ -40,9 +41,13 @@ export const personPage: PageRoute = {
       body: html`<h1>${visible(principal.name)} ${principal.state !== 'active' && stateBadge(principal.state)}</h1>
         <div class="card">
           <dl class="facts">
-            <dt>Signs in through</dt>
-            <dd>${visible(principal.issuer)}</dd>
-            <dt>Subject there</dt>
+            ${
+              principal.kind === 'workload'
+                ? html`<dt>In the configuration</dt>`
+                : html`<dt>Signs in through</dt>
+                    <dd>${visible(principal.issuer)}</dd>
+                    <dt>Subject there</dt>`
+            }
             <dd><code>${visible(principal.subject)}</code></dd>
             ${
               principal.email !== undefined &&
@@ -53,8 +58,10 @@ export const personPage: PageRoute = {
             <dd>${instant(principal.createdAt)}</dd>
           </dl>
         </div>
+        ${principal.kind === 'workload' && (await machineCard(rooms, { machine: principal, visit }))}
         ${await groupsOf(rooms, principal)} ${await rightsHeld(rooms, { principal, rights, csrf: visit.csrf })}
         ${principal.state === 'active' && (await giving(rooms, { principal, rights, visit }))}
+        ${principal.kind === 'workload' && (await grantingTo(rooms, { machine: principal, visit }))}
         <section class="stack tight" aria-labelledby="grants">
           <h2 id="grants">Grants to clients</h2>
           ${grants.length === 0 ? empty('None in force.') : await grantCards(rooms, { grants, visit })}
@@ -160,7 +167,7 @@ async function giving(
     folds.push(
       fold(
         only ? `Tools of ${name}` : `What ${name} offers`,
-        form({ action, csrf: visit.csrf, content: toolChoice(name, tools) }),
+        form({ action, csrf: visit.csrf, content: toolChoice(name, tools, principal) }),
       ),
     )
   }
@@ -169,7 +176,7 @@ async function giving(
     ${folds}
     ${
       !administers &&
-      principal.kind !== 'group' &&
+      principal.kind === 'person' &&
       fold(
         'Administer this gateway',
         form({
@@ -183,12 +190,13 @@ async function giving(
   </section>`
 }
 
-function toolChoice(upstream: string, tools: readonly Tool[]): Html {
+function toolChoice(upstream: string, tools: readonly Tool[], { kind }: Principal): Html {
   return html`${hidden({ upstream })}
     <div class="field">
       <label for="right-${upstream}">Right</label>
       <select id="right-${upstream}" name="right">
-        ${option('use', 'use: call these tools')} ${option('approve', 'approve: decide calls that others ask for')}
+        ${option('use', 'use: call these tools')}
+        ${kind !== 'workload' && option('approve', 'approve: decide calls that others ask for')}
       </select>
     </div>
     <div class="field">

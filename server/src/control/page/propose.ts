@@ -7,7 +7,9 @@ export const proposePage: PageRoute = {
   path: '/upstreams/new',
   guard: 'administrator',
   async show({ identity, launches, documents }, { viewer, csrf }) {
-    const people = (await identity.listPrincipals({ limit: 500 })).filter(({ state }) => state === 'active')
+    const people = (await identity.listPrincipals({ limit: 500 })).filter(
+      ({ kind, state }) => kind === 'person' && state === 'active',
+    )
     return {
       title: 'Propose an upstream',
       width: 'narrow',

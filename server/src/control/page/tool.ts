@@ -95,7 +95,9 @@ async function changes({ identity }: ControlRooms, tool: Tool, { csrf, viewer }:
       content: html`${hidden({ tool: tool.name })}${content}`,
     })
   const people = viewer.administrator
-    ? (await identity.listPrincipals({ limit: 500 })).filter(({ state }) => state === 'active')
+    ? (await identity.listPrincipals({ limit: 500 })).filter(
+        ({ kind, state }) => kind === 'person' && state === 'active',
+      )
     : []
   return html`<section class="stack tight" aria-labelledby="changes">
     <h2 id="changes">Change</h2>

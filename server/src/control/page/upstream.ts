@@ -154,7 +154,9 @@ function lifecycle(upstream: Upstream, { viewer, csrf }: Visit): Html {
 }
 
 async function settings({ identity }: ControlRooms, upstream: Upstream, { csrf }: Visit): Promise<Html> {
-  const people = (await identity.listPrincipals({ limit: 500 })).filter(({ state }) => state === 'active')
+  const people = (await identity.listPrincipals({ limit: 500 })).filter(
+    ({ kind, state }) => kind === 'person' && state === 'active',
+  )
   return html`<section class="stack tight" aria-labelledby="settings">
     <h2 id="settings">Settings</h2>
     ${fold(

@@ -58,6 +58,7 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
     scope,
     ...(caller.boundTo === undefined ? { token_type: 'Bearer' } : { token_type: 'DPoP', cnf: { jkt: caller.boundTo } }),
     jti: caller.tokenId,
+    ...(caller.act !== undefined && { act: caller.act }),
     iat: issuedAtSeconds,
     exp: Math.floor(caller.expiresAt / 1_000),
   }

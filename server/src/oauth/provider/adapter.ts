@@ -13,7 +13,6 @@ import {
 } from '../../store/protocol-records.ts'
 import type { Store } from '../../store/store.ts'
 import type { Clients } from '../clients.ts'
-import type { ExchangeIdJag } from '../grant-type/id-jag.ts'
 import type { Grants } from '../grants.ts'
 import { resourceFor, scope } from '../metadata.ts'
 import { provenMs } from '../proof.ts'
@@ -27,8 +26,6 @@ interface AdapterParts {
   grants: Grants
   /** Until when the grant of a request holds, for the lifetime of what is issued under it. */
   ends: WeakMap<object, number>
-  /** Absent when no identity provider may let clients in without the consent page. */
-  exchange: ExchangeIdJag | undefined
 }
 
 /** The key of a record: whoever reads the store learns no code and no token from it. */
@@ -46,7 +43,7 @@ export function engineAdapter(parts: AdapterParts): AdapterFactory {
       case 'Client':
         return {
           ...refusing(model),
-          find: (id) => findEngineClient(parts.clients, id, parts.exchange !== undefined),
+          find: (id) => findEngineClient(parts.clients, id),
           upsert: register(parts),
         }
       case 'Grant':

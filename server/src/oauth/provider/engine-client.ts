@@ -4,17 +4,12 @@ import { makeSecret } from '../../base/ids.ts'
 import type { StoredClient } from '../../store/clients.ts'
 import type { ClientMetadata } from '../client/metadata.ts'
 import type { Clients } from '../clients.ts'
-import { jwtBearer } from '../metadata.ts'
 
 // The engine asks for the client several times in one request, and again when it failed: one answer a request.
 const asked = new WeakMap<object, Map<string, Promise<StoredClient | undefined>>>()
 
 /** The client of a request as the engine knows it; `undefined` for one that is unknown or revoked. */
-export async function findEngineClient(
-  clients: Clients,
-  id: string,
-  enterprise: boolean,
-): Promise<AdapterPayload | undefined> {
+export async function findEngineClient(clients: Clients, id: string): Promise<AdapterPayload | undefined> {
   const client = await resolveOnce(clients, id).catch((error: unknown) => {
     if (!(error instanceof Fault)) throw error
     if (error.code === 'oauth.document_unreachable' || error.code === 'base.busy') {
@@ -26,11 +21,9 @@ export async function findEngineClient(
   if (client === undefined) return undefined
   const { client_name: name, ...metadata } = client.metadata as unknown as ClientMetadata
   const confidential = metadata.token_endpoint_auth_method.startsWith('client_secret_')
-  // Only who proves who it is can be the client that an assertion names.
-  const presents = enterprise && metadata.token_endpoint_auth_method !== 'none'
   return {
     ...withoutUndefined({ ...metadata, client_name: name }),
-    grant_types: [...metadata.grant_types, ...(presents ? [jwtBearer] : [])],
+    grant_types: [...metadata.grant_types, ...clients.grantTypesOf(client)],
     client_id: client.id,
     response_types: metadata.redirect_uris.length > 0 ? ['code'] : [],
     response_modes: ['query'],

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { isCompactJws } from '../../base/compact-jws.ts'
 import type { FetchDocument } from '../../base/document.ts'
 import { accessTokenSeconds } from '../access-token.ts'
+import type { Act } from '../actor.ts'
 import { assertionAlgorithms, endpoints, proofAlgorithms, resourceFor, scope, upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
 import { renderError } from './error-page.ts'
@@ -28,6 +29,7 @@ export interface EngineParts {
   fetch: FetchDocument
   adapter: (model: string) => Adapter
   ends: WeakMap<object, number>
+  acts: WeakMap<object, Act>
   keys: JWK[]
   cookieKeys: string[]
   nonceKey: Uint8Array
@@ -109,7 +111,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     revokeGrantPolicy: () => true,
     extraTokenClaims: async (ctx, token) => {
       await requireBinding(parts, ctx, token)
-      return 'grantId' in token ? { grant_id: token.grantId } : undefined
+      return 'grantId' in token ? { grant_id: token.grantId, act: parts.acts.get(token) } : undefined
     },
     formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurClock(parts.clock, jwt.payload) } },
     assertJwtClientAuthClaimsAndHeader: (ctx, claims, header) => {

@@ -8,6 +8,7 @@ import * as upstreamOAuth from './0006-upstream-oauth.ts'
 import * as grantIssuer from './0007-grant-issuer.ts'
 import * as bundles from './0008-bundles.ts'
 import * as signals from './0010-signals.ts'
+import * as machines from './0011-machines.ts'
 import * as keptLogins from './0012-kept-logins.ts'
 import * as proof from './0013-proof.ts'
 import * as groups from './0014-groups.ts'
@@ -25,6 +26,7 @@ export const migrations: Record<string, Migration> = {
   '0007-grant-issuer': grantIssuer,
   '0008-bundles': bundles,
   '0010-signals': signals,
+  '0011-machines': machines,
   '0012-kept-logins': keptLogins,
   '0013-proof': proof,
   '0014-groups': groups,

@@ -9,7 +9,9 @@ import {
   insertPrincipal,
   listAdministratorIds,
   listPrincipals,
+  listWorkloads,
   updatePrincipalDisplay,
+  updatePrincipalOwner,
   updatePrincipalState,
 } from '../../../src/store/principals.ts'
 import type { Store } from '../../../src/store/store.ts'
@@ -110,6 +112,19 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await entitle(store, 'lasting', { ends_at: 101 })
       await entitle(store, 'revoked', { revoked_at: 50 })
       assert.deepEqual(await listAdministratorIds(store, 100), ['a', 'lasting'])
+    },
+  ],
+  [
+    'a workload has an owner, and is listed apart too',
+    async (store) => {
+      const machine = (id: string) => principal(id, { kind: 'workload', ownerId: 'a' })
+      for (const one of [principal('a'), machine('m1'), machine('m2')]) await insertPrincipal(store, one)
+      assert.equal((await findPrincipal(store, 'a'))?.ownerId, undefined)
+      assert.deepEqual(await listWorkloads(store, 10), [machine('m1'), machine('m2')])
+      assert.deepEqual(await listWorkloads(store, 1), [machine('m1')])
+      await updatePrincipalOwner(store, 'm1', 'b')
+      assert.equal((await findPrincipal(store, 'm1'))?.ownerId, 'b')
+      assert.equal((await findPrincipal(store, 'm2'))?.ownerId, 'a')
     },
   ],
   [

@@ -8,6 +8,7 @@ import { openFakeMcpServer, type FakeMcpServer } from '../../fake/mcp-server.ts'
 import { noteTools } from '../../fake-house.ts'
 import { openHouse, type House } from '../../house.ts'
 import { openGuardedUpstream } from '../../guarded-house.ts'
+import { grantTo, makeMachine } from '../../machines.ts'
 import type { Person } from '../../person.ts'
 
 /** A house in which something stands on every page. */
@@ -29,6 +30,12 @@ const entities = [
   { name: 'Ana Lima', entityType: 'person', observations: ['keeps bees on Elba'] },
 ]
 
+// Nobody fetches these keys: no machine calls here.
+const jwksUri = 'https://reports.example.com/jwks'
+const reports = { id: 'nightly-report', name: 'Nightly report', machine: 'nightly', jwksUri }
+const rules = [{ machine: 'nightly', claims: { sub: 'system:serviceaccount:prod:nightly' } }]
+const withMachine = `clients: ${JSON.stringify({ preregistered: [reports] })}\nworkloads: ${JSON.stringify([{ issuer: 'https://cluster.example.com', rules }])}`
+
 /**
  * Opens a house with both built-in upstreams and one that offers every kind of item, two people, a client, calls, and one
  * call that waits.
@@ -38,17 +45,13 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
   const guarded = await openGuardedUpstream()
   const reach = [fake.url, guarded.fake.url, guarded.server.issuer]
   const { issuer } = guarded.server
-  const house = await openHouse(t, {
-    preload: ['memory', 'mux'],
-    reach,
-    yaml: withTransmitter + inNames(fake.url, issuer),
-  })
+  const yaml = [withTransmitter, inNames(fake.url, issuer), withMachine].join('\n')
+  const house = await openHouse(t, { preload: ['memory', 'mux'], reach, yaml })
   closeWith(house, guarded)
   const { gateway, inventory } = house.rooms
   for (const upstream of await inventory.listUpstreams()) await gateway.look(upstream)
   await enterDesk(house, fake)
-  const rights = ['administer', 'memory/*', 'mux/*', 'desk/*']
-  const ana = await house.person('Ana Lima', rights)
+  const ana = await house.person('Ana Lima', ['administer', 'memory/*', 'mux/*', 'desk/*'])
   const bo = await house.person('Bo Berg', ['memory/*', 'memory/*:approve'])
   await changeDesk(house, fake)
   for (const name of ['memory', 'mux', 'desk']) {
@@ -91,6 +94,8 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       people: '/people',
       person: `/people/${by}`,
       ...(await sendSignals(house, bo.principal.id)),
+      machines: '/machines',
+      machine: `/people/${await enterMachine(house)}`,
       ledger: '/ledger',
       entry: `/ledger/${size - 1}`,
       connect,
@@ -206,6 +211,12 @@ async function changeDesk({ rooms }: House, { options }: FakeMcpServer): Promise
   options.offers!.prompts[0]!['description'] = 'Summarises a note, in few words.'
   options.offers!.resources.push({ uri: 'memo://notes/second', name: 'The second note' })
   await rooms.gateway.look((await rooms.inventory.findUpstream('desk'))!)
+}
+
+async function enterMachine(house: House): Promise<string> {
+  const { id } = await makeMachine(house, 'nightly', ['memory/read_graph', 'memory/create_entities'])
+  await grantTo(house, 'nightly', { upstream: 'memory', clientId: 'nightly-report' })
+  return id
 }
 
 async function bundle({ rooms }: House, of: { by: string; ownerId: string }): Promise<void> {

@@ -1,0 +1,39 @@
+import type { Grant } from '../model/rights.ts'
+import type { Act } from './actor.ts'
+
+/** A request for a token by a way that has no consent page. */
+export interface Asked {
+  clientId: string
+  /** Whether the client has proved who it is. */
+  authenticated: boolean
+  /** The parameters of the request that the grant type knows; each stands once. */
+  params: Readonly<Record<string, string | undefined>>
+}
+
+/** What a token is issued for. */
+export interface Given {
+  /** What it is issued under; its end is the latest end of the token. */
+  grant: Grant
+  resource: string
+  /** Who acts for the principal, where it is somebody else. */
+  act?: Act | undefined
+  /** When that on which it stands ends, in epoch milliseconds: the token does not outlive it. */
+  endsAt?: number
+}
+
+/**
+ * A way to a token without a consent page: no refresh token is ever issued by it.
+ *
+ * `take` throws `NotTaken`, whose message is for the log: the client learns only that it failed.
+ */
+export interface GrantType {
+  /** `grant_type` on the wire. */
+  name: string
+  params: readonly string[]
+  take(asked: Asked): Promise<Given>
+  /** What the answer says beside the token. */
+  answer?: Readonly<Record<string, string>>
+}
+
+/** Why nothing was issued. */
+export class NotTaken extends Error {}

@@ -1,0 +1,80 @@
+import type Provider from 'oidc-provider'
+import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Log } from '../../base/log.ts'
+import { accessTokenSeconds } from '../access-token.ts'
+import type { Act } from '../actor.ts'
+import { type Given, type GrantType, NotTaken } from '../grant-type.ts'
+import { scope } from '../metadata.ts'
+import type { Catalogue } from '../ports.ts'
+import type { Proofs } from '../proof.ts'
+import { takeProof } from './prove.ts'
+import { readResource } from './settings.ts'
+
+interface IssuingParts {
+  origin: string
+  clock: Clock
+  catalogue: Pick<Catalogue, 'findPlace'>
+  proofs: Proofs
+  /** Who acts, of a token that is about to be signed. */
+  acts: WeakMap<object, Act>
+  log: Log
+}
+
+/** Teaches the engine our grant types: what is presented is judged by each, and a token is issued under its grant. */
+export function registerGrantTypes(provider: Provider, types: readonly GrantType[], parts: IssuingParts): void {
+  for (const type of types) {
+    const handler: Parameters<Provider['registerGrantType']>[1] = async (ctx) => {
+      const client = ctx.oidc.client!
+      const params = (ctx.oidc.params ?? {}) as Record<string, string | undefined>
+      const key = await takeProof(parts, ctx)
+      const asked = { clientId: client.clientId, authenticated: client.clientAuthMethod !== 'none', params }
+      const given = await type.take(asked).catch((error: unknown) => {
+        if (error instanceof Fault && error.code.startsWith('base.')) {
+          throw new errors.TemporarilyUnavailable('the issuer does not answer', { cause: error })
+        }
+        if (!(error instanceof NotTaken)) throw error
+        // Which of its many reasons it was is nobody's business but ours. What was presented is never written down.
+        const about = { client: client.clientId, grantType: type.name, reason: error.message }
+        parts.log.info(about, 'a request for a token was not taken')
+        throw new errors.InvalidGrant('not taken')
+      })
+      ctx.body = { ...(await issue(provider, ctx, { parts, given, gty: type.name, key })), ...type.answer }
+    }
+    provider.registerGrantType(type.name, handler, [...type.params, 'scope'])
+  }
+}
+
+async function issue(
+  provider: Provider,
+  ctx: KoaContextWithOIDC,
+  { parts, given, gty, key }: { parts: IssuingParts; given: Given; gty: string; key: string | undefined },
+): Promise<Record<string, unknown>> {
+  const { grant, resource, act } = given
+  const client = ctx.oidc.client!
+  const known = await provider.Grant.find(grant.id)
+  if (known === undefined) throw new errors.InvalidGrant('not taken')
+  ctx.oidc.entity('Grant', known)
+  const endsAt = Math.min(grant.endsAt, given.endsAt ?? Infinity)
+  const leftSeconds = Math.floor((endsAt - parts.clock.now()) / 1_000)
+  if (leftSeconds < 1) throw new errors.InvalidGrant('not taken')
+  const token = new provider.AccessToken({
+    accountId: grant.principalId,
+    client,
+    grantId: grant.id,
+    gty,
+    expiresIn: Math.min(accessTokenSeconds, leftSeconds),
+  } as ConstructorParameters<Provider['AccessToken']>[0])
+  token.resourceServer = new provider.ResourceServer(resource, await readResource(parts, ctx, resource))
+  token.scope = scope
+  if (key !== undefined) token.setThumbprint('jkt', key)
+  if (act !== undefined) parts.acts.set(token, act)
+  ctx.oidc.entity('AccessToken', token)
+  return {
+    access_token: await token.save(),
+    expires_in: token.expiration,
+    token_type: token.tokenType,
+    scope: token.scope,
+  }
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { decodeJwt } from 'jose'
+import * as oidc from 'openid-client'
+import { clientProof, type FakeIssuer, openFakeIssuer } from '../fake/issuer.ts'
+import { openFakeHouse } from '../fake-house.ts'
+import { type House, openHouse } from '../house.ts'
+import { agentWith, entitle, grantTo, makeMachine, offers } from '../machines.ts'
+import { OAuthClient, type TokenAnswer } from '../oauth-client.ts'
+
+// A machine is a client of the configuration that signs, and a principal of its own (RFC 6749, section 4.4).
+
+const tools = ['desk/read_note', 'desk/write_note']
+const client = { id: 'nightly-job', name: 'Nightly job', machine: 'nightly' }
+
+interface Open {
+  house: House
+  key: FakeIssuer
+  /** Asks for a token as the machine; `fields` write over what is right. */
+  ask(fields?: Record<string, string | undefined>): Promise<TokenAnswer>
+}
+
+async function open(t: TestContext): Promise<Open> {
+  const key = await openFakeIssuer(t)
+  const yaml = `clients: ${JSON.stringify({ preregistered: [{ ...client, jwks: key.jwks }] })}`
+  const { house } = await openFakeHouse(t, { house: { yaml } })
+  const machine = new OAuthClient(house, { id: client.id })
+  const ask = async (fields: Record<string, string | undefined> = {}) => {
+    const right = { grant_type: 'client_credentials', resource: machine.resourceOf('desk') }
+    return machine.token({ ...right, ...(await clientProof(key, { id: client.id, origin: house.origin })), ...fields })
+  }
+  return { house, key, ask }
+}
+
+test('a machine that signs calls in its own name what an administrator gave it', async (t) => {
+  const { house, key } = await open(t)
+  const { id } = await makeMachine(house, 'nightly', tools)
+  const grant = await grantTo(house, 'nightly', { upstream: 'desk' })
+  const signs = oidc.PrivateKeyJwt({ key: key.privateKey, kid: 'one' })
+  const config = await oidc.discovery(new URL(house.origin), client.id, undefined, signs, {
+    execute: [oidc.allowInsecureRequests],
+    algorithm: 'oauth2',
+  })
+  assert.ok(config.serverMetadata().grant_types_supported?.includes('client_credentials'))
+  const tokens = await oidc.clientCredentialsGrant(config, { resource: `${house.origin}/mcp/desk` })
+  assert.equal(tokens.refresh_token, undefined)
+  const claims = decodeJwt(tokens.access_token)
+  assert.deepEqual(
+    [claims.sub, claims['client_id'], claims['grant_id'], claims['act']],
+    [id, client.id, grant.id, undefined],
+  )
+  const agent = agentWith(house, 'desk', tokens as unknown as TokenAnswer)
+  assert.deepEqual((await agent.list()).sort(), ['read_note', 'write_note'])
+  assert.equal((await agent.call('write_note', { id: 'n1', text: 'x' })).status, 200)
+  const [intent] = await house.entries('intent')
+  assert.deepEqual([intent?.principal.issuer, intent?.principal.subject], ['machine', 'nightly'])
+  assert.equal(intent?.client.id, client.id)
+})
+
+test('what it holds is what it was granted and what it is entitled to, at this moment', async (t) => {
+  const { house, ask } = await open(t)
+  assert.equal((await ask()).error, 'invalid_grant', 'no such machine')
+  const { id } = await makeMachine(house, 'nightly', ['desk/read_note'])
+  assert.equal((await ask()).error, 'invalid_grant', 'no grant')
+  await grantTo(house, 'nightly', { upstream: 'desk' })
+  await entitle(house, id, ['desk/write_note'])
+  const agent = agentWith(house, 'desk', await ask())
+  assert.deepEqual(await agent.list(), ['read_note'], 'a right that came later is not in the grant')
+  const second = await grantTo(house, 'nightly', { upstream: 'desk' })
+  assert.equal((await agent.call('read_note', { id: 'n1' })).status, 401, 'the earlier grant ended')
+  const renewed = agentWith(house, 'desk', await ask())
+  assert.equal((await renewed.call('write_note', { id: 'n1', text: 'x' })).status, 200)
+  for (const right of await house.rooms.inventory.listRights(id))
+    if (right.tool === 'write_note')
+      await house.rooms.inventory.revokeEntitlement({ by: 'set-up', id: right.id, reason: 'for a test' })
+  assert.deepEqual(await renewed.list(), ['read_note'])
+  await house.rooms.oauth.revokeGrant({ by: 'set-up', id: second.id, reason: 'for a test' })
+  assert.equal((await renewed.call('read_note', { id: 'n1' })).status, 401)
+  assert.equal((await ask()).error, 'invalid_grant')
+})
+
+test('a machine that is disabled, and a client that is revoked, get nothing and end at once', async (t) => {
+  const { house, ask } = await open(t)
+  await house.person('Ida', ['administer'])
+  const { id } = await makeMachine(house, 'nightly', tools)
+  await grantTo(house, 'nightly', { upstream: 'desk' })
+  const agent = agentWith(house, 'desk', await ask())
+  await house.rooms.identity.disablePrincipal({ by: 'set-up', id, reason: 'for a test' })
+  assert.equal((await agent.call('read_note', { id: 'n1' })).status, 401)
+  assert.equal((await ask()).error, 'invalid_grant')
+  await house.rooms.identity.enablePrincipal({ by: 'set-up', id, reason: 'for a test' })
+  assert.equal((await ask()).error, 'invalid_grant', 'grants do not come back')
+  await grantTo(house, 'nightly', { upstream: 'desk' })
+  assert.equal((await ask()).status, 200)
+  await house.rooms.oauth.revokeClient({ by: 'set-up', id: client.id, reason: 'for a test' })
+  assert.equal((await ask()).error, 'invalid_client')
+})
+
+test('it asks for one resource of ours, and gets no other way in', async (t) => {
+  const { house, ask } = await open(t)
+  await house.upstream('mux', ['get_asset'])
+  await makeMachine(house, 'nightly', [...tools, 'mux/get_asset'])
+  await grantTo(house, 'nightly', { upstream: 'desk' })
+  for (const resource of [
+    undefined,
+    `${house.origin}/mcp/mux`,
+    `${house.origin}/mcp/desk/`,
+    `${house.origin}/mcp/other`,
+    'https://other.example/mcp/desk',
+  ])
+    assert.equal((await ask({ resource })).error, 'invalid_grant', resource)
+  assert.equal((await ask({ client_assertion: undefined, client_assertion_type: undefined })).error, 'invalid_client')
+  assert.equal((await ask({ grant_type: 'refresh_token', refresh_token: 'x' })).error, 'invalid_request')
+  const page = await house.browser().open(new OAuthClient(house, { id: client.id }).authorizeUrl('desk'))
+  assert.equal(page.status, 400)
+})
+
+test('other clients are no machines, and where there is none, nothing is offered', async (t) => {
+  const { house } = await open(t)
+  assert.ok(await offers(house, 'client_credentials'))
+  const other = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+  const asked = { grant_type: 'client_credentials', resource: other.resourceOf('desk') }
+  assert.equal((await other.token(asked)).error, 'invalid_request')
+  const plain = await openHouse(t)
+  assert.ok(!(await offers(plain, 'client_credentials')))
+  const there = await plain.register({ token_endpoint_auth_method: 'client_secret_post' })
+  assert.equal((await there.token(asked)).error, 'unsupported_grant_type')
+})
+
+test('a shared secret does only where the file says so, and then the log says so at each start', async (t) => {
+  const secret = { preregistered: [{ ...client, secretEnv: 'NIGHTLY_SECRET' }] }
+  const env = { NIGHTLY_SECRET: 'a-secret-of-both-sides' }
+  await assert.rejects(openHouse(t, { yaml: `clients: ${JSON.stringify(secret)}`, env }), /a machine signs/)
+  const accepted = { preregistered: [{ ...secret.preregistered[0], acceptSharedSecret: true }] }
+  const house = await openHouse(t, { yaml: `clients: ${JSON.stringify(accepted)}`, env })
+  assert.match(house.log.join('\n'), /proves itself by a shared secret/)
+  await house.upstream('mux', ['get_asset'])
+  await makeMachine(house, 'nightly', ['mux/get_asset'])
+  await grantTo(house, 'nightly', { upstream: 'mux' })
+  const ask = (of: { id: string; secret: string }) =>
+    new OAuthClient(house, of).token({ grant_type: 'client_credentials', resource: `${house.origin}/mcp/mux` })
+  assert.equal((await ask({ id: client.id, secret: env.NIGHTLY_SECRET })).status, 200)
+  assert.equal((await ask({ id: client.id, secret: 'guess' })).error, 'invalid_client')
+})
+
+test('nothing is given to a machine that nobody answers for, or that it may not use', async (t) => {
+  const { house } = await open(t)
+  await house.person('Ida', ['administer'])
+  const { owner, id } = await makeMachine(house, 'nightly', ['desk/read_note'])
+  const usual = { by: 'set-up', machine: 'nightly', upstream: 'desk', tools: [], durationSeconds: 60 }
+  const give = (more: object) =>
+    house.rooms.oauth.giveToMachine({
+      ...usual,
+      reason: 'for a test',
+      ...more,
+    })
+  const refused = { code: 'oauth.machine_refused' }
+  await assert.rejects(give({ tools: ['write_note'] }), refused, 'not entitled')
+  await assert.rejects(give({}), refused, 'nothing chosen')
+  await assert.rejects(give({ upTo: 'read', clientId: 'workloads' }), refused, 'not its client')
+  await assert.rejects(give({ upTo: 'read', upstream: 'other' }), refused, 'no such upstream')
+  await assert.rejects(give({ upTo: 'read', machine: 'other' }), refused, 'no such machine')
+  await house.rooms.identity.disablePrincipal({ by: 'set-up', id: owner.principal.id, reason: 'left' })
+  await assert.rejects(give({ upTo: 'read' }), refused, 'its owner left')
+  const bea = await house.person('Bea')
+  const named = { by: 'set-up', name: 'nightly', reason: 'for a test' }
+  await assert.rejects(house.rooms.identity.setMachineOwner({ ...named, ownerId: id }), {
+    code: 'identity.machine_refused',
+  })
+  await house.rooms.identity.setMachineOwner({ ...named, ownerId: bea.principal.id })
+  assert.equal((await give({ upTo: 'read' })).tools.size, 1)
+  const right = { by: 'set-up', principalId: id, upstream: 'desk', tools: ['read_note'], reason: 'for a test' }
+  await assert.rejects(house.rooms.inventory.entitle({ ...right, right: 'approve' }), { code: 'inventory.unknown' })
+  const all = { ...right, right: 'administer' as const, upstream: '*', tools: ['*'] }
+  await assert.rejects(house.rooms.inventory.entitle(all), { code: 'inventory.unknown' })
+})
