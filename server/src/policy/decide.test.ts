@@ -19,7 +19,9 @@ const near = <T>(good: T, other: fc.Arbitrary<T>) => fc.oneof({ weight: 30, arbi
 const anyFacts: fc.Arbitrary<Facts> = fc.record({
   now: fc.constant(now),
   revision: fc.nat(),
-  principal: maybe(fc.record({ id: near('ana', id), state: near('active', fc.constant('disabled')) })),
+  principal: maybe(
+    fc.record({ id: near('ana', id), state: near('active', fc.constantFrom('disabled', 'must_sign_in')) }),
+  ),
   client: maybe(fc.record({ id: near('claude', id), state: near('active', fc.constant('revoked')) })),
   upstream: maybe(
     fc.record({
@@ -84,6 +86,10 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
 const weakenings: Record<string, (facts: Facts) => Facts> = {
   'no principal': (f) => ({ ...f, principal: undefined }),
   'the principal is disabled': (f) => ({ ...f, principal: f.principal && { ...f.principal, state: 'disabled' } }),
+  'the principal must sign in anew': (f) => ({
+    ...f,
+    principal: f.principal && { ...f.principal, state: 'must_sign_in' },
+  }),
   'another principal': (f) => ({ ...f, principal: f.principal && { ...f.principal, id: 'mallory' } }),
   'no client': (f) => ({ ...f, client: undefined }),
   'the client is revoked': (f) => ({ ...f, client: f.client && { ...f.client, state: 'revoked' } }),

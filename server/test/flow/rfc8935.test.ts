@@ -91,6 +91,8 @@ test('errors have the form of the RFC', async (t) => {
       await transmitter.write({ ...good, events: { [revoked]: true } }),
       'invalid_request',
     ],
+    ['an event type that is no URI', await transmitter.write(about(issSub('ana'), 'x \ud800')), 'invalid_request'],
+    ['an id that is no Unicode', await transmitter.write({ ...good, jti: '\ud800' }), 'invalid_request'],
     ['no subject', await transmitter.write(about(undefined, revoked)), 'invalid_request'],
     ['a subject without a format', await transmitter.write(about({ sub: 'ana' }, revoked)), 'invalid_request'],
   ]

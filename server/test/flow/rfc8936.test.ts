@@ -71,6 +71,40 @@ test('nothing is acknowledged that could not be recorded; it comes again and is 
   assert.ok(transmitter.polled.every(({ body }, at) => at === transmitter.polled.length - 1 || body.ack?.length === 0))
 })
 
+test('one event that cannot be taken, or is too large, keeps no other from being taken', async (t) => {
+  const { transmitter, options } = await signalOptions(t, { poll: true })
+  const house = await openHouse(t, options)
+  const ana = await house.person('ana')
+  const { recordChange } = house.rooms.ledger
+  t.mock.method(house.rooms.ledger, 'recordChange', (...given: Parameters<typeof recordChange>) => {
+    if (given[0].details?.['jti'] === 'odd') throw new TypeError('nobody thought of this')
+    return recordChange(...given)
+  })
+  const write = async (jti: string, more: object = {}) =>
+    transmitter.waiting.set(jti, await transmitter.write({ ...about(issSub('ana'), revoked), jti, ...more }))
+  await write('odd')
+  await write('large', { padding: 'x'.repeat(70_000) })
+  await write('good')
+  await until(() => transmitter.waiting.size === 1, 'the others are answered')
+  assert.deepEqual([...transmitter.waiting.keys()], ['odd'])
+  assert.equal((await house.changes('principal.signed_out'))[0]?.about.id, ana.principal.id)
+  assert.equal(
+    transmitter.polled.find(({ body }) => 'large' in (body.setErrs ?? {}))?.body.setErrs?.['large']?.err,
+    'invalid_request',
+  )
+})
+
+test('when what waits is too large together, less is asked for at once', async (t) => {
+  const { transmitter, options } = await signalOptions(t, { poll: true })
+  for (let at = 0; at < 30; at++) {
+    const claims = { ...about(issSub('nobody'), revoked), jti: `j${at}`, padding: 'x'.repeat(40_000) }
+    transmitter.waiting.set(`j${at}`, await transmitter.write(claims))
+  }
+  const house = await openHouse(t, options)
+  await until(() => transmitter.waiting.size === 0, 'all are taken')
+  assert.equal((await house.changes('signal.received')).length, 30)
+})
+
 test('what came by push before counts as taken, and a transmitter that forgets nothing is asked at its pace', async (t) => {
   const { transmitter, options } = await signalOptions(t, { push: true, poll: true })
   const house = await openHouse(t, options)

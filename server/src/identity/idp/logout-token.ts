@@ -44,7 +44,8 @@ function readClaims(claims: JWTPayload, nowSeconds: number): LoggedOut {
   const { iat, jti, sub, sid, events } = claims as Record<string, unknown> & { iat: number }
   if (iat > nowSeconds + toleranceSeconds) throw refused('`iat` is of the future')
   if (iat < nowSeconds - ageSecondsMax) throw refused('`iat` is older than ten minutes')
-  if (typeof jti !== 'string' || jti === '' || jti.length > 512) throw refused('`jti` must be a text')
+  if (typeof jti !== 'string' || jti === '' || jti.length > 512 || !jti.isWellFormed())
+    throw refused('`jti` must be a text')
   if (!isObject(events) || !isObject(events[eventType])) throw refused('`events` does not say that it is a logout')
   if ('nonce' in claims) throw refused('`nonce` is prohibited')
   if (sub !== undefined && !isName(sub)) throw refused('`sub` must be 1 to 255 visible ASCII characters')

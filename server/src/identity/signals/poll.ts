@@ -8,14 +8,12 @@ import { Refused, type SetError } from './refused.ts'
 import type { Stream } from './stream.ts'
 
 const setsMax = 50
+const setBytesMax = 64 * 1_024
 const answerBytesMax = 1_024 * 1_024
 const timeoutMs = 20_000
 const backoffMs = { first: 1_000, max: 5 * 60_000 }
 
-const answerSchema = z.object({
-  sets: z.record(z.string().min(1).max(512), z.string().max(64 * 1_024)),
-  moreAvailable: z.boolean().optional(),
-})
+const answerSchema = z.object({ sets: z.record(z.string(), z.string()) })
 
 /** How the polling of a transmitter goes, in this process. */
 export interface Polling {
@@ -54,20 +52,24 @@ export async function poll(
   const pauseMs = stream.config.poll!.everySeconds * 1_000
   let told: Told = { ack: [], setErrs: {} }
   let failures = 0
+  let atOnce = setsMax
   while (!signal.aborted) {
     let waitMs = pauseMs
     try {
-      const answer = await ask(stream, parts.dialer, { told, signal })
+      const answer = await ask(stream, parts.dialer, { told, atOnce, signal })
       const taken = await takeAll(stream, answer.sets, log)
       told = taken.told
       if (taken.trouble !== undefined) throw taken.trouble
       failures = 0
+      atOnce = setsMax
       Object.assign(state, { answeredAt: parts.now(), problem: undefined })
       // What came is acknowledged at once. A transmitter that sends the same again and again is asked at its pace.
       if (taken.news) waitMs = 0
     } catch (error) {
       if (signal.aborted) return
       failures++
+      // Else what is too large together would never come.
+      if (error instanceof Fault && error.code === 'base.too_large') atOnce = Math.ceil(atOnce / 4)
       waitMs = Math.max(pauseMs, backoffAfter(failures))
       state.problem = error instanceof Fault ? error.message : 'its answer cannot be read'
       log.warn({ transmitter: stream.config.id, error, failures }, 'a transmitter of signals could not be polled')
@@ -79,7 +81,7 @@ export async function poll(
 async function ask(
   stream: Stream,
   dialer: Pick<Dialer, 'fetch'>,
-  { told, signal }: { told: Told; signal: AbortSignal },
+  { told, atOnce, signal }: { told: Told; atOnce: number; signal: AbortSignal },
 ): Promise<z.infer<typeof answerSchema>> {
   const { url, token } = stream.config.poll!
   const response = await dialer.fetch(
@@ -91,7 +93,7 @@ async function ask(
         accept: 'application/json',
         authorization: `Bearer ${token}`,
       },
-      body: JSON.stringify({ maxEvents: setsMax, returnImmediately: true, ...told }),
+      body: JSON.stringify({ maxEvents: atOnce, returnImmediately: true, ...told }),
       signal,
     },
     { bytesMax: answerBytesMax, timeoutMs },
@@ -111,16 +113,23 @@ async function takeAll(
 ): Promise<{ told: Told; news: boolean; trouble: Error | undefined }> {
   const told: Told = { ack: [], setErrs: {} }
   let news = false
+  let trouble: Error | undefined
   for (const [jti, token] of Object.entries(sets).slice(0, setsMax)) {
     try {
+      if (token.length > setBytesMax) throw new Refused('invalid_request', 'the token is too large')
       news = (await stream.take(token, jti)) || news
       told.ack.push(jti)
     } catch (error) {
-      // Trouble of ours is likely to meet the rest too: all that was not taken comes again.
-      if (!(error instanceof Refused)) return { told, news, trouble: error as Error }
-      log.warn({ transmitter: stream.config.id, code: error.code, why: error.message }, 'a signal was refused')
-      told.setErrs[jti] = { err: error.code, description: error.message }
+      // What is not told comes again. Trouble that has a name is likely to meet the rest too; other trouble may be of this
+      // one alone, and must not keep the others from being taken.
+      if (error instanceof Refused) {
+        log.warn({ transmitter: stream.config.id, code: error.code, why: error.message }, 'a signal was refused')
+        told.setErrs[jti] = { err: error.code, description: error.message }
+      } else {
+        trouble = error as Error
+        if (error instanceof Fault) break
+      }
     }
   }
-  return { told, news, trouble: undefined }
+  return { told, news, trouble }
 }

@@ -89,7 +89,7 @@ function unreadable(cause: Error): Fault {
 
 function readClaims(claims: JWTPayload, now: number): SecurityEvents {
   const { iat, jti, events } = claims as { iat: number; jti: unknown; events: unknown }
-  if (typeof jti !== 'string' || jti === '' || jti.length > jtiCharactersMax)
+  if (typeof jti !== 'string' || jti === '' || jti.length > jtiCharactersMax || !jti.isWellFormed())
     throw new Refused('invalid_request', '`jti` must be a text of 1 to 512 characters')
   if (iat > now / 1_000 + toleranceSeconds) throw new Refused('invalid_request', '`iat` is of the future')
   if (iat < now / 1_000 - ageSecondsMax) throw new Refused('invalid_request', '`iat` is older than seven days')
@@ -98,6 +98,7 @@ function readClaims(claims: JWTPayload, now: number): SecurityEvents {
   if (read.length === 0 || read.length > eventsMax)
     throw new Refused('invalid_request', `\`events\` must hold 1 to ${eventsMax} events`)
   const all = read.map(([type, payload]) => {
+    if (!/^[\x21-\x7e]{1,500}$/.test(type)) throw new Refused('invalid_request', 'an event type must be a URI')
     if (!isObject(payload)) throw new Refused('invalid_request', 'an event must be an object')
     return { type, payload }
   })

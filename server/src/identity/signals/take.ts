@@ -107,7 +107,7 @@ async function record(parts: TakingParts, of: Recorded): Promise<void> {
     details: {
       issuer: transmitter.issuer,
       jti: said.jti,
-      events: said.events.map(({ type }) => type.slice(0, 500)),
+      events: said.events.map(({ type }) => type),
       issuedAt: said.issuedAt,
       effect,
       ...(spared && { spared: 'the last administrator is not disabled' }),
