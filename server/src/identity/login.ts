@@ -25,9 +25,8 @@ import type { Passkeys } from './passkeys.ts'
 import { admitPerson } from './principals.ts'
 import { type IdentityLedger, partyOf } from './records.ts'
 import type { SignInDesk } from './sign-ins.ts'
+import { attemptSeconds, isVoidLogin } from './withdraw.ts'
 
-/** How long a person may take at the provider. */
-const attemptSeconds = 10 * 60
 /** Attempts that may wait at once; each is a row of some hundred bytes. */
 const attemptsMax = 10_000
 
@@ -199,6 +198,12 @@ export function openLogins(parts: {
       const { kept, link } = unseal(attempt)
       const arrival = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
       const { brought, session, ...person } = arrival
+      const known = await findPrincipalBySubject(store, person.issuer, person.subject)
+      if (known && (await isVoidLogin(store, { principalId: known.id, expiresAt: attempt.expiresAt }))) {
+        const message =
+          'cannot complete this login: since it was begun, your provider has ended what you had; begin again'
+        return refuse(visitor, { provider, person, fault: new Fault('identity.sign_in_failed', message) })
+      }
       const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
       const principal = await admitted(join, { visitor, provider, person }).catch((error: unknown) => {
         throw isToSignInAnew(error) ? withWayAnew(error, attempt) : error

@@ -13,7 +13,7 @@ import type { Handle, Store } from '../store/store.ts'
 import type { LoggedOut, LogoutIdp } from './idp.ts'
 import type { Throttle } from './login/throttle.ts'
 import type { IdentityLedger } from './records.ts'
-import type { EndGrants } from './withdraw.ts'
+import { type EndGrants, voidLogins } from './withdraw.ts'
 
 interface LogoutParts {
   store: Store
@@ -93,6 +93,7 @@ async function endLoggedOut(parts: LogoutParts, idp: LogoutIdp, out: LoggedOut):
       throw new Fault('identity.logout_refused', 'cannot take this logout token: it was taken before')
     if (session !== undefined) await deleteSignInsOfSession(tx, { provider: idp.id, session })
     else if (named !== undefined) await deleteSignInsOf(tx, named.id)
+    for (const one of people) await voidLogins(tx, one, clock.now())
     if (logoutEndsGrants) for (const one of people) await endAll(parts, tx, { principalId: one, reason })
   })
 }

@@ -23,6 +23,31 @@ export async function spend(
   return row !== undefined
 }
 
+/** Spends it once more: it is worth nothing until the later of both instants. */
+export async function spendLonger(handle: Handle, of: { purpose: string; id: string; until: number }): Promise<void> {
+  await open(handle)
+    .insertInto('spent')
+    .values({ purpose: of.purpose, id: of.id, expires_at: of.until })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['purpose', 'id'])
+        .doUpdateSet((eb) => ({ expires_at: eb.ref('excluded.expires_at') }))
+        .where('spent.expires_at', '<', of.until),
+    )
+    .execute()
+}
+
+/** Until when it is spent; undefined when it is not. */
+export async function spentUntil(handle: Handle, purpose: string, id: string): Promise<number | undefined> {
+  const row = await open(handle)
+    .selectFrom('spent')
+    .select('expires_at')
+    .where('purpose', '=', purpose)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row?.expires_at
+}
+
 /** Whether it was spent. */
 export async function isSpent(handle: Handle, purpose: string, id: string): Promise<boolean> {
   const row = await open(handle)

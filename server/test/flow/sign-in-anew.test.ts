@@ -124,3 +124,21 @@ test('no other way in counts: an identity assertion, an invitation, an operator 
   const making = house.rooms.identity.makeOperatorKey({ principal, label: 'again' })
   await assert.rejects(making, { code: 'identity.must_sign_in_anew' })
 })
+
+test('a login that was begun before an event is not completed after it', async (t) => {
+  const { house, idp, event } = await openScene(t)
+  await signIn(house, house.browser())
+  idp.knobs = { claims: { auth_time: seconds() + 5 } }
+  for (const name of [`${caep}session-revoked`, `${caep}credential-change`]) {
+    // Whoever has the session of somebody else there gets the way back, and keeps it for later.
+    const thief = house.browser()
+    const begun = await thief.peek(`${house.origin}/sign-in/with/okta`)
+    const back = (await thief.peek(begun.headers.get('location')!)).headers.get('location')!
+    await event(name, seconds() - 10)
+    assert.equal((await thief.open(back)).status, 401)
+    assert.equal(await whoIs(house, thief), undefined)
+    const browser = house.browser()
+    assert.equal((await signIn(house, browser)).status, 200, 'who begins again comes in')
+    assert.ok(await whoIs(house, browser))
+  }
+})

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { deleteEndedSpent, isSpent, spend } from '../../../src/store/spent.ts'
+import { deleteEndedSpent, isSpent, spend, spendLonger, spentUntil } from '../../../src/store/spent.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
@@ -26,6 +26,16 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await deleteEndedSpent(store, 5_000)
       assert.equal(await isSpent(store, 'session', 'old'), false)
       assert.equal(await isSpent(store, 'session', 'new'), true)
+    },
+  ],
+  [
+    'what is spent once more is spent until the later instant',
+    async (store) => {
+      const of = { purpose: 'withdrawn', id: 'ana' }
+      assert.equal(await spentUntil(store, 'withdrawn', 'ana'), undefined)
+      for (const until of [2_000, 5_000, 3_000]) await spendLonger(store, { ...of, until })
+      assert.equal(await spentUntil(store, 'withdrawn', 'ana'), 5_000)
+      assert.equal(await spentUntil(store, 'other', 'ana'), undefined)
     },
   ],
 ]
