@@ -12,7 +12,12 @@ import {
   type WaitingConnection,
 } from '../model/connection.ts'
 import type { Upstream } from '../model/upstream.ts'
-import { findConnectionAttempt, insertConnectionAttempt, takeConnectionAttempt } from '../store/connection-attempts.ts'
+import {
+  countConnectionAttempts,
+  findConnectionAttempt,
+  insertConnectionAttempt,
+  takeConnectionAttempt,
+} from '../store/connection-attempts.ts'
 import { updateConnectionDetails, type ConnectionDetails } from '../store/connections.ts'
 import type { Store } from '../store/store.ts'
 import type { RenewableCredential } from '../vault/credentials.ts'
@@ -104,6 +109,8 @@ interface Attempt {
 }
 
 const attemptMs = 10 * 60_000
+/** Of one principal, at once. */
+const attemptsMax = 20
 
 /** Opens the connections to authorization servers. */
 export function openConnections(rooms: ConnectionRooms): Connections {
@@ -133,6 +140,13 @@ export function openConnections(rooms: ConnectionRooms): Connections {
     await ledger.recordChange(change, (tx) =>
       vault.renewable.put(tx, { upstream, principalId, details, secret: held, createdBy: by }),
     )
+  }
+
+  // Each has us ask two servers, and may leave a client at one of them.
+  async function requireRoom({ principalId }: Asker): Promise<void> {
+    if ((await countConnectionAttempts(store, principalId, clock.now())) < attemptsMax) return
+    const message = 'cannot begin another authorization: too many wait to be finished; finish one, or wait ten minutes'
+    throw new Fault('gateway.connection_failed', message, { status: 429 })
   }
 
   /** What the upstream asks for, freshly asked; and what its connection was asked for before. */
@@ -171,6 +185,7 @@ export function openConnections(rooms: ConnectionRooms): Connections {
   return {
     async begin(upstream, asker, given) {
       const serverUrl = addressOf(upstream)
+      await requireRoom(asker)
       const principalId = given.own === undefined ? undefined : asker.principalId
       const { challenge, before } = await inquire(upstream, principalId)
       // The client is the gateway, whoever it was that connected with it.

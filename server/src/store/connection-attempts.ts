@@ -33,6 +33,17 @@ export async function insertConnectionAttempt(handle: Handle, attempt: Connectio
     .execute()
 }
 
+/** How many of a principal wait to be finished. */
+export async function countConnectionAttempts(handle: Handle, principalId: string, now: number): Promise<number> {
+  const row = await open(handle)
+    .selectFrom('connection_attempts')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('principal_id', '=', principalId)
+    .where('expires_at', '>', now)
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
 /** An attempt that has not expired; it stays. */
 export async function findConnectionAttempt(
   handle: Handle,

@@ -68,8 +68,13 @@ export async function updateSignInLogin(handle: Handle, id: string, login: Login
     .execute()
 }
 
-/** Ends all sign-ins of a principal but one. */
+/** Ends all sign-ins of a principal but one, and what they brought. */
 export async function deleteOtherSignIns(handle: Handle, principalId: string, keptId: string): Promise<void> {
+  await open(handle)
+    .deleteFrom('kept_logins')
+    .where('principal_id', '=', principalId)
+    .where('sign_in_id', '!=', keptId)
+    .execute()
   await open(handle).deleteFrom('sign_ins').where('principal_id', '=', principalId).where('id', '!=', keptId).execute()
 }
 
@@ -112,7 +117,23 @@ export async function deleteSignInsOfSession(tx: Handle, of: { provider: string;
   return [...new Set(rows.map((row) => row.principal_id))]
 }
 
-/** Forgets the sign-ins that have expired. */
+/**
+ * Forgets the sign-ins that have expired, but not those that brought something which serves on: whoever ends the session at
+ * the provider ends that as well, and must find it.
+ */
 export async function deleteExpiredSignIns(handle: Handle, now: number): Promise<void> {
-  await open(handle).deleteFrom('sign_ins').where('expires_at', '<=', now).execute()
+  await open(handle)
+    .deleteFrom('sign_ins')
+    .where('expires_at', '<=', now)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('kept_logins')
+            .select('kept_logins.sign_in_id')
+            .whereRef('kept_logins.sign_in_id', '=', 'sign_ins.id')
+            .where('kept_logins.ends_at', '>', now),
+        ),
+      ),
+    )
+    .execute()
 }

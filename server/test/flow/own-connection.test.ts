@@ -226,3 +226,13 @@ test('who may use nothing of it sees no such page, and connects nothing', async 
   assert.equal(forced.status, 404)
   assert.equal(of.server.visits.length, 0)
 })
+
+test('nobody begins more than twenty authorizations at once, and nobody else is kept from it', async (t) => {
+  const of = await openOnBehalfHouse(t, byThemselves)
+  const ana = await of.person('ana')
+  for (let count = 0; count < 20; count++) assert.equal((await begin(ana)).status, 200)
+  assert.equal((await begin(ana)).status, 429)
+  assert.equal((await begin(await of.person('bo'))).status, 200)
+  of.house.clock.pass(10 * 60_000 + 1)
+  assert.equal((await begin(ana)).status, 200)
+})

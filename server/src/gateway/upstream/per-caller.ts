@@ -1,11 +1,15 @@
 import { Fault } from '../../base/fault.ts'
+import { upstreamConnectionsMax } from '../../base/limits.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
+import { unreachable } from './answer.ts'
 import type { RpcNotification } from './message.ts'
 import type { ControlRequest, Listener, UpstreamConnection, UpstreamReply, UpstreamRequest } from './upstream-kind.ts'
 
 /** Callers of one upstream whose connections are kept at once. */
-const callersMax = 1_000
+const callersMax = 10_000
+/** All callers share the sockets to the upstream; half of them are for calls, whoever listens. */
+const listeningMax = upstreamConnectionsMax / 2
 
 type Known = Pick<Learnt, 'era' | 'protocolVersion'>
 
@@ -34,6 +38,8 @@ export class PerCallerConnection implements UpstreamConnection {
   readonly #own: UpstreamConnection
   readonly #members = new Map<string, Member>()
   #learnt: Known | undefined
+  #listening = 0
+  #closed = false
 
   constructor(upstream: string, learnt: Known | undefined, open: Open) {
     this.#upstream = upstream
@@ -64,12 +70,15 @@ export class PerCallerConnection implements UpstreamConnection {
   }
 
   async *listen(of: Listener, signal: AbortSignal): AsyncGenerator<RpcNotification> {
+    if (this.#listening >= listeningMax) return
     const grantId = grantOf(of.callerKey)
     const member = grantId === undefined ? { connection: this.#own, busy: 0 } : this.#member(of.callerKey)
     const done = begin(member)
+    this.#listening++
     try {
       yield* member.connection.listen?.(of, signal) ?? []
     } finally {
+      this.#listening--
       done()
     }
   }
@@ -79,6 +88,7 @@ export class PerCallerConnection implements UpstreamConnection {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     const members = [...this.#members.values()]
     this.#members.clear()
     await Promise.all([this.#own, ...members.map(({ connection }) => connection)].map((one) => one.close()))
@@ -87,6 +97,7 @@ export class PerCallerConnection implements UpstreamConnection {
   #member(callerKey: string): Member {
     const grantId = grantOf(callerKey)
     if (grantId === undefined) throw new TypeError('a call of nobody')
+    if (this.#closed) throw unreachable(this.#upstream, 'it is being closed')
     const found = this.#members.get(grantId)
     if (found !== undefined) this.#members.delete(grantId)
     else this.#makeRoom()

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import {
+  countConnectionAttempts,
   findConnectionAttempt,
   insertConnectionAttempt,
   takeConnectionAttempt,
@@ -36,6 +37,17 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await insertConnectionAttempt(store, { ...attempt('one'), browser: undefined }, 0)
       assert.equal(await findConnectionAttempt(store, 'one', 100), undefined)
       assert.equal(await takeConnectionAttempt(store, 'one', 100), undefined)
+    },
+  ],
+  [
+    'those of one principal that wait are counted',
+    async (store) => {
+      await insertConnectionAttempt(store, attempt('one'), 0)
+      await insertConnectionAttempt(store, attempt('two', 50), 0)
+      await insertConnectionAttempt(store, { ...attempt('three'), principalId: 'bo' }, 0)
+      assert.equal(await countConnectionAttempts(store, 'ana', 49), 2)
+      assert.equal(await countConnectionAttempts(store, 'ana', 50), 1)
+      assert.equal(await countConnectionAttempts(store, 'cy', 0), 0)
     },
   ],
 ]

@@ -6,7 +6,14 @@ import {
   replaceKeptLogin,
   type KeptLogin,
 } from '../../../src/store/kept-logins.ts'
-import { deleteSignIn, deleteSignInsOf } from '../../../src/store/sign-ins.ts'
+import {
+  deleteExpiredSignIns,
+  deleteOtherSignIns,
+  deleteSignIn,
+  deleteSignInsOf,
+  deleteSignInsOfSession,
+  insertSignIn,
+} from '../../../src/store/sign-ins.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 const kept = (more: Partial<KeptLogin> = {}): KeptLogin => ({
@@ -65,6 +72,29 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await deleteSignInsOf(store, 'ana')
       assert.equal(await find(store, { provider: 'other' }), undefined)
       assert.ok(await find(store, { principalId: 'bo' }))
+    },
+  ],
+  [
+    'a sign-in that has expired is found by the end of its session while what it brought serves on',
+    async (store) => {
+      const signIn = { id: 'one', principalId: 'ana', provider: 'corp', createdAt: 1, expiresAt: 10, session: 's-1' }
+      await insertSignIn(store, signIn)
+      await insertSignIn(store, { ...signIn, id: 'two', session: 's-2' })
+      await putKeptLogin(store, kept())
+      await deleteExpiredSignIns(store, 50)
+      assert.deepEqual(await deleteSignInsOfSession(store, { provider: 'corp', session: 's-2' }), [], 'forgotten')
+      assert.deepEqual(await deleteSignInsOfSession(store, { provider: 'corp', session: 's-1' }), ['ana'])
+      assert.equal(await find(store), undefined)
+    },
+  ],
+  [
+    'ending all sign-ins but one leaves what that one brought',
+    async (store) => {
+      await putKeptLogin(store, kept())
+      await putKeptLogin(store, kept({ provider: 'other', signInId: 'two' }))
+      await deleteOtherSignIns(store, 'ana', 'one')
+      assert.ok(await find(store))
+      assert.equal(await find(store, { provider: 'other' }), undefined)
     },
   ],
 ]
