@@ -22,6 +22,7 @@ import { startPage } from './page/start.ts'
 import { toolPage } from './page/tool.ts'
 import { upstreamPage } from './page/upstream.ts'
 import { upstreamsPage } from './page/upstreams.ts'
+import { widenPage } from './page/widen.ts'
 import { youPage } from './page/you.ts'
 
 /** Every page of this door. A new page is one file in `page/` and one line here. */
@@ -37,6 +38,7 @@ export const pages: readonly PageRoute[] = [
   makeBundlePage,
   bundlePage,
   grantsPage,
+  widenPage,
   clientsPage,
   clientPage,
   connectPage,

@@ -35,6 +35,8 @@ export interface ControlRooms {
     OAuth,
     | 'findGrant'
     | 'listGrants'
+    | 'offerWidening'
+    | 'widenGrant'
     | 'revokeGrant'
     | 'findClient'
     | 'listClients'

@@ -27,6 +27,7 @@ import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
 import { nextRound, requestOf, requireBound } from './request.ts'
 import { faultOfItem } from './standing.ts'
+import { findGrantLack, needsLink, replyLack } from './step-up.ts'
 import { findLiar } from './upstream/routing-headers.ts'
 
 /** The rooms that one call passes through. */
@@ -62,7 +63,7 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
 
   // May this caller see the item at all? Only then is there anything to say about its arguments.
   const seen = decide(rooms.facts.gather(view, { tool: name }))
-  if (!seen.allow || tool === undefined) return refuse(rooms, call, { view, name, decision: seen as Deny })
+  if (!seen.allow || tool === undefined) return refuseOrLead(rooms, call, { view, name, decision: seen as Deny })
 
   const args = await judgeArguments(rooms, call, { view, tool, asked })
   if (args === undefined) return
@@ -254,6 +255,19 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
   replyHeld(call.reply, call.envelope, { approval, url, message: decision.message, earlier })
 }
 
+/** Denied; who would make nothing of a challenge is told in the result where the person can add what is missing. */
+async function refuseOrLead(
+  rooms: CallRooms,
+  call: Call,
+  at: { view: View; name: string; decision: Deny },
+): Promise<void> {
+  const lack = findGrantLack(rooms.origin, call, at)
+  if (lack === undefined || !needsLink(call)) return refuse(rooms, call, at)
+  const { reason, requestable, message } = at.decision
+  await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
+  replyLack(call, lack, message)
+}
+
 /** Denied for good, as far as this caller can do anything about it. */
 export async function refuse(
   rooms: CallRooms,
@@ -262,5 +276,5 @@ export async function refuse(
 ): Promise<never> {
   const { reason, requestable } = at.decision
   await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
-  throw faultOfItem(at.decision, call.envelope)
+  throw faultOfItem(at.decision, call.envelope, findGrantLack(rooms.origin, call, at))
 }

@@ -26,12 +26,19 @@ export async function challenge(
   oauth: Pick<TokenJudge, 'challengeFor' | 'wantsProof' | 'proofNonce'>,
   { upstream, request, error }: { upstream?: string; request: IncomingMessage; error: unknown },
 ): Promise<Record<string, string>> {
-  if (!(error instanceof Fault) || error.status !== 401 || upstream === undefined) return {}
+  if (!(error instanceof Fault) || upstream === undefined) return {}
+  const lacked = error.status === 403 ? error.data?.['scope'] : undefined
+  if (error.status !== 401 && typeof lacked !== 'string') return {}
   const proves = error.code.startsWith('oauth.proof_') || /^dpop /i.test(request.headers.authorization ?? '')
   // Of a request without any token nothing is said to be wrong with it.
   if (error.code === 'oauth.token_missing') {
     const wanted = proves || (await oauth.wantsProof(upstream).catch(() => false))
     return { 'www-authenticate': oauth.challengeFor(upstream, { scheme: wanted ? 'DPoP' : 'Bearer' }) }
+  }
+  if (typeof lacked === 'string') {
+    const said = { code: 'insufficient_scope', description: error.message }
+    const scheme = proves ? 'DPoP' : 'Bearer'
+    return { 'www-authenticate': oauth.challengeFor(upstream, { error: said, scheme, scope: lacked }) }
   }
   const said = { code: errorCodes[error.code] ?? 'invalid_token', description: error.message }
   const scheme = proves ? 'DPoP' : 'Bearer'

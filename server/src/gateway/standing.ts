@@ -5,6 +5,7 @@ import { decide } from '../policy/decide.ts'
 import { standingReasons, type DenialReason, type Deny } from '../policy/decision.ts'
 import type { Envelope } from './envelope.ts'
 import type { FactSource, View } from './facts.ts'
+import type { Lack } from './step-up.ts'
 
 // A name that no tool can have: what is decided is then everything but the tool.
 const noTool = ''
@@ -39,8 +40,8 @@ const onlyLoginHelps: ReadonlySet<DenialReason> = new Set(standingReasons)
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/server/resources#error-handling
  */
-export function faultOfItem(decision: Deny, { method, params }: Envelope): Fault {
-  if (!decision.hidden || method === 'tools/call') return faultOf(decision)
+export function faultOfItem(decision: Deny, { method, params }: Envelope, lack?: Lack): Fault {
+  if (!decision.hidden || method === 'tools/call') return faultOf(decision, lack)
   const kind = { 'prompts/get': 'prompt', 'resources/read': 'resource', 'completion/complete': 'reference' }[method]
   if (kind === undefined) return unknownMethod(method)
   const { uri } = params
@@ -61,10 +62,11 @@ function codeOf(reason: DenialReason): FaultCode {
 }
 
 /** A denial as the door tells it: 401 where only a new token or a new login could help, 403 everywhere else. */
-export function faultOf(decision: Deny): Fault {
+export function faultOf(decision: Deny, lack?: Lack): Fault {
   const { reason, hidden } = decision
-  return new Fault(codeOf(reason), decision.message, {
-    data: { reason: hidden ? 'tool.unknown' : reason, requestable: !hidden && decision.requestable },
+  const more = lack === undefined ? '' : `, or let its person add it at ${lack.url}`
+  return new Fault(codeOf(reason), `${decision.message}${more}`, {
+    data: { reason: hidden ? 'tool.unknown' : reason, requestable: !hidden && decision.requestable, ...lack },
     detail: decision.findings.map((finding) => finding.reason).join(', '),
   })
 }

@@ -196,6 +196,7 @@ export const changeKinds = [
   'grant.given',
   'grant.login_renewed',
   'grant.revoked',
+  'grant.widened',
   'group.joined',
   'group.left',
   'group.made',

@@ -43,6 +43,8 @@ export interface Grant {
    * cannot change it.
    */
   clientDigest?: string | undefined
+  /** The OAuth scopes that it is told as; absent: the one that says nothing of tools. */
+  scope?: string | undefined
   /** Tool name → digest of the definition that the person saw. */
   tools: ReadonlyMap<string, string>
 }

@@ -12,7 +12,7 @@ import type { Admission } from './client/admission.ts'
 import { consentedOf } from './client/consented.ts'
 import type { Clients } from './clients.ts'
 import { readConsentForm } from './consent/form.ts'
-import { digestOfOffer, offerTools, readMembers, type OfferedTool } from './consent/offer.ts'
+import { digestOfOffer, offerAsked, readMembers, type OfferedTool } from './consent/offer.ts'
 import { unadmittedPage } from './consent/unadmitted.ts'
 import { consentPage } from './consent/view.ts'
 import { openThrottle } from './endpoint/throttle.ts'
@@ -20,6 +20,7 @@ import { consentAgain, type Grants } from './grants.ts'
 import { upstreamOf } from './metadata.ts'
 import type { Catalogue, People, SignedIn } from './ports.ts'
 import type { Engine, WaitingRequest } from './provider.ts'
+import { grantedScope, type Scope, scopesFor } from './scopes.ts'
 
 /** What the consent page needs. */
 export interface ConsentParts {
@@ -45,6 +46,7 @@ interface Sight {
   changed: boolean
   tools: OfferedTool[]
   shown: string
+  asked: Scope[]
 }
 
 // Each writes a grant; a person gives a few in a day.
@@ -106,11 +108,14 @@ async function look(parts: ConsentParts, waiting: WaitingRequest, signedIn: Sign
     throw new Fault('oauth.consent_ended', 'cannot go on with this request: the program or the server was withdrawn')
   }
   const earlier = grants[0]
-  const tools = offerTools({ place, members: await readMembers(parts.catalogue, place, principalId), earlier, now })
+  const asked = scopesFor(place.upstreams, waiting.scope)
+  const members = await readMembers(parts.catalogue, place, principalId)
+  const tools = offerAsked({ place, members, earlier, now, asked })
   const said = { clientName: client.name, client: consentedOf(client), redirectUri: waiting.redirectUri }
   const shown = digestOfOffer({ ...said, upstream, tools })
   const last = earlier ?? (await parts.grants.list({ principalId, clientId: client.id, upstream }))[0]
-  return { waiting, signedIn, client, place, earlier, changed: last?.revokedBecause === consentAgain, tools, shown }
+  const changed = last?.revokedBecause === consentAgain
+  return { waiting, signedIn, client, place, earlier, changed, tools, shown, asked }
 }
 
 function show(sight: Sight, response: ServerResponse, problem?: string): void {
@@ -166,6 +171,12 @@ async function answer(
     client: { id: client.id, name: client.name, digest: consentedOf(client) },
     upstream: place.name,
     tools: chosen,
+    ...(waiting.scope !== '' && {
+      scope: grantedScope(
+        sight.asked,
+        tools.map((tool) => ({ ...tool, given: chosen.has(tool.path) })),
+      ),
+    }),
     durationSeconds: form.durationSeconds,
     replaces: form.replaces,
   }

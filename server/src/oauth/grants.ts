@@ -8,6 +8,7 @@ import {
   insertGrant,
   listStoredGrants,
   revokeStoredGrants,
+  widenStoredGrant,
 } from '../store/grants.ts'
 import { deleteProtocolRecordsOfGrants } from '../store/protocol-records.ts'
 import { advanceRevision } from '../store/revisions.ts'
@@ -30,6 +31,8 @@ export interface Choice {
   /** The administrator who gives it to a machine, and why; absent when the principal chose. */
   by?: string
   reason?: string
+  /** The scopes that the client is told; absent where it asked for none. */
+  scope?: string
 }
 
 /** Grants that are meant together: those that match every field that is given, at least one. */
@@ -101,6 +104,7 @@ export class Grants {
       revokedBecause: undefined,
       ...(choice.issuer !== undefined && { issuer: choice.issuer }),
       ...(choice.client.digest !== undefined && { clientDigest: choice.client.digest }),
+      ...(choice.scope !== undefined && { scope: choice.scope }),
       tools: choice.tools,
     }
     const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }
@@ -132,6 +136,34 @@ export class Grants {
       await insertGrant(tx, grant)
     })
     return grant
+  }
+
+  /**
+   * Adds tools to a grant, in the name of who gave it.
+   *
+   * Promise: when it resolves, the next call of them is decided with them; tokens stay the same.
+   *
+   * @throws {Fault} `oauth.grant_unknown` if it is not in force, not of this principal, or not given by a person.
+   */
+  async widen(step: {
+    by: string
+    id: string
+    tools: ReadonlyMap<string, string>
+    scope: string | undefined
+  }): Promise<void> {
+    const { by, id, tools, scope } = step
+    const grant = await this.find(id)
+    if (grant === undefined || grant.principalId !== by || grant.issuer !== undefined) throw notToWiden()
+    const { principalId, clientId, upstream } = grant
+    const change = {
+      by,
+      what: 'grant.widened',
+      about: { kind: 'grant', id },
+      details: { principalId, clientId, upstream, ...describeTools(tools) },
+    } as const
+    await this.#recorder.recordChange(change, async (tx) => {
+      if (!(await widenStoredGrant(tx, id, { tools, scope, now: this.#clock.now() }))) throw notToWiden()
+    })
   }
 
   /**
@@ -183,6 +215,10 @@ export class Grants {
     for (const grantId of ids) await this.#onRevoke(tx, { grantId })
     return ids
   }
+}
+
+function notToWiden(): Fault {
+  return new Fault('oauth.grant_unknown', 'cannot add to this grant: it is not in force, or not one that you gave')
 }
 
 function describeTools(tools: ReadonlyMap<string, string>): Record<string, unknown> {

@@ -65,7 +65,7 @@ test('the metadata offers what is switched on and nothing that is not served', (
 })
 
 test('the metadata of a resource names the resource to the byte and its authorization server', () => {
-  const metadata = resourceMetadata(origin, { name: 'mux', wantsProof: false })
+  const metadata = resourceMetadata(origin, { name: 'mux', upstreams: ['mux'], wantsProof: false })
   assert.equal(metadata['resource'], 'https://gate.example/mcp/mux')
   assert.deepEqual(metadata['authorization_servers'], [origin])
 })

@@ -1,4 +1,4 @@
-/** The one scope: which tools are meant is chosen on the consent page and kept in the grant, not spelt on the wire. */
+/** The scope for whatever is chosen on the consent page; see `scopes.ts` for narrower ones. */
 export const scope = 'mcp'
 
 /** The paths of the authorization server's endpoints, all below the issuer. */
@@ -111,13 +111,13 @@ export function serverMetadata(origin: string, offers: Offers): Record<string, u
  */
 export function resourceMetadata(
   origin: string,
-  { name, wantsProof }: { name: string; wantsProof: boolean },
+  { name, upstreams, wantsProof }: { name: string; upstreams: readonly string[]; wantsProof: boolean },
 ): Record<string, unknown> {
   return {
     resource: resourceFor(origin, name),
     resource_name: name,
     authorization_servers: [origin],
-    scopes_supported: [scope],
+    scopes_supported: [scope, ...upstreams.flatMap((one) => [`${one}:read`, `${one}:write`])],
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: proofAlgorithms,
     ...(wantsProof ? { dpop_bound_access_tokens_required: true } : {}),
@@ -128,6 +128,8 @@ export function resourceMetadata(
 export interface Challenge {
   /** Absent when there was no token at all: then RFC 6750 wants no error. */
   error?: { code: string; description: string } | undefined
+  /** What the call needs, where that is more than to connect. */
+  scope?: string | undefined
   /** `DPoP` where a token must be, or was, shown with a proof. */
   scheme?: 'Bearer' | 'DPoP'
 }
@@ -140,10 +142,11 @@ export interface Challenge {
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-3
  * @see https://www.rfc-editor.org/rfc/rfc9449#section-7.1
  */
-export function challengeFor(origin: string, upstream: string, { error, scheme = 'Bearer' }: Challenge = {}): string {
+export function challengeFor(origin: string, upstream: string, challenge: Challenge = {}): string {
+  const { error, scheme = 'Bearer', scope: needed = scope } = challenge
   const parts = [
     `resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp/${upstream}"`,
-    `scope="${scope}"`,
+    `scope="${needed}"`,
     ...(error === undefined
       ? []
       : [`error="${quotable(error.code)}"`, `error_description="${quotable(error.description)}"`]),

@@ -27,6 +27,7 @@ import type { Catalogue, OnRevoke, People, Recorder, Secrets } from './ports.ts'
 import { openProofs } from './proof.ts'
 import { openEngine } from './provider.ts'
 import { openTokenKeys, type Rotation } from './token-keys.ts'
+import { offerWidening, widen, type WideningOffer } from './widening.ts'
 
 // What expired is of no use to anybody; it goes in batches, when nobody waits.
 const sweepMs = 600_000
@@ -50,6 +51,10 @@ export interface OAuth {
   findGrant(id: string): Promise<Grant | undefined>
   /** The grants that match, newest first, at most 1,000. */
   listGrants(filter: GrantFilter): Promise<Grant[]>
+  /** What the holder of a grant may add to it; see `widening.ts`. */
+  offerWidening(of: { principalId: string; grantId: string }): Promise<WideningOffer | undefined>
+  /** Adds tools to a grant, in the name of its holder; see `widening.ts`. */
+  widenGrant(step: { by: string; grantId: string; shown: string; tools: readonly string[] }): Promise<void>
   /** Revokes a grant; see `Grants.revoke`. */
   revokeGrant(withdrawal: { by: string; id: string; reason: string }): Promise<void>
   /** Revokes, within the transaction of a greater change, the grants that go with it; returns their ids. */
@@ -174,6 +179,8 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     assertions: openAssertions({ origin, tokenKeys, clock }),
     findGrant: (id) => grants.find(id),
     listGrants: (filter) => grants.list(filter),
+    offerWidening: (of) => offerWidening({ ...rooms, clients }, of),
+    widenGrant: (step) => widen({ ...rooms, clients }, step),
     revokeGrant: (withdrawal) => grants.revoke(withdrawal),
     revokeGrantsWithin: (tx, which, because) => grants.revokeWithin(tx, which, because),
     giveToMachine: (choice) => giveToMachine({ ...rooms, clients }, choice),

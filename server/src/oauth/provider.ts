@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { JWK } from 'jose'
+import { decodeJwt, type JWK } from 'jose'
 import Provider, { type errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { FetchDocument } from '../base/document.ts'
@@ -10,6 +10,7 @@ import { consumeProtocolRecord } from '../store/protocol-records.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Act } from './actor.ts'
 import type { Clients } from './clients.ts'
+import { askedScope } from './endpoint/terms.ts'
 import type { Grants } from './grants.ts'
 import type { GrantType } from './grant-type.ts'
 import { endpoints } from './metadata.ts'
@@ -28,6 +29,8 @@ export interface WaitingRequest {
   redirectUri: string
   /** The resource indicator, one that exists. */
   resource: string
+  /** The scopes that the client asked for, as far as they mean anything here. */
+  scope: string
   /** Whether it was answered already. */
   answered: boolean
   /** Where the browser goes on after the answer. */
@@ -117,13 +120,15 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       const ctx = provider.createContext(behindOrigin(request, origin), response)
       const waiting = await provider.interactionDetails(request, response).catch(() => undefined)
       if (waiting?.uid !== uid || !binding.holds(ctx, uid)) throw ended()
-      const { client_id: clientId, redirect_uri: redirectUri, resource } = waiting.params as Record<string, string>
+      const params = waiting.params as Record<string, string | undefined>
+      const { client_id: clientId, redirect_uri: redirectUri, resource } = params
       if (!clientId || !redirectUri || !resource) throw ended()
       return {
         uid,
         clientId,
         redirectUri,
         resource,
+        scope: params[askedScope] ?? '',
         answered: waiting.result !== undefined,
         returnTo: waiting.returnTo,
       }
@@ -197,6 +202,7 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
     }
     if (uid !== undefined) binding.release(ctx, uid)
     await next()
+    if (ctx.path === endpoints.token && ctx.status === 200) tellScope(ctx.body)
     dropEngineSession(ctx, provider.cookieName('session'))
     const client = (ctx as Partial<KoaContextWithOIDC>).oidc?.client
     if (answeredByUs.has(ctx.path) && ctx.status === 200 && client) {
@@ -205,6 +211,12 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
     }
   })
   return provider
+}
+
+// The answer says what the token says: the engine knows one scope.
+function tellScope(body: unknown): void {
+  if (typeof body !== 'object' || body === null || !('access_token' in body)) return
+  Object.assign(body, { scope: decodeJwt(String(body.access_token))['scope'] })
 }
 
 function resumed(path: string): string | undefined {

@@ -27,6 +27,7 @@ function toGrant(row: GrantRow, tools: ReadonlyMap<string, string>): Grant {
     revokedBecause: row.revoked_because ?? undefined,
     ...(row.issuer !== null && { issuer: row.issuer }),
     ...(row.client_digest !== null && { clientDigest: row.client_digest }),
+    ...(row.scope !== null && { scope: row.scope }),
     tools,
   }
 }
@@ -60,6 +61,7 @@ export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
       revoked_because: grant.revokedBecause ?? null,
       issuer: grant.issuer ?? null,
       client_digest: grant.clientDigest ?? null,
+      scope: grant.scope ?? null,
     })
     .execute()
   const tools = [...grant.tools].map(([tool, digest]) => ({ grant_id: grant.id, tool, digest }))
@@ -70,6 +72,35 @@ export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
       .values(tools.slice(at, at + 500))
       .execute()
   }
+}
+
+/**
+ * Adds tools to a grant that is in force, or puts newer definitions in the place of those that it has.
+ *
+ * @returns whether it was in force; nothing was added otherwise. Use a transaction.
+ */
+export async function widenStoredGrant(
+  tx: Handle,
+  id: string,
+  more: { tools: ReadonlyMap<string, string>; scope: string | undefined; now: number },
+): Promise<boolean> {
+  const row = await open(tx)
+    .updateTable('grants')
+    .set({ scope: more.scope ?? null })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .where('ends_at', '>', more.now)
+    .returning('id')
+    .executeTakeFirst()
+  if (row === undefined) return false
+  for (const [tool, digest] of more.tools) {
+    await open(tx)
+      .insertInto('grant_tools')
+      .values({ grant_id: id, tool, digest })
+      .onConflict((conflict) => conflict.columns(['grant_id', 'tool']).doUpdateSet({ digest }))
+      .execute()
+  }
+  return true
 }
 
 /** The grant of this id, whatever its state. */

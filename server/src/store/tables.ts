@@ -209,6 +209,8 @@ export interface Tables {
     login: string | null
     /** Digest of what the client said of itself when it was given. */
     client_digest: string | null
+    /** What the client is told that it was given, where it asked for more than `mcp`. */
+    scope: string | null
   }
   grant_tools: { grant_id: string; tool: string; digest: string; limits: string | null }
   protocol_records: {

@@ -5,7 +5,6 @@ import { test } from 'node:test'
 import {
   Client,
   DpopSession,
-  SdkHttpError,
   StreamableHTTPClientTransport,
   UnauthorizedError,
   type OAuthClientProvider,
@@ -28,7 +27,8 @@ const modes: Record<'legacy' | 'modern', VersionNegotiationMode> = { legacy: 'le
 /** What an application gives the SDK: a place to keep things, and a browser, which here is a signed-in person's. */
 class Keeper implements OAuthClientProvider {
   readonly #person: Person
-  readonly #tools: string[] | 'all' | undefined
+  /** What the person chooses; absent: what the page proposes. */
+  tools: string[] | 'all' | undefined
   readonly redirectUrl = redirectUri
   readonly clientMetadata = {
     client_name: 'an SDK client',
@@ -42,6 +42,8 @@ class Keeper implements OAuthClientProvider {
   /** How often a person was asked, and tokens were issued. */
   asked = 0
   issued = 0
+  /** What was asked for, each time. */
+  readonly scopes: string[] = []
   held: StoredOAuthTokens | undefined
   #client: StoredOAuthClientInformation | undefined
   #verifier = ''
@@ -49,7 +51,7 @@ class Keeper implements OAuthClientProvider {
 
   constructor(person: Person, tools?: string[] | 'all') {
     this.#person = person
-    this.#tools = tools
+    this.tools = tools
   }
 
   clientInformation(): StoredOAuthClientInformation | undefined {
@@ -93,8 +95,9 @@ class Keeper implements OAuthClientProvider {
 
   async redirectToAuthorization(url: URL): Promise<void> {
     this.asked++
+    this.scopes.push(url.searchParams.get('scope') ?? '')
     const page = await this.#person.browser.open(url)
-    this.callback = (await this.#person.consent(page, this.#tools)).url.searchParams
+    this.callback = (await this.#person.consent(page, this.tools)).url.searchParams
   }
 }
 
@@ -178,7 +181,8 @@ for (const era of ['legacy', 'modern'] as const) {
     test(`the SDK goes the whole way by itself and calls a ${upstream} upstream (${era} client)`, async (t) => {
       const { house, fake } = await openFakeHouse(t, { fake: { era: upstream } })
       const ana = await house.person('ana', ['desk/read_note', 'desk/write_note', 'desk/progress'])
-      const { client, keeper } = await connect(house, ana, { upstream: 'desk', era, tools: ['read_note', 'progress'] })
+      const wish: Wish = { upstream: 'desk', era, tools: ['read_note', 'progress'] }
+      const { client, keeper, transport } = await connect(house, ana, wish)
       t.after(() => client.close())
       assert.deepEqual([keeper.asked, keeper.issued], [1, 1])
       assert.equal(client.getProtocolEra(), era)
@@ -193,16 +197,27 @@ for (const era of ['legacy', 'modern'] as const) {
       const onprogress = (one: { progress: number }) => void progress.push(one.progress)
       assert.equal(textOf(await client.callTool({ name: 'progress', arguments: {} }, { onprogress })), 'done')
       assert.deepEqual(progress, [1, 2])
-      await assert.rejects(client.callTool({ name: 'write_note', arguments: { id: 'n1' } }), (error) => {
-        assert.ok(error instanceof SdkHttpError)
-        assert.match(error.message, /was not chosen for this client; connect it again and choose it/)
-        assert.equal(error.status, 403)
-        return true
-      })
+      const write = () => client.callTool({ name: 'write_note', arguments: { id: 'n1' } })
+      keeper.tools = undefined
+      await assert.rejects(write(), UnauthorizedError)
       assert.deepEqual(
         fake.calls.map((call) => call.name),
         ['read_note', 'progress'],
       )
+      // It asked for what it had and for exactly what the call lacked, and got it by what the page had ticked.
+      assert.equal(keeper.scopes.at(-1), 'mcp desk:tool:write_note')
+      await transport.finishAuth(keeper.callback!)
+      // A legacy session is the grant's: with another grant there is another.
+      const more = makeClient(wish)
+      t.after(() => more.close())
+      await more.connect(
+        new StreamableHTTPClientTransport(new URL(`${house.origin}/mcp/desk`), { authProvider: keeper }),
+      )
+      for (const name of ['write_note', 'read_note']) {
+        assert.equal(textOf(await more.callTool({ name, arguments: { id: 'n1' } })), '{"id":"n1"}')
+      }
+      assert.deepEqual([keeper.asked, keeper.issued], [2, 2])
+      assert.equal(keeper.held?.scope, 'mcp desk:tool:write_note')
     })
   }
 

@@ -4,6 +4,24 @@ import { action, reason } from '../action.ts'
 
 export const grantActions = [
   action({
+    name: 'widenGrant',
+    summary: 'Add tools to a grant of your own',
+    // Whose it is, the grant itself is asked: an administrator adds nothing to what others gave.
+    guard: 'signed-in',
+    path: '/grants/{id}/widen',
+    // It is given on a page, like the grant: a program with a key gives nothing in the name of its person.
+    faces: 'page',
+    input: z.object({
+      id: z.string().max(64),
+      shown: z.string().max(64),
+      tools: z.array(z.string().max(2_048)).max(1_000),
+    }),
+    fromForm: (form) => ({ shown: form.get('shown') ?? '', tools: form.getAll('tool') }),
+    run: ({ oauth }, viewer, { id, shown, tools }) =>
+      oauth.widenGrant({ by: viewer.principal.id, grantId: id, shown, tools }),
+    after: () => ({ to: '/grants', flash: 'grant-widened' }),
+  }),
+  action({
     name: 'revokeGrant',
     summary: 'Revoke a grant: its tokens are refused from then on',
     guard: 'holder',

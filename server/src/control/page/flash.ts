@@ -20,6 +20,7 @@ export const flashes = {
   'entitlement-held': 'Nothing to give: every one of these rights is held already.',
   'entitlement-revoked': 'The right is revoked.',
   'grant-given': 'The grant is given. The machine can get tokens under it now.',
+  'grant-widened': 'Added. The program may use it from its next call on.',
   'grant-revoked': 'The grant is revoked. Its tokens are refused from now on.',
   'group-made': 'The group is made. Give it rights, and put somebody in.',
   'group-retired': 'The group is retired. Nobody has anything through it any more.',

@@ -5,6 +5,7 @@ import type { Place } from '../../inventory/bundle.ts'
 import type { PinnedCatalogue } from '../../inventory/catalogue.ts'
 import { grantAt, toolPath } from '../../model/bundle.ts'
 import type { Catalogue } from '../ports.ts'
+import { reaches, type Scope } from '../scopes.ts'
 
 /** A tool that a person may give to a client. */
 export interface OfferedTool {
@@ -27,8 +28,26 @@ export interface OfferedTool {
 const descriptionMax = 240
 
 /**
- * What the consent page offers at an address: of each upstream behind it what `offerOf` says, in the order of the address.
+ * What the consent page offers at an address: of each upstream behind it what `offerOf` says, in the order of the address, as
+ * far as the client asked for it or has it. What it named one by one is ticked too, but for what destroys.
  */
+export function offerAsked(facts: {
+  place: Pick<Place, 'bundle'>
+  members: { pinned: PinnedCatalogue; entitlements: Entitlement[] }[]
+  earlier: Grant | undefined
+  now: number
+  /** What the client asked for. */
+  asked: readonly Scope[]
+}): OfferedTool[] {
+  return offerTools(facts)
+    .filter((tool) => tool.had || facts.asked.some((scope) => reaches(scope, tool)))
+    .map((tool) => {
+      const named = facts.asked.some((scope) => scope.of === 'tool' && reaches(scope, tool))
+      return named && tool.effect !== 'destructive' ? { ...tool, preselected: true } : tool
+    })
+}
+
+/** All that a principal may give of an address, whatever is asked for. */
 export function offerTools(facts: {
   place: Pick<Place, 'bundle'>
   members: { pinned: PinnedCatalogue; entitlements: Entitlement[] }[]

@@ -3,6 +3,7 @@ import { makeSecret } from '../../base/ids.ts'
 import { formBytesMax } from '../../base/limits.ts'
 import { readBody } from '../../base/listen.ts'
 import type { AccessTokens } from '../access-token.ts'
+import type { Grants } from '../grants.ts'
 import { scope } from '../metadata.ts'
 import type { Engine } from '../provider.ts'
 import { standIn } from './stand-in.ts'
@@ -11,6 +12,7 @@ import { standIn } from './stand-in.ts'
 export interface IntrospectionParts {
   engine: Engine
   accessTokens: AccessTokens
+  grants: Pick<Grants, 'find'>
   /** The upstreams whose tokens a client may ask about: by configuration, and none for all others. */
   introspects(clientId: string): readonly string[]
   /** Whether the grant, its principal, its client and its upstream stand at this moment. */
@@ -55,7 +57,7 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
     aud: audience,
     client_id: caller.clientId,
     grant_id: caller.grantId,
-    scope,
+    scope: (await parts.grants.find(caller.grantId))?.scope ?? scope,
     ...(caller.boundTo === undefined ? { token_type: 'Bearer' } : { token_type: 'DPoP', cnf: { jkt: caller.boundTo } }),
     jti: caller.tokenId,
     ...(caller.act !== undefined && { act: caller.act }),

@@ -7,6 +7,8 @@ import { accessTokenSeconds } from '../access-token.ts'
 import type { Act } from '../actor.ts'
 import { assertionAlgorithms, endpoints, proofAlgorithms, resourceFor, scope, upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
+import { askedScope } from '../endpoint/terms.ts'
+import type { Grants } from '../grants.ts'
 import { renderError } from './error-page.ts'
 
 /** How long an authorization request may wait for the person: to sign in, read and choose. */
@@ -26,6 +28,7 @@ export interface EngineParts {
   clock: Clock
   people: Pick<People, 'findPrincipal'>
   catalogue: Pick<Catalogue, 'findPlace'>
+  grants: Pick<Grants, 'find'>
   fetch: FetchDocument
   adapter: (model: string) => Adapter
   ends: WeakMap<object, number>
@@ -51,6 +54,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     jwks: { keys: parts.keys as Required<NonNullable<Configuration['jwks']>>['keys'] },
     routes: { ...endpoints },
     scopes: ['openid', scope],
+    extraParams: [askedScope],
     claims: { openid: ['sub'], iss: null },
     responseTypes: ['code'],
     subjectTypes: ['public'],
@@ -111,9 +115,15 @@ export function engineSettings(parts: EngineParts): Configuration {
     revokeGrantPolicy: () => true,
     extraTokenClaims: async (ctx, token) => {
       await requireBinding(parts, ctx, token)
-      return 'grantId' in token ? { grant_id: token.grantId, act: parts.acts.get(token) } : undefined
+      if (!('grantId' in token)) return undefined
+      const granted = (await parts.grants.find(token.grantId!))?.scope
+      return {
+        grant_id: token.grantId,
+        act: parts.acts.get(token),
+        ...(granted !== undefined && { [grantedScope]: granted }),
+      }
     },
-    formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurClock(parts.clock, jwt.payload) } },
+    formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurTerms(parts.clock, jwt.payload) } },
     assertJwtClientAuthClaimsAndHeader: (ctx, claims, header) => {
       const { client_assertion: assertion } = ctx.oidc.params ?? {}
       if (!isCompactJws(String(assertion))) throw new errors.InvalidClientAuth('it is no compact JWS')
@@ -222,8 +232,13 @@ function remaining({ clock, ends }: EngineParts, ctx: KoaContextWithOIDC): numbe
   return Math.max(1, Math.floor((endsAt - clock.now()) / 1_000))
 }
 
-// The engine reads the machine's clock; verification reads ours.
-function onOurClock(clock: Clock, payload: Record<string, unknown>): void {
+/** The claim in which the granted scopes reach the token that the engine has made; they take the place of its own. */
+const grantedScope = 'sallyport_scope'
+
+// The engine knows one scope, and reads the machine's clock; verification reads ours.
+function onOurTerms(clock: Clock, payload: Record<string, unknown>): void {
+  if (typeof payload[grantedScope] === 'string') payload['scope'] = payload[grantedScope]
+  delete payload[grantedScope]
   const seconds = Number(payload['exp']) - Number(payload['iat'])
   payload['iat'] = Math.floor(clock.now() / 1_000)
   payload['exp'] = Number(payload['iat']) + seconds

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 
-// How people of this house prove who they are beside their password, and what bounds the arguments of a tool that a client was given.
+// How people of this house prove who they are beside their password, what bounds the arguments of a tool
+// that a client was given, and by which scopes it was.
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
@@ -28,4 +29,5 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('passkey_only', 'bigint', (column) => column.notNull().defaultTo(0))
     .execute()
   await db.schema.alterTable('grant_tools').addColumn('limits', 'text').execute()
+  await db.schema.alterTable('grants').addColumn('scope', 'text').execute()
 }

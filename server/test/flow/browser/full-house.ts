@@ -64,6 +64,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
   await connectDesk(house, { issuer, person: ana })
   const agent = await ana.connect('memory', 'all')
   await ana.connect('desk', 'all')
+  const little = await ana.connect('desk', ['read_note'])
   await agent.call('create_entities', { entities })
   await agent.call('read_graph', {})
   const approval = linkOf(await agent.call('delete_entities', { entityNames: ['Elba', 'Ana Lima'] }))
@@ -89,6 +90,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       bundle: '/bundles/work',
       tool: '/upstreams/mux/tool?name=create_system_signing_keys',
       grants: '/grants?whose=all&ended=true',
+      widen: `/grants/${little.grantId}/widen?tool=write_note`,
       clients: '/clients',
       client: `/clients/client?id=${encodeURIComponent(agent.client)}`,
       people: '/people',

@@ -1,0 +1,87 @@
+import type { Effect } from '../model/effect.ts'
+import { scope as everything } from './metadata.ts'
+
+// Which tools a client gets is chosen by a person and kept in the grant. Scopes say what a client asks to be offered, what
+// it was given, and what a refused call lacks. spec/authorization.md is this file in words.
+
+/** One scope, read. */
+export type Scope =
+  | { of: 'everything'; text: string }
+  /** All up to an effect. What destroys is named tool by tool. */
+  | { of: 'effect'; text: string; upstream: string; upTo: 'read' | 'write' }
+  | { of: 'tool'; text: string; upstream: string; tool: string }
+
+/** A tool, or whatever else an upstream offers, as scopes see it. */
+export interface Scoped {
+  upstream: string
+  name: string
+  effect: Effect
+}
+
+const scopesMax = 50
+const textMax = 400
+// More would not fit into headers: then `mcp` says it for all.
+const grantedMax = 20
+
+/** The scope of one tool: `mux:tool:create_asset`. What a scope cannot hold is percent-encoded. */
+export function toolScope(upstream: string, tool: string): string {
+  return `${upstream}:tool:${encodeURIComponent(tool.toWellFormed())}`
+}
+
+/** Reads the scopes that mean anything here; others, and what is beyond 50, are left out. */
+export function readScopes(text: string): Scope[] {
+  const all = new Set(text.split(' ').filter((one) => one !== '' && one.length <= textMax))
+  return [...all].slice(0, scopesMax).flatMap((one) => readScope(one) ?? [])
+}
+
+function readScope(text: string): Scope | undefined {
+  if (text === everything) return { of: 'everything', text }
+  const [, upstream, upTo, encoded] = /^([a-z][a-z0-9-]{0,39}):(?:(read|write)|tool:(.+))$/.exec(text) ?? []
+  if (upstream === undefined) return undefined
+  if (upTo === 'read' || upTo === 'write') return { of: 'effect', text, upstream, upTo }
+  try {
+    return { of: 'tool', text, upstream, tool: decodeURIComponent(encoded!) }
+  } catch {
+    return undefined
+  }
+}
+
+/** The scopes that concern these upstreams; where none does, the client asks for whatever there is. */
+export function scopesFor(upstreams: readonly string[], text: string): Scope[] {
+  const concerned = readScopes(text).filter((one) => one.of === 'everything' || upstreams.includes(one.upstream))
+  return concerned.length > 0 ? concerned : [{ of: 'everything', text: everything }]
+}
+
+/** Whether a scope reaches a tool: the one for everything and `write` also what a narrower one reaches. */
+export function reaches(scope: Scope, { upstream, name, effect }: Scoped): boolean {
+  if (scope.of === 'everything') return true
+  if (scope.upstream !== upstream) return false
+  if (scope.of === 'tool') return scope.tool === name
+  return effect === 'read' || (effect === 'write' && scope.upTo === 'write')
+}
+
+/**
+ * What a client is told that it was given: the scopes that it asked for and got whole, and of those that it got in part
+ * the tools.
+ *
+ * @param offered All that could have been given, and whether it was.
+ */
+export function grantedScope(asked: readonly Scope[], offered: readonly (Scoped & { given: boolean })[]): string {
+  const granted = new Set<string>()
+  for (const scope of asked) {
+    const reached = offered.filter((one) => reaches(scope, one))
+    const given = reached.filter((one) => one.given)
+    if (scope.of === 'everything' || (given.length > 0 && given.length === reached.length)) granted.add(scope.text)
+    else for (const { upstream, name } of given) granted.add(toolScope(upstream, name))
+  }
+  return granted.size === 0 || granted.size > grantedMax ? everything : [...granted].join(' ')
+}
+
+/** What a client is told after more was given. */
+export function widenedScope(scope: string | undefined, given: readonly Scoped[]): string | undefined {
+  if (scope === undefined) return undefined
+  const known = readScopes(scope)
+  const more = given.filter((one) => !known.some((had) => reaches(had, one)))
+  const all = new Set([...scope.split(' '), ...more.map(({ upstream, name }) => toolScope(upstream, name))])
+  return all.size > grantedMax ? everything : [...all].join(' ')
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { decodeJwt } from 'jose'
+import type { Agent } from '../agent.ts'
+import { openFakeHouse } from '../fake-house.ts'
+import { offeredOn } from '../oauth-client.ts'
+
+const page = (html: string) => html.replaceAll(/name="(csrf|shown)" value="[^"]*"/g, '')
+
+async function open(t: TestContext) {
+  const { house, fake } = await openFakeHouse(t)
+  const ana = await house.person('ana', ['desk/read_note', 'desk/write_note', 'desk/delete_note', 'desk/progress'])
+  return { house, fake, ana }
+}
+
+function urlIn(answer: Awaited<ReturnType<Agent['call']>>): string {
+  const meta = answer.result['_meta'] as Record<string, { url: string }> | undefined
+  const url = meta?.['sallyport/grant']?.url ?? answer.error?.data?.['url']
+  assert.equal(typeof url, 'string', JSON.stringify(answer.message))
+  return url as string
+}
+
+const scopeOf = (header: string | null) => / scope="([^"]*)"/.exec(header ?? '')?.[1]
+
+for (const era of ['legacy', 'modern'] as const) {
+  test(`a call of a tool that was not chosen is challenged for exactly that tool (RFC 6750, ${era})`, async (t) => {
+    const { house, fake, ana } = await open(t)
+    const agent = await ana.connect('desk', ['read_note'])
+    const call = (name: string) => agent.ask(era, 'tools/call', { name, arguments: {} })
+    const refused = await call('write_note')
+    assert.equal(refused.status, 403)
+    const challenge = refused.headers.get('www-authenticate')!
+    assert.match(challenge, /^Bearer resource_metadata="[^"]*\/mcp\/desk", /)
+    assert.match(challenge, /error="insufficient_scope", error_description="[^"]*was not chosen/)
+    assert.equal(scopeOf(challenge), 'desk:tool:write_note')
+    assert.equal(refused.error?.data?.['reason'], 'grant.tool_not_chosen')
+    assert.equal(scopeOf((await call('delete_note')).headers.get('www-authenticate')), 'desk:tool:delete_note')
+
+    const hidden = await call('grow')
+    assert.equal(hidden.status, 403)
+    assert.equal(hidden.headers.get('www-authenticate'), null, 'nothing is said of what is not the person’s to give')
+    const [without] = [await fetch(`${house.origin}/mcp/desk`, { method: 'POST' })]
+    assert.equal(scopeOf(without.headers.get('www-authenticate')), 'mcp')
+    assert.deepEqual(fake.calls, [])
+  })
+}
+
+test('the consent page offers what was asked for and what the client had; a named tool is ticked unless it destroys', async (t) => {
+  const { house, ana } = await open(t)
+  const client = await house.register()
+  const ask = async (scope: string) => {
+    const shown = await ana.browser.open(client.authorizeUrl('desk', (params) => params.set('scope', scope)))
+    const { offered, ticked } = offeredOn(shown)
+    return [offered.toSorted(), ticked.toSorted()]
+  }
+  const all = ['delete_note', 'progress', 'read_note', 'write_note']
+  assert.deepEqual(await ask('mcp'), [all, ['progress', 'read_note']])
+  assert.deepEqual(await ask('openid profile whatever'), [all, ['progress', 'read_note']])
+  assert.deepEqual(await ask('desk:read'), [
+    ['progress', 'read_note'],
+    ['progress', 'read_note'],
+  ])
+  assert.deepEqual(await ask('desk:write'), [
+    ['progress', 'read_note', 'write_note'],
+    ['progress', 'read_note'],
+  ])
+  assert.deepEqual(await ask('desk:tool:write_note'), [['write_note'], ['write_note']])
+  assert.deepEqual(await ask('desk:tool:delete_note'), [['delete_note'], []])
+  assert.deepEqual(await ask('desk:tool:unknown'), [[], []])
+  await ana.connect('desk', ['read_note'], { client })
+  assert.deepEqual(await ask('desk:tool:write_note'), [
+    ['read_note', 'write_note'],
+    ['read_note', 'write_note'],
+  ])
+})
+
+test('token, answer and introspection tell the scopes that were given, also after a renewal that repeats them', async (t) => {
+  const { house, ana } = await open(t)
+  const client = await house.register()
+  const connect = async (scope: string, tools: string[]) => {
+    const shown = await ana.browser.open(client.authorizeUrl('desk', (params) => params.set('scope', scope)))
+    const answer = await ana.consent(shown, tools)
+    return client.redeem(answer.url.searchParams.get('code'), { resource: client.resourceOf('desk') })
+  }
+  const whole = await connect('desk:read', ['read_note', 'progress'])
+  assert.equal(whole.scope, 'desk:read')
+  assert.equal(decodeJwt(whole.access_token)['scope'], 'desk:read')
+  const part = await connect('desk:write', ['write_note'])
+  assert.equal(part.scope, 'desk:tool:write_note')
+  const renewed = await client.refresh(part.refresh_token, {
+    resource: client.resourceOf('desk'),
+    scope: 'desk:tool:write_note',
+  })
+  assert.deepEqual([renewed.status, renewed.scope], [200, 'desk:tool:write_note'])
+  const plain = await ana.connect('desk', ['read_note'])
+  assert.equal(decodeJwt(plain.tokens.access_token)['scope'], 'mcp')
+  const metadata = await (await fetch(`${house.origin}/.well-known/oauth-protected-resource/mcp/desk`)).json()
+  assert.deepEqual((metadata as { scopes_supported: string[] }).scopes_supported, ['mcp', 'desk:read', 'desk:write'])
+})
+
+test('a client that cannot step up gets a result with a link, and its next call passes once the person has added the tool', async (t) => {
+  const { house, fake, ana } = await open(t)
+  const agent = await ana.connect('desk', ['read_note'])
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientInfo': { name: 'claude-code', version: '2' },
+  }
+  const call = (name: string) => {
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name }
+    return agent.rpc('tools/call', { name, arguments: { id: 'n1' }, _meta: meta }, { headers })
+  }
+  const told = await call('write_note')
+  assert.equal(told.status, 200)
+  assert.equal(told.result['isError'], true)
+  const url = urlIn(told)
+  assert.match(JSON.stringify(told.result['content']), /\/grants\/[\w-]+\/widen\?tool=write_note/)
+  assert.equal((await house.entries('denial')).at(-1)?.reason, 'grant.tool_not_chosen')
+
+  const shown = await ana.browser.open(url)
+  const { offered, ticked } = offeredOn(shown)
+  assert.deepEqual(offered.toSorted(), ['delete_note', 'progress', 'write_note'])
+  assert.deepEqual(ticked, ['write_note'])
+  await ana.browser.submit(shown, {}, { to: new URL(url).pathname })
+  assert.equal((await call('write_note')).result['isError'], undefined)
+  assert.deepEqual(
+    fake.calls.map(({ name }) => name),
+    ['write_note'],
+  )
+  assert.ok((await agent.list()).includes('write_note'), 'by the token that it had')
+  const [widened] = await house.changes('grant.widened')
+  assert.deepEqual([widened?.by, widened?.about.id], [ana.principal.id, agent.grantId])
+  assert.deepEqual(Object.keys(widened?.details?.['tools'] as object), ['write_note'])
+  assert.equal((await call('delete_note')).result['isError'], true, 'nothing else was added')
+})
+
+test('the link adds nothing destructive by itself, and nothing that the person may not use', async (t) => {
+  const { ana, house } = await open(t)
+  const agent = await ana.connect('desk', ['read_note'])
+  const url = urlIn(await agent.call('delete_note', {}))
+  const shown = await ana.browser.open(url)
+  assert.deepEqual(offeredOn(shown).ticked, [])
+  const to = new URL(url).pathname
+  const nothing = await ana.browser.submit(shown, {}, { to })
+  assert.equal(nothing.status, 400)
+  assert.equal((await ana.browser.submit(shown, { tool: 'grow' }, { to })).status, 400)
+  const entitled = (await house.rooms.inventory.listRights(ana.principal.id)).find(
+    ({ tool }) => tool === 'delete_note',
+  )!
+  const reason = 'no longer needed'
+  await house.rooms.inventory.revokeEntitlement({ by: 'set-up', id: entitled.id, reason })
+  assert.equal((await ana.browser.submit(shown, { tool: 'delete_note' }, { to })).status, 400)
+  assert.equal((await house.changes('grant.widened')).length, 0)
+})
+
+test('a link is good for the holder of the grant alone, while it is in force', async (t) => {
+  const { house, ana } = await open(t)
+  const agent = await ana.connect('desk', ['read_note'])
+  const url = urlIn(await agent.call('write_note', {}))
+  const bo = await house.person('bo', ['administer', 'desk/write_note'])
+  const foreign = await bo.browser.open(url)
+  assert.equal(foreign.status, 404)
+  const made = await bo.browser.open(url.replace(agent.grantId, '0'.repeat(36)))
+  assert.equal(page(foreign.text), page(made.text), 'whose it is, nobody learns')
+  const nobody = await house.browser().open(url)
+  assert.equal(nobody.url.pathname, '/sign-in')
+  const shown = await ana.browser.open(url)
+  const to = new URL(url)
+  const csrf = /name="csrf" value="([^"]*)"/.exec((await bo.browser.open('/you')).text)![1]!
+  const form = /name="shown" value="([^"]*)"/.exec(shown.text)![1]!
+  const body = new URLSearchParams({ csrf, shown: form, tool: 'write_note' })
+  const own = { site: 'same-origin', origin: house.origin }
+  assert.equal((await bo.browser.post(new URL(to.pathname, house.origin), body, own)).status, 404)
+  assert.equal((await ana.browser.post(new URL(to.pathname, house.origin), body, own)).status, 403)
+  await house.rooms.oauth.revokeGrant({ by: ana.principal.id, id: agent.grantId, reason: 'done with it' })
+  assert.equal((await ana.browser.open(url)).status, 404)
+  assert.equal((await ana.browser.submit(shown, {}, { to: to.pathname })).status, 404)
+})
+
+test('a definition that changed since is challenged too, and is given again by what is accepted now', async (t) => {
+  const { house, fake, ana } = await open(t)
+  const agent = await ana.connect('desk', ['read_note'])
+  const tool = fake.tools.find(({ name }) => name === 'read_note')!
+  Object.assign(tool, { description: 'Reads a note, and says when it was written' })
+  const upstream = (await house.rooms.inventory.findUpstream('desk'))!
+  await house.rooms.gateway.look(upstream)
+  const digest = (await house.rooms.inventory.listTools('desk')).find(({ name }) => name === 'read_note')!.liveDigest!
+  await house.rooms.inventory.pinTools({
+    by: 'set-up',
+    upstream: 'desk',
+    digests: { read_note: digest },
+    reason: 'looked at it',
+  })
+  const refused = await agent.call('read_note', { id: 'n1' })
+  assert.equal(refused.error?.data?.['reason'], 'grant.definition_changed')
+  assert.equal(scopeOf(refused.headers.get('www-authenticate')), 'desk:tool:read_note')
+  const url = urlIn(refused)
+  const shown = await ana.browser.open(url)
+  await ana.browser.submit(shown, {}, { to: new URL(url).pathname })
+  assert.equal((await agent.call('read_note', { id: 'n1' })).status, 200)
+})
