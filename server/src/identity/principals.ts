@@ -101,12 +101,18 @@ export function openPrincipals(parts: PrincipalParts): Principals {
     disablePrincipal: (given) => step('disabled', given),
     enablePrincipal: (given) => step('enabled', given),
     // Who vouches for a client does not say that the person has just signed in.
-    admitClaims: (issuer, claims) =>
-      admitPerson(parts, personOf(issuer, claims['sub'], claims)).catch((error: unknown) => {
+    admitClaims: async (issuer, claims) => {
+      const person = personOf(issuer, claims['sub'], claims)
+      const known = await findPrincipalBySubject(store, issuer, person.subject)
+      // What programs present says less than a login does: what it leaves out is not taken away.
+      const name = known !== undefined && person.name === person.subject ? known.name : person.name
+      const said = { ...person, name, email: person.email ?? known?.email }
+      return admitPerson(parts, said).catch((error: unknown) => {
         if (error instanceof Fault && error.code === 'identity.must_sign_in_anew')
           throw new Fault('identity.disabled', 'this principal must sign in anew', { cause: error })
         throw error
-      }),
+      })
+    },
   }
 }
 

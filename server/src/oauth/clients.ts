@@ -203,7 +203,8 @@ export class Clients {
   /**
    * Revokes a client with all grants to it. It cannot come back under the same id.
    *
-   * @throws {Fault} `oauth.client_unknown` if there is no such client.
+   * @throws {Fault} `oauth.client_unknown` if there is no such client; `oauth.machine_refused` for the one that stands for
+   *   all workloads, whose id nobody could choose anew.
    */
   async revoke({ by, id, reason }: { by: string; id: string; reason: string }): Promise<void> {
     const client = await findStoredClient(this.#parts.store, id)
@@ -211,6 +212,10 @@ export class Clients {
       throw new Fault('oauth.client_unknown', 'cannot revoke this client: there is none of this id')
     }
     if (client.state === 'revoked') return
+    if (id === workloadsClientId) {
+      const instead = 'disable the machine, revoke its grants, or take the issuer out of the configuration'
+      throw new Fault('oauth.machine_refused', `cannot revoke what stands for all workloads for good: ${instead}`)
+    }
     const change = { by, what: 'client.revoked', about: { kind: 'client', id }, reason } as const
     await this.#parts.recorder.recordChange({ ...change, details: { name: client.name } }, async (tx) => {
       await revokeStoredClient(tx, id)

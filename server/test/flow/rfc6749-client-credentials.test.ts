@@ -79,6 +79,26 @@ test('what it holds is what it was granted and what it is entitled to, at this m
   assert.equal((await ask()).error, 'invalid_grant')
 })
 
+test('at the address of a bundle it gets what it may use of each member', async (t) => {
+  const { house, ask } = await open(t)
+  const { owner } = await makeMachine(house, 'nightly', ['desk/read_note'])
+  await house.rooms.inventory.makeBundle({
+    name: 'work',
+    purpose: 'all of it',
+    members: [{ upstream: 'desk', prefix: 'notes' }],
+    by: 'set-up',
+    ownerId: owner.principal.id,
+    reason: 'for a test',
+  })
+  await grantTo(house, 'nightly', { upstream: 'work' })
+  const tokens = await ask({ resource: `${house.origin}/mcp/work` })
+  assert.equal(tokens.status, 200, JSON.stringify(tokens))
+  const agent = agentWith(house, 'work', tokens)
+  assert.deepEqual(await agent.list(), ['notes_read_note'])
+  assert.equal((await agent.call('notes_read_note', { id: 'n1' })).status, 200)
+  assert.equal((await ask()).error, 'invalid_grant', 'a grant at one address is none at another')
+})
+
 test('a machine that is disabled, and a client that is revoked, get nothing and end at once', async (t) => {
   const { house, ask } = await open(t)
   await house.person('Ida', ['administer'])

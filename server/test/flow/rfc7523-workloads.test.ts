@@ -191,8 +191,9 @@ test('a client of its own does not help: neither a registered one nor that of an
   const guess = { client_id: 'workloads', client_secret: 'guess' }
   assert.equal((await present(await sign(), guess)).body['error'], 'invalid_client')
   assert.equal((await present(await sign(), { client_id: 'nobody' })).body['error'], 'invalid_client')
-  await house.rooms.oauth.revokeClient({ by: 'set-up', id: 'workloads', reason: 'for a test' })
-  assert.equal((await present(await sign())).body['error'], 'invalid_client')
+  const revocation = house.rooms.oauth.revokeClient({ by: 'set-up', id: 'workloads', reason: 'for a test' })
+  await assert.rejects(revocation, { code: 'oauth.machine_refused' }, 'it could never come back')
+  assert.equal((await present(await sign())).status, 200)
 })
 
 test('a token with a number is good once, at all replicas', async (t) => {
@@ -234,6 +235,18 @@ test('keys may be discovered, if the document is of the issuer that was configur
   const filed = await open(t, { issuer: ({ jwks }) => ({ jwksUri: undefined, jwks }) })
   assert.equal((await filed.present(await filed.cluster.sign({ sub: nightly, aud: filed.aud }))).status, 200)
   assert.deepEqual(filed.cluster.asked, [])
+})
+
+test('a machine that is disabled ends at once, and one whose rule went gets nothing', async (t) => {
+  const { house, cluster, aud, present } = await open(t)
+  await house.person('Ida', ['administer'])
+  const { body } = await present(await cluster.sign({ sub: nightly, aud }))
+  const agent = agentWith(house, 'desk', body as never)
+  assert.equal((await agent.call('read_note', { id: 'n1' })).status, 200)
+  const [machine] = await house.rooms.identity.listMachines()
+  await house.rooms.identity.disablePrincipal({ by: 'set-up', id: machine!.id, reason: 'for a test' })
+  assert.equal((await agent.call('read_note', { id: 'n1' })).status, 401)
+  assert.equal((await present(await cluster.sign({ sub: nightly, aud }))).body['error'], 'invalid_grant')
 })
 
 test('where no issuer is configured, nothing is offered', async (t) => {

@@ -249,3 +249,17 @@ test('a person who is disabled, and one who lost the right, get nothing through 
   assert.equal((await agentWith(all.house, 'desk', answer).call('read_note', { id: 'n1' })).status, 401)
   assert.equal((await all.exchange(await all.company.sign({ aud: audience }))).error, 'invalid_grant')
 })
+
+test('a token that says less than a login takes nothing of what is known of the person', async (t) => {
+  const all = await open(t)
+  const id = await entitled(all)
+  const exchange = async (claims: object) => all.exchange(await all.company.sign({ aud: audience, ...claims }))
+  await exchange({ name: 'Ana Lima', email: 'ana@example.com' })
+  const changes = async () => (await all.house.changes('principal.changed')).length
+  const before = await changes()
+  assert.equal((await exchange({})).status, 200)
+  const ana = await all.house.rooms.identity.findPrincipal(id)
+  assert.deepEqual([ana?.name, ana?.email, await changes()], ['Ana Lima', 'ana@example.com', before])
+  await exchange({ name: 'Ana Berg' })
+  assert.equal((await all.house.rooms.identity.findPrincipal(id))?.name, 'Ana Berg')
+})
