@@ -6,6 +6,7 @@ import type { Client, Grant } from '../model/rights.ts'
 import {
   findStoredClient,
   listStoredClients,
+  noteUnchangedClient,
   revokeStoredClient,
   type StoredClient,
   touchClient,
@@ -111,7 +112,7 @@ export class Clients {
     return [...own, ...(issuers.length > 0 ? [{ id, name: title, proof: 'workload' as const }] : [])]
   }
 
-  /** The clients on record, newest first, at most 1,000. */
+  /** The clients on record, at most 1,000; see `listStoredClients`. */
   async list(): Promise<Client[]> {
     return (await listStoredClients(this.#parts.store, listedMax)).map((client) => this.#judged(client))
   }
@@ -288,7 +289,8 @@ export class Clients {
       if (this.#strangers.size >= strangersMax) this.#strangers.delete(this.#strangers.keys().next().value!)
       this.#strangers.set(id, client)
     } else if (sameOf(known) === sameOf(client)) {
-      await upsertClient(this.#parts.store, client)
+      // Of two that ask at once one may have an older answer: it must not take the place of the newer.
+      await noteUnchangedClient(this.#parts.store, id, client)
     } else {
       const [before, after] = [consentedOf(known), consentedOf(client)]
       const change = this.#change('client.changed', client, 'system')

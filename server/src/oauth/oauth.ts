@@ -64,7 +64,7 @@ export interface OAuth {
   /** The clients by which a machine proves that it is one. */
   clientsOfMachine(name: string): { id: string; name: string; proof: MachineProof }[]
   findClient(id: string): Promise<Client | undefined>
-  /** The clients on record, newest first, at most 1,000. */
+  /** The clients on record, those that mean something to somebody first, at most 1,000. */
   listClients(): Promise<Client[]>
   /** Revokes a client and all grants to it; see `Clients.revoke`. */
   revokeClient(withdrawal: { by: string; id: string; reason: string }): Promise<void>

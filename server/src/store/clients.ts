@@ -79,11 +79,43 @@ export async function findStoredClient(handle: Handle, id: string): Promise<Stor
   return row && toClient(row)
 }
 
-/** The clients, newest first, at most `limit`. */
+/** Notes that the document of a client says what it said: when it was asked, and for how long that holds. */
+export async function noteUnchangedClient(
+  handle: Handle,
+  id: string,
+  { checkedAt, freshUntil, caching }: Pick<StoredClient, 'checkedAt' | 'freshUntil' | 'caching'>,
+): Promise<void> {
+  await open(handle)
+    .updateTable('clients')
+    .set({
+      checked_at: checkedAt ?? null,
+      fresh_until: freshUntil ?? null,
+      caching: caching === undefined ? null : JSON.stringify(caching),
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
+/**
+ * The clients, at most `limit`: first those that somebody used, asked for or owns, then the others, newest first each.
+ * Whoever registers by the thousand hides nothing.
+ */
 export async function listStoredClients(handle: Handle, limit: number): Promise<StoredClient[]> {
   const rows = await open(handle)
     .selectFrom('clients')
     .selectAll()
+    .orderBy((eb) =>
+      eb
+        .case()
+        .when(eb.fn.coalesce('asked_by', 'owner_id'), 'is not', null)
+        .then(0)
+        .when('used_at', 'is not', null)
+        .then(0)
+        .when('source', '=', 'configuration')
+        .then(0)
+        .else(1)
+        .end(),
+    )
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit)

@@ -21,7 +21,7 @@ export const rightsReadings = [
   }),
   reading({
     name: 'listClients',
-    summary: 'The clients on record, newest first',
+    summary: 'The clients on record: those that somebody used, asked for or owns, then the others, newest first each',
     guard: 'administrator',
     path: '/clients',
     input: z.object({}),

@@ -7,6 +7,7 @@ import {
   listExpiredClients,
   listSealedSecrets,
   listStoredClients,
+  noteUnchangedClient,
   revokeStoredClient,
   type StoredClient,
   touchClient,
@@ -143,13 +144,27 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     },
   ],
   [
-    'clients are listed newest first and bounded',
+    'clients are listed newest first and bounded, those that mean something to somebody before the others',
     async (store) => {
       for (const at of [1, 3, 2]) await upsertClient(store, client(`c${at}`, at))
-      assert.deepEqual(
-        (await listStoredClients(store, 2)).map(({ id }) => id),
-        ['c3', 'c2'],
-      )
+      const idsOf = async (limit: number) => (await listStoredClients(store, limit)).map(({ id }) => id)
+      assert.deepEqual(await idsOf(2), ['c3', 'c2'])
+      await upsertClient(store, { ...client('asked', 0), askedBy: 'ana' })
+      await upsertClient(store, { ...client('owned', -1), ownerId: 'ana' })
+      await upsertClient(store, { ...client('used', -2), usedAt: 1 })
+      await upsertClient(store, { ...client('configured', -3), source: 'configuration' })
+      assert.deepEqual(await idsOf(5), ['asked', 'owned', 'used', 'configured', 'c3'])
+    },
+  ],
+  [
+    'that a document was asked again changes nothing of what it said, and brings nothing back',
+    async (store) => {
+      await upsertClient(store, { ...client('a', 1), name: 'Newer' })
+      const checked = { checkedAt: 7, freshUntil: 9, caching: { staleForSeconds: 1 } }
+      await noteUnchangedClient(store, 'a', checked)
+      assert.deepEqual(await findStoredClient(store, 'a'), { ...client('a', 1), name: 'Newer', ...checked })
+      await noteUnchangedClient(store, 'gone', checked)
+      assert.equal(await findStoredClient(store, 'gone'), undefined)
     },
   ],
 ]
