@@ -41,6 +41,7 @@ export const faultStatus = {
   'gateway.input_refused': 502,
   'gateway.item_unknown': 404,
   'gateway.launch_unknown': 500,
+  'gateway.login_needed': 401,
   'gateway.method_not_allowed': 405,
   'gateway.method_unknown': 404,
   'gateway.not_connected': 403,

@@ -4,6 +4,7 @@ import { bundles, changeBundle, makeBundle, retireBundle } from './command/bundl
 import { admitClient, clients, refuseClient, setClientOwner } from './command/clients.ts'
 import { approval, approvals, approve, deny, revoke, rotateKeys } from './command/decisions.ts'
 import { grants, invite, people, status, tools, upstreams } from './command/governed.ts'
+import { demandLogin } from './command/demand-login.ts'
 import { addMember, groups, makeGroup, members, removeMember, retireGroup } from './command/groups.ts'
 import { entitle, grantMachine, machines, makeMachine } from './command/machines.ts'
 import { exportLedger, verify } from './command/ledger.ts'
@@ -60,6 +61,7 @@ const routes = buildRouteMap({
     addMember,
     removeMember,
     retireGroup,
+    demandLogin,
     providers,
     groupRules,
     addGroupRule,

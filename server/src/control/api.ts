@@ -79,7 +79,12 @@ async function whoCalls({ identity, inventory }: ControlRooms, req: IncomingMess
   if (principal === undefined) {
     throw new Fault('control.signed_out', 'cannot say who you are: send an operator key as bearer token')
   }
-  return { principal, administrator: await inventory.isAdministrator(principal.id), browser: undefined }
+  return {
+    principal,
+    administrator: await inventory.isAdministrator(principal.id),
+    browser: undefined,
+    login: undefined,
+  }
 }
 
 async function readObject(c: Context<Env>): Promise<Record<string, unknown>> {

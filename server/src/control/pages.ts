@@ -8,6 +8,7 @@ import { clientsPage } from './page/clients.ts'
 import { connectPage } from './page/connect.ts'
 import { connectionPage, connectionsPage } from './page/connections.ts'
 import { entryPage } from './page/entry.ts'
+import { grantLoginPage } from './page/grant-login.ts'
 import { grantsPage } from './page/grants.ts'
 import { groupsPage } from './page/groups.ts'
 import { ledgerPage } from './page/ledger.ts'
@@ -39,6 +40,7 @@ export const pages: readonly PageRoute[] = [
   bundlePage,
   grantsPage,
   widenPage,
+  grantLoginPage,
   clientsPage,
   clientPage,
   connectPage,

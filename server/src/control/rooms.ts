@@ -6,6 +6,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Asker, Comeback, GivenClient, WaitingConnection } from '../model/connection.ts'
+import type { Login } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { OAuth } from '../oauth/oauth.ts'
@@ -38,6 +39,7 @@ export interface ControlRooms {
     | 'offerWidening'
     | 'widenGrant'
     | 'revokeGrant'
+    | 'renewGrantLogin'
     | 'findClient'
     | 'listClients'
     | 'revokeClient'
@@ -94,4 +96,6 @@ export interface Viewer {
   administrator: boolean
   /** What only this browser knows; absent where a program acts. */
   browser: string | undefined
+  /** How and when he proved to be himself in this browser; absent where a program acts. */
+  login: Login | undefined
 }

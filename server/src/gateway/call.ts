@@ -23,6 +23,7 @@ import { cannotAsk } from './questions.ts'
 import type { AskingRooms } from './client-side.ts'
 import { refuseUnconnected } from './not-connected.ts'
 import type { OnBehalfTokens } from './on-behalf.ts'
+import { isLackOfLogin, refuseLogin, type StepUps } from './login-needed.ts'
 import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
 import { nextRound, requestOf, requireBound } from './request.ts'
@@ -42,6 +43,8 @@ export interface CallRooms extends AskingRooms {
   onBehalf: OnBehalfTokens
   /** The public origin: where our pages are, and the only one that a browser may send. */
   origin: string
+  /** Which grants were told to log in anew. */
+  stepUps: StepUps
   /** Whether this principal may still approve calls of this tool. */
   mayApprove(principalId: string, upstream: string, tool: string): Promise<boolean>
 }
@@ -74,6 +77,7 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
   const approval = bound ? await findApproval(rooms, call, judged) : undefined
   const question = { tool: name, argumentsDigest: args.digest, approval }
   const decision = decide(rooms.facts.gather(view, question))
+  if (!decision.allow && isLackOfLogin(decision)) return refuseLogin(rooms, call, { ...judged, decision })
   if (!decision.allow)
     return decision.requestable || decision.approvalId
       ? hold(rooms, call, { ...judged, decision })
@@ -84,8 +88,9 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
     if (fault !== undefined) return refuseUnconnected(rooms, call, { ...judged, fault })
   }
 
-  // Once sent, the approval has done its work: that its time runs out then does not break the call off.
-  const held = { ...question, approval: approval && { ...approval, expiresAt: Infinity } }
+  // Once sent, the approval and the login have done their work: that their time runs out then does not break the call off.
+  const at = rooms.facts.now()
+  const held = { ...question, at, approval: approval && { ...approval, expiresAt: Infinity } }
   using exchange = rooms.exchanges.begin({ ...call, session: call.envelope.session }, async () => {
     const [view, now] = [await rooms.facts.view(call.caller, call.upstream), rooms.facts.now()]
     return decide(rooms.facts.gather(view, held)).allow ? nextEnd(view, now) : undefined

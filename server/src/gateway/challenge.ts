@@ -13,6 +13,7 @@ export interface TokenJudge {
 }
 
 const errorCodes: Partial<Record<FaultCode, string>> = {
+  'gateway.login_needed': 'insufficient_user_authentication',
   'oauth.proof_invalid': 'invalid_dpop_proof',
   'oauth.proof_nonce': 'use_dpop_nonce',
 }
@@ -42,8 +43,9 @@ export async function challenge(
   }
   const said = { code: errorCodes[error.code] ?? 'invalid_token', description: error.message }
   const scheme = proves ? 'DPoP' : 'Bearer'
+  const login = error.code === 'gateway.login_needed' ? error.data : undefined
   return {
-    'www-authenticate': oauth.challengeFor(upstream, { error: said, scheme }),
+    'www-authenticate': oauth.challengeFor(upstream, { error: said, scheme, login }),
     ...(proves && { 'dpop-nonce': oauth.proofNonce() }),
   }
 }

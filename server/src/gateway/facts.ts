@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { CatalogueTool, PinnedCatalogue } from '../inventory/catalogue.ts'
 import { grantAt, type Bundle } from '../model/bundle.ts'
+import { findLack } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Client, Entitlement, Grant } from '../model/rights.ts'
 import type { Caller } from '../oauth/access-token.ts'
@@ -49,6 +50,16 @@ const leavesCatalogues: ReadonlySet<About['kind']> = new Set([
   'setting',
   'sign-in',
 ])
+
+/** What is asked of a view. */
+interface Question {
+  tool: string
+  /** Absent when only the list is asked for. */
+  argumentsDigest?: string
+  approval?: ApprovalFact | undefined
+  /** When the call was made, of one that is under way. */
+  at?: number | undefined
+}
 
 /** A caller hears within this time that nothing can be decided, whatever the store is waiting for. */
 const readMsMax = 2_000
@@ -159,13 +170,17 @@ export class FactSource {
    *
    * @param question `argumentsDigest` is absent when only the list is asked for.
    */
-  gather(view: View, question: { tool: string; argumentsDigest?: string; approval?: ApprovalFact | undefined }): Facts {
+  gather(view: View, question: Question): Facts {
     const { principal, client, grant, catalogue } = view
     const now = this.#clock.now()
     const known = catalogue?.tools.get(question.tool)?.tool
-    const entitlement = view.entitlements
-      .get(question.tool)
-      ?.find((one) => one.revokedAt === undefined && (one.endsAt === undefined || one.endsAt > now))
+    const { tool, argumentsDigest, at } = question
+    const held = view.entitlements.get(tool)
+    const holds = (one: Entitlement) => one.revokedAt === undefined && (one.endsAt === undefined || one.endsAt > now)
+    // Of several that hold, one whose demand of the login is met.
+    const met = (one: Entitlement) =>
+      one.login === undefined || findLack(grant?.login, one.login, at ?? now) === undefined
+    const entitlement = held?.find((one) => holds(one) && met(one)) ?? held?.find(holds)
     return {
       now,
       revision: view.revision,
@@ -176,7 +191,7 @@ export class FactSource {
       tool: known,
       entitlement,
       grant: grant && { ...grant, toolDigest: grant.tools.get(question.tool) },
-      call: question.argumentsDigest === undefined ? undefined : { argumentsDigest: question.argumentsDigest },
+      call: argumentsDigest === undefined ? undefined : { argumentsDigest, at },
       approval: question.approval,
     }
   }

@@ -17,6 +17,7 @@ import { Exchanges } from './exchanges.ts'
 import { FactSource } from './facts.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Lists } from './list.ts'
+import { StepUps } from './login-needed.ts'
 import { News } from './news.ts'
 import { Pool } from './pool.ts'
 import { gatewayDoor } from './serve.ts'
@@ -132,6 +133,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     origin,
     pool,
     onBehalf,
+    stepUps: new StepUps(),
     exchanges,
     facts,
     lists: new Lists(facts),

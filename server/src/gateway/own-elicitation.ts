@@ -1,7 +1,11 @@
 import type { Envelope } from './envelope.ts'
 
 /** The names of our own input requests, so that their answers are not taken for ones that the upstream asked for. */
-export const ownKeys = { approval: 'sallyport-approval', connection: 'sallyport-connection' } as const
+export const ownKeys = {
+  approval: 'sallyport-approval',
+  connection: 'sallyport-connection',
+  login: 'sallyport-login',
+} as const
 
 const all = new Set<string>(Object.values(ownKeys))
 

@@ -68,8 +68,12 @@ async function showSignIn(parts: DoorParts, visit: Visit): Promise<void> {
   const returnTo = readReturnTo(visit.url.searchParams.get('return_to'))
   const again = visit.url.searchParams.has('again')
   const shown = who && { name: who.principal.name, csrf: who.csrf, again }
-
-  send(visit, { browser, text: signInPage({ ...offered(parts), token: browser.token, returnTo, who: shown }) })
+  const { anew, ...more } = anewOf(visit.url.searchParams)
+  const asked = anew ? { anew: more } : {}
+  send(visit, {
+    browser,
+    text: signInPage({ ...offered(parts), ...asked, token: browser.token, returnTo, who: shown }),
+  })
 }
 
 function offered({ idps, findByDomain, passkeys }: DoorParts) {
@@ -87,9 +91,18 @@ async function takeSignIn(parts: DoorParts, visit: Visit): Promise<void> {
   if (entered) enter(visit, entered)
 }
 
+/** Whether a fresh login is wanted, and of which class: whoever wants it judges what comes of it. */
+function anewOf(query: URLSearchParams): { anew: boolean; acr?: string } {
+  const acr = query.get('acr') ?? ''
+  return {
+    anew: query.has('anew') || query.has('again'),
+    ...(/^[\x21-\x7e]{1,200}(?: [\x21-\x7e]{1,200}){0,19}$/.test(acr) && { acr }),
+  }
+}
+
 async function beginLogin(parts: DoorParts, visit: Visit): Promise<void> {
   const returnTo = visit.url.searchParams.get('return_to') ?? '/'
-  await begin(parts, visit, { provider: visit.parts[0]!, returnTo, anew: visit.url.searchParams.has('anew') })
+  await begin(parts, visit, { provider: visit.parts[0]!, returnTo, ...anewOf(visit.url.searchParams) })
 }
 
 // By the domain alone: what is answered is the same for everybody of it, known here or not.
@@ -124,7 +137,7 @@ async function beginJoin(parts: DoorParts, visit: Visit): Promise<void> {
 async function begin(
   parts: DoorParts,
   visit: Visit,
-  what: { provider: string; returnTo: string; link?: string; anew?: boolean },
+  what: { provider: string; returnTo: string; link?: string; anew?: boolean; acr?: string },
 ): Promise<void> {
   // No other site may begin a login of ours; a browser that does not say where it comes from is let through, for what it
   // begins it must also complete.

@@ -54,6 +54,8 @@ export interface Logins {
       link?: string | undefined
       hint?: string | undefined
       anew?: boolean | undefined
+      /** Context classes of which the login should be one, with spaces between. */
+      acr?: string | undefined
     },
   ): Promise<string>
   /**
@@ -159,7 +161,7 @@ export function openLogins(parts: {
       }
       return `${callbackOf(parts.origin, provider)}?${new URLSearchParams({ state, code }).toString()}`
     },
-    async begin(visitor, { provider, browser, returnTo, link, hint, anew }) {
+    async begin(visitor, { provider, browser, returnTo, link, hint, anew, acr }) {
       const idp = findIdp(idps, 'redirect', provider) as RedirectIdp
       await throttle.admitBeginning(visitor.address)
       await deleteExpiredLoginAttempts(store, clock.now())
@@ -168,7 +170,7 @@ export function openLogins(parts: {
       }
       const state = makeSecret()
       // Whoever is signed in there must prove anew who he is, and the provider must say when.
-      const demand = anew ? { maxAgeSeconds: 0 } : undefined
+      const demand = anew ? { maxAgeSeconds: 0, acr: acr?.split(' ') } : undefined
       const { url, kept } = await idp.begin({ state, callback: callbackOf(parts.origin, provider), demand, hint })
       const id = digestOf(state)
       await insertLoginAttempt(store, {
@@ -209,7 +211,7 @@ export function openLogins(parts: {
         throw isToSignInAnew(error) ? withWayAnew(error, attempt) : error
       })
       await parts.mapping.refresh(principal, provider, person)
-      const login = person.login ?? { at: clock.now(), amr: [] }
+      const login = person.login ?? { at: 0, amr: [] }
       return enter(visitor, { principal, provider, returnTo: attempt.returnTo, login, brought, session })
     },
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { makeId } from '../base/ids.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { LoginDemand } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
 import { readReason, type Entitlement, type Right } from '../model/rights.ts'
 import {
@@ -10,6 +11,7 @@ import {
   listEntitlements,
   listHeldEntitlements,
   revokeEntitlement as revokeStored,
+  updateEntitlementLogin,
   type EntitlementFilter,
 } from '../store/entitlements.ts'
 import { findPrincipal } from '../store/principals.ts'
@@ -138,6 +140,57 @@ export async function revokeEntitlement(
       if (right === 'use') await alongside(tx, entitlement)
     },
   )
+}
+
+/** The longest age that may be demanded of a login: who logs in less often than that has no sign-in. */
+const loginSecondsMax = 30 * 86_400
+
+/**
+ * Demands that whoever uses entitlements has logged in lately, or strongly; or demands nothing more.
+ *
+ * @param step `demand`: absent takes back what was demanded. Only of rights to `use`.
+ * @throws {Fault} `inventory.unknown` if one of them is none in force of this holder; nothing is changed then.
+ */
+export async function demandLogin(
+  rooms: EntitlementRooms,
+  step: { by: string; principalId: string; ids: readonly string[]; demand?: LoginDemand | undefined; reason: string },
+): Promise<void> {
+  const { by, principalId, ids } = step
+  const reason = readReason(step.reason)
+  const demand = step.demand && readDemand(step.demand)
+  const holder = await findPrincipal(rooms.store, principalId)
+  if (holder === undefined) throw new Fault('inventory.unknown', 'there is no such principal')
+  const details = { ids: [...ids], ...(demand !== undefined && { demand }) }
+  await rooms.ledger.recordChange(
+    { by, what: 'entitlement.login_demanded', about: aboutHolder(holder), reason, details },
+    async (tx) => {
+      for (const id of ids) {
+        const entitlement = await findEntitlement(tx, id)
+        const right = entitlement?.principalId === principalId && entitlement.right === 'use'
+        if (!right || !(await updateEntitlementLogin(tx, id, demand)))
+          throw new Fault('inventory.unknown', 'there is no such right to use a tool')
+      }
+    },
+  )
+}
+
+function readDemand({ maxAgeSeconds, acr = [], amr = [] }: LoginDemand): LoginDemand {
+  const words = [...acr, ...amr]
+  const age = maxAgeSeconds === undefined || (Number.isInteger(maxAgeSeconds) && maxAgeSeconds >= 60)
+  if (!age || (maxAgeSeconds ?? 0) > loginSecondsMax)
+    throw new Fault(
+      'inventory.bad_end',
+      `a login may be demanded to be 60 to ${loginSecondsMax} seconds old at the most`,
+    )
+  if (words.length > 20 || !words.every((word) => /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/.test(word)))
+    throw new Fault('inventory.bad_end', 'classes and methods of a login are 20 words without spaces at the most')
+  if (maxAgeSeconds === undefined && words.length === 0)
+    throw new Fault('inventory.bad_end', 'say what is demanded of the login: an age, a class or a method')
+  return {
+    ...(maxAgeSeconds !== undefined && { maxAgeSeconds }),
+    ...(acr.length > 0 && { acr }),
+    ...(amr.length > 0 && { amr }),
+  }
 }
 
 /** @throws {Fault} `inventory.last_administrator` when nobody but this principal could administer. */

@@ -7,7 +7,7 @@ import type { Handle, Store } from '../store/store.ts'
 import { findUpstream, listUpstreams } from '../store/upstreams.ts'
 import { findBundle, listBundles } from '../store/bundles.ts'
 import { changeBundle, findPlace, listMistakable, makeBundle, retireBundle } from './bundle.ts'
-import { entitle, findEntitlements, hasRight, revokeEntitlement } from './entitlement.ts'
+import { demandLogin, entitle, findEntitlements, hasRight, revokeEntitlement } from './entitlement.ts'
 import { declareMethod } from './method.ts'
 import {
   allowArgument,
@@ -101,6 +101,7 @@ export function openInventory(rooms: InventoryRooms) {
     declareMethod: bind(rooms, declareMethod),
 
     entitle: bind(rooms, entitle),
+    demandLogin: bind(rooms, demandLogin),
     /** @see revokeEntitlement; approvals of calls that it carried end with it. */
     revokeEntitlement: (step: Parameters<typeof revokeEntitlement>[1]) =>
       revokeEntitlement(rooms, step, async (tx, { principalId, upstream, tool }) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Fault } from '../base/fault.ts'
+import type { Login, LoginDemand } from './login.ts'
 
 /** What an entitlement lets a principal do: `use` a tool, `approve` calls of it, or `administer` the gateway. */
 export const rights = ['use', 'approve', 'administer'] as const
@@ -18,6 +19,8 @@ export interface Entitlement {
   createdAt: number
   endsAt: number | undefined
   revokedAt: number | undefined
+  /** What it demands of the login behind a call; absent: nothing. */
+  login?: LoginDemand | undefined
   /** The group that was given it, where the principal holds it as a member. */
   through?: string | undefined
 }
@@ -45,6 +48,8 @@ export interface Grant {
   clientDigest?: string | undefined
   /** The OAuth scopes that it is told as; absent: the one that says nothing of tools. */
   scope?: string | undefined
+  /** How and when the principal last proved to be himself for it; absent where that is not known. */
+  login?: Login | undefined
   /** Tool name → digest of the definition that the person saw. */
   tools: ReadonlyMap<string, string>
 }

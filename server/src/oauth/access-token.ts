@@ -103,9 +103,17 @@ export interface AccessTokens {
    *
    * @returns `undefined` for every token that `verify` would refuse everywhere.
    */
-  readForIntrospection(
-    token: string,
-  ): Promise<{ caller: Caller; issuer: string; audience: string; issuedAtSeconds: number } | undefined>
+  readForIntrospection(token: string): Promise<
+    | {
+        caller: Caller
+        issuer: string
+        audience: string
+        issuedAtSeconds: number
+        /** What it says of the login behind it, in its own words (RFC 9470, section 6.2). */
+        login: Record<string, unknown>
+      }
+    | undefined
+  >
   /** Takes other keys from now on. What was verified by keys that are not among them is verified anew. */
   useKeys(keys: readonly JWK[]): void
 }
@@ -213,7 +221,10 @@ export function openAccessTokens(parts: {
       const audience = audienceOf(token)
       if (audience === undefined) return undefined
       const caller = await verifyNew(token, audience).catch(() => undefined)
-      return caller && { caller, issuer: origin, audience, issuedAtSeconds: Number(decodeJwt(token).iat) }
+      if (caller === undefined) return undefined
+      const { iat, auth_time: at, acr, amr } = decodeJwt(token)
+      const said = Object.entries({ auth_time: at, acr, amr }).filter(([, value]) => value !== undefined)
+      return { caller, issuer: origin, audience, issuedAtSeconds: Number(iat), login: Object.fromEntries(said) }
     },
 
     useKeys(keys) {

@@ -5,6 +5,7 @@ import { formBytesMax } from '../base/limits.ts'
 import { type Door, readBody } from '../base/listen.ts'
 import { pageHeaders } from '../base/page.ts'
 import type { Place } from '../inventory/bundle.ts'
+import { findLack } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import type { StoredClient } from '../store/clients.ts'
 import type { Store } from '../store/store.ts'
@@ -76,6 +77,7 @@ export function consentDoor(parts: ConsentParts): Door {
       const signedIn = await parts.people.whoIs(request)
       if (waiting.answered) return redirect(response, waiting.returnTo)
       if (signedIn === undefined) return redirect(response, parts.people.signInUrl(`/consent/${uid}`))
+      if (await askLogin(parts, { waiting, signedIn, request, response })) return
       const client = await parts.clients.present(waiting.clientId)
       if (client !== undefined && client.state !== 'active') {
         if (request.method === 'POST') {
@@ -93,6 +95,31 @@ export function consentDoor(parts: ConsentParts): Door {
       await answer(parts, sight, { request, response })
     },
   }
+}
+
+/**
+ * Sees to it that the login behind the answer is what the client asks for: whose is not goes and signs in anew, once. Returns
+ * whether the request was answered by that.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9470#section-5
+ */
+async function askLogin(
+  parts: ConsentParts,
+  of: { waiting: WaitingRequest; signedIn: SignedIn; request: IncomingMessage; response: ServerResponse },
+): Promise<boolean> {
+  const { waiting, signedIn, request, response } = of
+  const { demand, begunAt } = waiting
+  const lack = findLack(signedIn.login, demand, parts.clock.now())
+  // A login since the request began is as fresh as it gets, whatever was asked for.
+  if (lack === undefined || (lack === 'age' && signedIn.login.at >= begunAt)) return false
+  const tried = new URL(request.url ?? '/', parts.origin).searchParams.has('tried')
+  if (tried) {
+    await parts.engine.answer(request, response, { unmet: true })
+  } else {
+    const acr = demand.acr === undefined ? '' : `&${new URLSearchParams({ acr: demand.acr.join(' ') }).toString()}`
+    redirect(response, `${parts.people.signInUrl(`/consent/${waiting.uid}?tried`)}&anew${acr}`)
+  }
+  return true
 }
 
 async function look(parts: ConsentParts, waiting: WaitingRequest, signedIn: SignedIn): Promise<Sight> {
@@ -179,6 +206,7 @@ async function answer(
     }),
     durationSeconds: form.durationSeconds,
     replaces: form.replaces,
+    login: signedIn.login,
   }
   const grant = await parts.grants.give(choice, async (tx) => {
     await parts.engine.takeAnswer(tx, waiting.uid)

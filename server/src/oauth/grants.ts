@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf, makeId } from '../base/ids.ts'
+import type { Login } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import {
   findStoredGrant,
@@ -9,6 +10,7 @@ import {
   listStoredGrants,
   revokeStoredGrants,
   widenStoredGrant,
+  updateGrantLogin,
 } from '../store/grants.ts'
 import { deleteProtocolRecordsOfGrants } from '../store/protocol-records.ts'
 import { advanceRevision } from '../store/revisions.ts'
@@ -26,6 +28,8 @@ export interface Choice {
   durationSeconds: number
   /** Whether the client's earlier grants of the same giver end with this one; else they stand beside it. */
   replaces: boolean
+  /** How and when the principal proved to be himself, as he chose. */
+  login?: Login | undefined
   /** The identity provider that vouches for it; absent when the principal chose. */
   issuer?: string
   /** The administrator who gives it to a machine, and why; absent when the principal chose. */
@@ -105,6 +109,7 @@ export class Grants {
       ...(choice.issuer !== undefined && { issuer: choice.issuer }),
       ...(choice.client.digest !== undefined && { clientDigest: choice.client.digest }),
       ...(choice.scope !== undefined && { scope: choice.scope }),
+      ...(choice.login !== undefined && { login: choice.login }),
       tools: choice.tools,
     }
     const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }
@@ -163,6 +168,28 @@ export class Grants {
     } as const
     await this.#recorder.recordChange(change, async (tx) => {
       if (!(await widenStoredGrant(tx, id, { tools, scope, now: this.#clock.now() }))) throw notToWiden()
+    })
+  }
+
+  /**
+   * Puts a new login behind a grant: for what its principal may use only with a fresh or a strong one.
+   *
+   * @param step `by` must be the principal who gave it, in a browser that proved to be his by `login`.
+   * @throws {Fault} `oauth.grant_unknown` if there is no such grant of his in force.
+   */
+  async renewLogin({ by, id, login }: { by: string; id: string; login: Login }): Promise<void> {
+    const unknown = () =>
+      new Fault(
+        'oauth.grant_unknown',
+        'cannot put this login behind the grant: there is no such grant of yours in force',
+      )
+    const grant = await this.find(id)
+    if (grant?.principalId !== by || grant.endsAt <= this.#clock.now()) throw unknown()
+    const { clientId, upstream } = grant
+    const details = { clientId, upstream, loginAt: login.at, amr: [...login.amr], ...(login.acr && { acr: login.acr }) }
+    const change = { by, what: 'grant.login_renewed', about: { kind: 'grant', id }, details } as const
+    await this.#recorder.recordChange(change, async (tx) => {
+      if (!(await updateGrantLogin(tx, id, login))) throw unknown()
     })
   }
 

@@ -132,6 +132,8 @@ export interface Challenge {
   scope?: string | undefined
   /** `DPoP` where a token must be, or was, shown with a proof. */
   scheme?: 'Bearer' | 'DPoP'
+  /** What a login must be (RFC 9470): `max_age` in seconds, `acr_values` with spaces between. */
+  login?: Readonly<Record<string, unknown>> | undefined
 }
 
 /**
@@ -141,15 +143,20 @@ export interface Challenge {
  * @see https://www.rfc-editor.org/rfc/rfc9728#section-5.1
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-3
  * @see https://www.rfc-editor.org/rfc/rfc9449#section-7.1
+ * @see https://www.rfc-editor.org/rfc/rfc9470#section-3
  */
 export function challengeFor(origin: string, upstream: string, challenge: Challenge = {}): string {
-  const { error, scheme = 'Bearer', scope: needed = scope } = challenge
+  const { error, scheme = 'Bearer', scope: needed = scope, login } = challenge
   const parts = [
     `resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp/${upstream}"`,
     `scope="${needed}"`,
     ...(error === undefined
       ? []
       : [`error="${quotable(error.code)}"`, `error_description="${quotable(error.description)}"`]),
+    ...(['max_age', 'acr_values'] as const).flatMap((name) => {
+      const value = login?.[name]
+      return typeof value === 'number' || typeof value === 'string' ? [`${name}="${quotable(String(value))}"`] : []
+    }),
     ...(scheme === 'DPoP' ? [`algs="${proofAlgorithms.join(' ')}"`] : []),
   ]
   return `${scheme} ${parts.join(', ')}`

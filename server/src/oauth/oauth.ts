@@ -4,6 +4,7 @@ import type { Dialer } from '../base/dial.ts'
 import { readDocument } from '../base/document.ts'
 import type { Door } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
+import type { Login } from '../model/login.ts'
 import type { Client, Grant } from '../model/rights.ts'
 import type { Feed } from '../store/feed.ts'
 import type { GrantFilter } from '../store/grants.ts'
@@ -57,6 +58,8 @@ export interface OAuth {
   widenGrant(step: { by: string; grantId: string; shown: string; tools: readonly string[] }): Promise<void>
   /** Revokes a grant; see `Grants.revoke`. */
   revokeGrant(withdrawal: { by: string; id: string; reason: string }): Promise<void>
+  /** Puts a new login behind a grant; see `Grants.renewLogin`. */
+  renewGrantLogin(step: { by: string; id: string; login: Login }): Promise<void>
   /** Revokes, within the transaction of a greater change, the grants that go with it; returns their ids. */
   revokeGrantsWithin(tx: Handle, which: GrantsOf, because: string): Promise<string[]>
   /** Gives a grant to a client of a machine; see `giveToMachine`. */
@@ -182,6 +185,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     offerWidening: (of) => offerWidening({ ...rooms, clients }, of),
     widenGrant: (step) => widen({ ...rooms, clients }, step),
     revokeGrant: (withdrawal) => grants.revoke(withdrawal),
+    renewGrantLogin: (step) => grants.renewLogin(step),
     revokeGrantsWithin: (tx, which, because) => grants.revokeWithin(tx, which, because),
     giveToMachine: (choice) => giveToMachine({ ...rooms, clients }, choice),
     clientsOfMachine: (name) => clients.ofMachine(name),

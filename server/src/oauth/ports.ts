@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Place } from '../inventory/bundle.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Change } from '../ledger/change.ts'
+import type { Login } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Entitlement } from '../model/rights.ts'
 import type { Handle } from '../store/store.ts'
@@ -30,6 +31,8 @@ export interface SignedIn {
   principal: Principal
   signInId: string
   csrf: string
+  /** How and when it was proved who he is. */
+  login: Login
 }
 
 /** What identity does for the authorization server. */

@@ -6,10 +6,12 @@ import type { FetchDocument } from '../base/document.ts'
 import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 import { pageHeaders } from '../base/page.ts'
+import type { LoginDemand } from '../model/login.ts'
 import { consumeProtocolRecord } from '../store/protocol-records.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Act } from './actor.ts'
 import type { Clients } from './clients.ts'
+import { demandOf } from './endpoint/login-demand.ts'
 import { askedScope } from './endpoint/terms.ts'
 import type { Grants } from './grants.ts'
 import type { GrantType } from './grant-type.ts'
@@ -31,6 +33,9 @@ export interface WaitingRequest {
   resource: string
   /** The scopes that the client asked for, as far as they mean anything here. */
   scope: string
+  /** What the client asks of the login (`acr_values`, `max_age`), and when it began to ask, in epoch milliseconds. */
+  demand: LoginDemand
+  begunAt: number
   /** Whether it was answered already. */
   answered: boolean
   /** Where the browser goes on after the answer. */
@@ -38,7 +43,7 @@ export interface WaitingRequest {
 }
 
 /** What a person answers to an authorization request. */
-export type Answer = { principalId: string; grantId: string } | { refused: true }
+export type Answer = { principalId: string; grantId: string } | { refused: true } | { unmet: true }
 
 /** What is done for the client that the engine has authenticated. What it returns becomes the body of the answer. */
 export type ForClient = (clientId: string) => Promise<object | undefined>
@@ -129,6 +134,8 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
         redirectUri,
         resource,
         scope: params[askedScope] ?? '',
+        demand: demandOf(waiting.params),
+        begunAt: waiting.iat * 1_000,
         answered: waiting.result !== undefined,
         returnTo: waiting.returnTo,
       }
@@ -140,10 +147,12 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       const result =
         'refused' in answer
           ? { error: 'access_denied', error_description: 'the person refused' }
-          : {
-              login: { accountId: answer.principalId, remember: false, ts: Math.floor(clock.now() / 1_000) },
-              consent: { grantId: answer.grantId },
-            }
+          : 'unmet' in answer
+            ? { error: 'unmet_authentication_requirements', error_description: 'the login is not what was asked for' }
+            : {
+                login: { accountId: answer.principalId, remember: false, ts: Math.floor(clock.now() / 1_000) },
+                consent: { grantId: answer.grantId },
+              }
       await provider.interactionFinished(behindOrigin(request, origin), response, result, {
         mergeWithLastSubmission: false,
       })
@@ -172,7 +181,15 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
   const adapter = engineAdapter({ ...parts, ends })
   const provider = new Provider(
     origin,
-    engineSettings({ ...parts, ends, acts, keys, cookieKeys, adapter, bind: (ctx, uid) => binding.bind(ctx, uid) }),
+    engineSettings({
+      ...parts,
+      ends,
+      acts,
+      keys,
+      cookieKeys,
+      adapter,
+      bind: (ctx, uid) => binding.bind(ctx, uid),
+    }),
   )
   Object.assign(provider.Client.prototype, {
     compareClientSecret(this: { clientId: string }, presented: string) {

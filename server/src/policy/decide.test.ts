@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { goodFacts, now } from '../../test/golden/decision-facts.ts'
+import type { Login, LoginDemand } from '../model/login.ts'
 import { approvalStates, rights } from '../model/rights.ts'
 import { upstreamStates } from '../model/upstream.ts'
 import { checks } from './checks.ts'
@@ -15,6 +16,15 @@ const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, 
 
 /** Most values are the good one, so that a fair share of these facts allow. */
 const near = <T>(good: T, other: fc.Arbitrary<T>) => fc.oneof({ weight: 30, arbitrary: fc.constant(good) }, other)
+
+const strong: Login = { at: now - 1_000, acr: 'phr', amr: ['hwk', 'mfa'] }
+const weak: Login = { at: now - 1_000, amr: ['pwd'] }
+const old: Login = { ...strong, at: 0 }
+const demand: fc.Arbitrary<LoginDemand> = fc.constantFrom(
+  { maxAgeSeconds: 60 },
+  { acr: ['phr', 'phrh'] },
+  { amr: ['mfa'], maxAgeSeconds: 60 },
+)
 
 const anyFacts: fc.Arbitrary<Facts> = fc.record({
   now: fc.constant(now),
@@ -50,6 +60,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
       tool: near('delete_asset', id),
       endsAt: near<number | undefined>(now + 1, fc.option(instant, { nil: undefined })),
       revokedAt: near<number | undefined>(undefined, instant),
+      login: near<LoginDemand | undefined>(undefined, demand),
     }),
   ),
   grant: maybe(
@@ -60,6 +71,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
       upstream: near('mux', id),
       endsAt: near(now + 1, instant),
       revokedAt: near<number | undefined>(undefined, instant),
+      login: near<Login | undefined>(strong, fc.option(fc.constantFrom(weak, old), { nil: undefined })),
       toolDigest: near<string | undefined>('d1', fc.option(id, { nil: undefined })),
     }),
   ),
@@ -113,6 +125,14 @@ const weakenings: Record<string, (facts: Facts) => Facts> = {
   'the entitlement is to administer': (f) => ({
     ...f,
     entitlement: f.entitlement && { ...f.entitlement, right: 'administer', upstream: '*', tool: '*' },
+  }),
+  'the right wants a login of another class': (f) => ({
+    ...f,
+    entitlement: f.entitlement && { ...f.entitlement, login: { acr: ['none that there is'] } },
+  }),
+  'the right wants a login of now': (f) => ({
+    ...f,
+    entitlement: f.entitlement && { ...f.entitlement, login: { maxAgeSeconds: 0 } },
   }),
   'no grant': (f) => ({ ...f, grant: undefined }),
   'the grant is revoked': (f) => ({ ...f, grant: f.grant && { ...f.grant, revokedAt: now } }),
@@ -191,6 +211,10 @@ test('an allow means that every single right is held', () => {
       assert.deepEqual([entitlement?.revokedAt, grant?.revokedAt], [undefined, undefined])
       assert.ok((entitlement?.endsAt ?? Infinity) > now && grant!.endsAt > now)
       assert.ok(tool.digest !== undefined && tool.digest === grant?.toolDigest)
+      const wanted = facts.call === undefined ? undefined : entitlement?.login
+      if (wanted?.maxAgeSeconds !== undefined) assert.ok(now - grant!.login!.at <= wanted.maxAgeSeconds * 1_000)
+      if (wanted?.acr !== undefined) assert.ok(wanted.acr.includes(grant!.login!.acr!))
+      if (wanted?.amr !== undefined) assert.ok(wanted.amr.every((one) => grant!.login!.amr.includes(one)))
       assert.ok(upstream?.proof === 'optional' || facts.proven)
       assert.ok(upstream?.ceiling === 'destructive' || tool.effect === 'read' || tool.effect === upstream?.ceiling)
     }),
@@ -240,7 +264,7 @@ test('a call is allowed only if the tool is listed, and a listed tool can at lea
       const listed = decide({ ...facts, call: undefined })
       const called = decide({ ...facts, call: facts.call ?? { argumentsDigest: 'a1' } })
       if (called.allow || called.requestable) assert.equal(listed.allow, true)
-      if (listed.allow && !called.allow) assert.match(called.reason, /^approval\./)
+      if (listed.allow && !called.allow) assert.match(called.reason, /^(approval|login)\./)
     }),
     { numRuns: 20_000 },
   )

@@ -26,6 +26,8 @@ export const denialReasons = [
   'entitlement.missing',
   'grant.tool_not_chosen',
   'grant.definition_changed',
+  'login.too_weak',
+  'login.too_old',
   'approval.required',
   'approval.pending',
   'approval.denied',

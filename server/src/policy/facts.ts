@@ -24,16 +24,22 @@ export interface Facts {
   tool: Pick<Tool, 'upstream' | 'name' | 'pin' | 'digest' | 'effect'> | undefined
   /** The principal's entitlement to use this tool, if any. */
   entitlement:
-    | Pick<Entitlement, 'id' | 'principalId' | 'right' | 'upstream' | 'tool' | 'endsAt' | 'revokedAt'>
+    | Pick<Entitlement, 'id' | 'principalId' | 'right' | 'upstream' | 'tool' | 'endsAt' | 'revokedAt' | 'login'>
     | undefined
   grant:
-    | (Pick<Grant, 'id' | 'principalId' | 'clientId' | 'upstream' | 'endsAt' | 'revokedAt'> & {
+    | (Pick<Grant, 'id' | 'principalId' | 'clientId' | 'upstream' | 'endsAt' | 'revokedAt' | 'login'> & {
         /** Digest of the definition that was chosen on the consent page; absent when the tool was not chosen. */
         toolDigest: string | undefined
       })
     | undefined
   /** Absent when only the list is asked for: then an approval that would be needed is no reason to hide the tool. */
-  call: { argumentsDigest: string } | undefined
+  call:
+    | {
+        argumentsDigest: string
+        /** When it was made, if that is past: a login does not grow too old for what is under way. */
+        at?: number | undefined
+      }
+    | undefined
   /** The newest approval of this grant for this tool and these argument bytes, if any. */
   approval: ApprovalFact | undefined
 }

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import type { LoginDemand } from '../model/login.ts'
 import type { Entitlement, Right } from '../model/rights.ts'
 import { type Db, open } from './engine/handle.ts'
 import { listGroupIdsOf } from './memberships.ts'
@@ -17,6 +18,7 @@ function toEntitlement(row: Selectable<Tables['entitlements']>): Entitlement {
     createdAt: row.created_at,
     endsAt: row.ends_at ?? undefined,
     revokedAt: row.revoked_at ?? undefined,
+    ...(row.login !== null && { login: JSON.parse(row.login) as LoginDemand }),
   }
 }
 
@@ -35,6 +37,7 @@ export async function insertEntitlement(handle: Handle, entitlement: Entitlement
       created_at: entitlement.createdAt,
       ends_at: entitlement.endsAt ?? null,
       revoked_at: entitlement.revokedAt ?? null,
+      login: entitlement.login ? JSON.stringify(entitlement.login) : null,
     })
     .execute()
 }
@@ -104,4 +107,24 @@ export async function revokeEntitlement(handle: Handle, id: string, at: number):
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
+}
+
+/**
+ * Changes what an entitlement demands of a login.
+ *
+ * @returns whether it is in force.
+ */
+export async function updateEntitlementLogin(
+  handle: Handle,
+  id: string,
+  demand: LoginDemand | undefined,
+): Promise<boolean> {
+  const row = await open(handle)
+    .updateTable('entitlements')
+    .set({ login: demand ? JSON.stringify(demand) : null })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
 }

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import type { Login } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
@@ -28,6 +29,7 @@ function toGrant(row: GrantRow, tools: ReadonlyMap<string, string>): Grant {
     ...(row.issuer !== null && { issuer: row.issuer }),
     ...(row.client_digest !== null && { clientDigest: row.client_digest }),
     ...(row.scope !== null && { scope: row.scope }),
+    ...(row.login !== null && { login: JSON.parse(row.login) as Login }),
     tools,
   }
 }
@@ -62,6 +64,7 @@ export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
       issuer: grant.issuer ?? null,
       client_digest: grant.clientDigest ?? null,
       scope: grant.scope ?? null,
+      login: grant.login ? JSON.stringify(grant.login) : null,
     })
     .execute()
   const tools = [...grant.tools].map(([tool, digest]) => ({ grant_id: grant.id, tool, digest }))
@@ -161,4 +164,20 @@ export async function revokeStoredGrants(
   else if (which.issuer !== undefined) query = query.where('issuer', '=', which.issuer)
   const rows = await query.returning('id').execute()
   return rows.map((row) => row.id)
+}
+
+/**
+ * Says anew how and when the principal of a grant proved to be himself.
+ *
+ * @returns whether it is in force.
+ */
+export async function updateGrantLogin(tx: Handle, id: string, login: Login): Promise<boolean> {
+  const row = await open(tx)
+    .updateTable('grants')
+    .set({ login: JSON.stringify(login) })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
 }

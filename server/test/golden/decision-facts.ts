@@ -30,6 +30,7 @@ export function goodFacts(): Facts & { approval: ApprovalFact } {
       upstream: 'mux',
       endsAt: now + minute,
       revokedAt: undefined,
+      login: { at: now - minute, acr: 'phr', amr: ['hwk'] },
       toolDigest: 'd1',
     },
     call: { argumentsDigest: 'a1' },

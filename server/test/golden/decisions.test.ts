@@ -14,7 +14,7 @@ interface Column {
 
 const none: Spoil = () => ({})
 
-/** What each fact can be. The table is the cross product of the columns: 3 919 104 decisions. */
+/** What each fact can be. The table is the cross product of the columns: 7 838 208 decisions. */
 const columns: Column[] = [
   {
     name: 'principal',
@@ -73,6 +73,9 @@ const columns: Column[] = [
     name: 'entitlement',
     values: [
       ['held', none],
+      ['wants a login, given', (f) => ({ entitlement: { ...f.entitlement!, login: { maxAgeSeconds: 60, acr: ['phr'] } } })],
+      ['wants a fresher login', (f) => ({ entitlement: { ...f.entitlement!, login: { maxAgeSeconds: 59 } } })],
+      ['wants a stronger login', (f) => ({ entitlement: { ...f.entitlement!, login: { acr: ['phrh'] } } })],
       ['ended', (f) => ({ entitlement: { ...f.entitlement!, endsAt: now } })],
       ['none', () => ({ entitlement: undefined })],
     ],

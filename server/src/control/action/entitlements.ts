@@ -5,7 +5,7 @@ import { itemNameMax } from '../../model/item.ts'
 import { rights } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
 import { action, fieldsOf, reason } from '../action.ts'
-import { entitlementShape } from '../api/shapes.ts'
+import { entitlementShape, loginDemandShape } from '../api/shapes.ts'
 
 const daySeconds = 24 * 60 * 60
 
@@ -72,6 +72,35 @@ export const entitlementActions = [
       for (const { id } of chosen) await inventory.revokeEntitlement({ by: viewer.principal.id, id, reason: why })
     },
     after: ({ id }) => ({ to: `/people/${id}`, flash: 'entitlement-revoked' }),
+  }),
+  action({
+    name: 'demandLogin',
+    summary: 'Demand a fresh or a strong login of whoever uses these rights; without `login`, demand nothing more',
+    guard: 'administrator',
+    path: '/people/{id}/demand-login',
+    input: z.object({
+      id: z.string().max(64),
+      entitlements: z.array(entitlementShape.shape.id).min(1, 'choose one right at least').max(1_000),
+      login: loginDemandShape.optional(),
+      reason,
+    }),
+    fromForm(form) {
+      const words = (name: string) => (form.get(name) ?? '').split(/[\s,]+/).filter((word) => word !== '')
+      const minutes = form.get('maxAgeMinutes')
+      const login = {
+        ...(minutes && { maxAgeSeconds: Number(minutes) * 60 }),
+        ...(words('acr').length > 0 && { acr: words('acr') }),
+        ...(words('amr').length > 0 && { amr: words('amr') }),
+      }
+      return {
+        reason: form.get('reason') ?? '',
+        entitlements: form.getAll('entitlements'),
+        ...(Object.keys(login).length > 0 && { login }),
+      }
+    },
+    run: ({ inventory }, viewer, { id: principalId, entitlements: ids, login: demand, reason: why }) =>
+      inventory.demandLogin({ by: viewer.principal.id, principalId, ids, demand, reason: why }),
+    after: ({ id }, _result) => ({ to: `/people/${id}`, flash: 'login-demanded' }),
   }),
 ]
 

@@ -1,6 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
+import { itemNameMax } from '../../model/item.ts'
+import { findLack } from '../../model/login.ts'
 import { action, reason } from '../action.ts'
+import { getWanted } from '../wanted-login.ts'
 
 export const grantActions = [
   action({
@@ -37,5 +40,28 @@ export const grantActions = [
       await oauth.revokeGrant({ by: viewer.principal.id, id, reason: why ?? 'revoked by who gave it' })
     },
     after: () => ({ to: '/grants', flash: 'grant-revoked' }),
+  }),
+  action({
+    name: 'renewGrantLogin',
+    summary: 'Put the login of this browser behind a grant of yours, for what demands a fresh or a strong one',
+    guard: 'holder',
+    path: '/grants/{id}/login',
+    faces: 'page',
+    input: z.object({
+      id: z.string().max(64),
+      upstream: z.string().max(64).default(''),
+      tool: z.string().max(itemNameMax).default(''),
+    }),
+    concern: ({ id }) => ({ grantId: id }),
+    async run(rooms, viewer, { id, ...of }) {
+      const { demands } = await getWanted(rooms, viewer, { id, ...of })
+      const { login } = viewer
+      const now = rooms.clock.now()
+      // An administrator may revoke what others gave, and never answer for them.
+      if (login === undefined || !demands.some((one) => findLack(login, one, now) === undefined))
+        throw new Fault('control.bad_input', 'cannot go on: log in again first, as the page says')
+      await rooms.oauth.renewGrantLogin({ by: viewer.principal.id, id, login })
+    },
+    after: () => ({ to: '/grants', flash: 'login-renewed' }),
   }),
 ]

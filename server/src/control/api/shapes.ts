@@ -124,6 +124,13 @@ export const clientShape = z
   })
   .openapi('Client')
 
+/** What is demanded of a login; what is absent is not. */
+export const loginDemandShape = z.object({
+  maxAgeSeconds: z.int().min(60).max(2_592_000).optional().openapi({ description: 'how long ago it may be' }),
+  acr: z.array(z.string()).max(20).optional().openapi({ description: 'one of these context classes' }),
+  amr: z.array(z.string()).max(20).optional().openapi({ description: 'all of these methods' }),
+})
+
 export const entitlementShape = z
   .object({
     id,
@@ -136,6 +143,7 @@ export const entitlementShape = z
     createdAt: at,
     endsAt: at.optional(),
     revokedAt: at.optional(),
+    login: loginDemandShape.optional().openapi({ description: 'what it demands of the login behind a call' }),
     through: id.optional().openapi({ description: 'the group that was given it, where it is held as a member' }),
   })
   .openapi('Entitlement')

@@ -25,6 +25,8 @@ export const flashes = {
   'group-made': 'The group is made. Give it rights, and put somebody in.',
   'group-retired': 'The group is retired. Nobody has anything through it any more.',
   'keys-rotated': 'A new key for access tokens is made. The ledger says from when it signs.',
+  'login-demanded': 'What is demanded of the login is changed.',
+  'login-renewed': 'Done: the program may go on. Let it make the call again.',
   'member-added': 'Put in. The member has the rights of the group from now on.',
   'member-removed': 'Taken out. What was held through the group has ended.',
   'machine-made': 'The machine is made. Give it rights, then a grant.',

@@ -25,6 +25,7 @@ import {
   traitBadges,
 } from './elements.ts'
 import { grantCards } from './grant-cards.ts'
+import { demandText } from './grant-login.ts'
 import { grantingTo, machineCard } from './machines.ts'
 import { groupsOf, membersOf, retiring } from './members.ts'
 
@@ -110,9 +111,10 @@ async function rightsHeld(
           content: html`<ul class="choices">
               ${some.map((one) => held(one, names))}
             </ul>
-            ${revoking(
+            ${changing(
+              principal,
               some.filter(({ through }) => through === undefined),
-              `why-revoke-${group}`,
+              String(group),
             )}`,
         }),
       ),
@@ -120,10 +122,10 @@ async function rightsHeld(
   </section>`
 }
 
-function revoking(own: readonly Entitlement[], id: string): Html {
+function changing(principal: Principal, own: readonly Entitlement[], id: string): Html {
   const [first] = own
-  if (first === undefined) return html`<p class="muted">Revoke it at the group, for all its members.</p>`
-  return html`${reasonField(id)}
+  if (first === undefined) return html`<p class="muted">Change it at the group, for all its members.</p>`
+  return html`${reasonField(`why-revoke-${id}`)}
     <div class="actions">
       <button class="danger">Revoke the chosen ones</button>
       ${
@@ -132,6 +134,29 @@ function revoking(own: readonly Entitlement[], id: string): Html {
           Revoke all ${own.length}
         </button>`
       }
+    </div>
+    ${first.right === 'use' && fold('Demand a login', demanding(principal, id))}`
+}
+
+function demanding(principal: Principal, id: string): Html {
+  return html`<p class="muted">
+      Of who uses the chosen ones. The program that calls is told, and so is its person. Leave all empty to demand
+      nothing.
+    </p>
+    <div class="field">
+      <label for="age-${id}">Not longer ago than, in minutes</label>
+      <input id="age-${id}" name="maxAgeMinutes" type="number" min="1" max="43200" />
+    </div>
+    <div class="field">
+      <label for="acr-${id}">One of these classes <span class="hint">acr, such as: phr phrh</span></label>
+      <input id="acr-${id}" name="acr" maxlength="500" autocomplete="off" autocapitalize="none" spellcheck="false" />
+    </div>
+    <div class="field">
+      <label for="amr-${id}">All of these methods <span class="hint">amr, such as: mfa</span></label>
+      <input id="amr-${id}" name="amr" maxlength="500" autocomplete="off" autocapitalize="none" spellcheck="false" />
+    </div>
+    <div class="actions">
+      <button formaction="/people/${principal.id}/demand-login">Demand it of the chosen ones</button>
     </div>`
 }
 
@@ -146,7 +171,7 @@ function held(one: Entitlement, names: ReadonlyMap<string, Principal>): Html {
         <span class="name">${one.right === 'administer' ? 'everything' : itemLabel(one.tool)}</span>
         <span class="muted small"
           >by ${visible(by)}, ${instant(one.createdAt)}:
-          “${visible(one.reason)}”${group && html`; through ${person(group, { link: true })}`}${one.endsAt !== undefined && html`; ends ${instant(one.endsAt)}`}</span
+          “${visible(one.reason)}”${group && html`; through ${person(group, { link: true })}`}${one.login !== undefined && html`; needs ${demandText(one.login)}`}${one.endsAt !== undefined && html`; ends ${instant(one.endsAt)}`}</span
         >
       </span>
     </label>

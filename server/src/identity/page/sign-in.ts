@@ -12,6 +12,8 @@ export interface SignInPage {
   /** For the form of this browser. */
   token: string
   returnTo: string
+  /** Whether whoever is signed in is to sign in anew, and by a login of which class. */
+  anew?: { acr?: string } | undefined
   /** What was typed in as login, after a failure. */
   login?: string | undefined
   problem?: string | undefined
@@ -32,7 +34,7 @@ export function signInPage(given: SignInPage): string {
         ${given.byDomain && others.length > 0 && html`<p class="muted small">or</p>`}
         ${others.map(
           (idp) =>
-            html`<a class="button wide" href="/sign-in/with/${idp.id}?return_to=${encodeURIComponent(given.returnTo)}"
+            html`<a class="button wide" href="/sign-in/with/${idp.id}?${onwardQuery(given)}"
               >Continue with ${visible(idp.name)}</a
             >`,
         )}
@@ -41,6 +43,11 @@ export function signInPage(given: SignInPage): string {
       </div>
       ${form && given.passkeys && html`<p class="muted small"><a href="/sign-in/recovery">Use a recovery code</a></p>`}`,
   )
+}
+
+function onwardQuery({ returnTo, anew }: SignInPage): string {
+  const more = anew === undefined ? {} : { anew: '', ...anew }
+  return new URLSearchParams({ return_to: returnTo, ...more }).toString()
 }
 
 function domainForm(given: SignInPage): Html {

@@ -49,7 +49,7 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
   const read = await parts.accessTokens.readForIntrospection(token)
   if (read === undefined || !parts.introspects(clientId).includes(read.caller.upstream)) return inactive
   if (!(await parts.stands(read.caller.grantId))) return inactive
-  const { caller, issuer, audience, issuedAtSeconds } = read
+  const { caller, issuer, audience, issuedAtSeconds, login } = read
   return {
     active: true,
     iss: issuer,
@@ -61,6 +61,7 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
     ...(caller.boundTo === undefined ? { token_type: 'Bearer' } : { token_type: 'DPoP', cnf: { jkt: caller.boundTo } }),
     jti: caller.tokenId,
     ...(caller.act !== undefined && { act: caller.act }),
+    ...login,
     iat: issuedAtSeconds,
     exp: Math.floor(caller.expiresAt / 1_000),
   }

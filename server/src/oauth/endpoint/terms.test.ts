@@ -8,7 +8,12 @@ const cases: [string, string, string][] = [
   ['scopes of other servers are left out', '?scope=read+write', '?scope=mcp'],
   ['openid is kept', '?scope=profile%20openid%20offline_access', '?scope=openid+mcp'],
   ['a name that only begins like openid is not openid', '?scope=openid2', '?scope=mcp'],
-  ['pages are always shown', '?prompt=consent&max_age=0&scope=mcp', '?scope=mcp'],
+  ['pages are always shown', '?prompt=consent&scope=mcp', '?scope=mcp&sallyport_scope=mcp'],
+  [
+    'what is asked of the login goes on under our name',
+    '?max_age=0&scope=mcp',
+    '?scope=mcp&sallyport_scope=mcp&sallyport_max_age=0',
+  ],
   ['a client that wants no page is heard', '?prompt=none', '?prompt=none&scope=mcp'],
   [
     'everything else stays as it was',

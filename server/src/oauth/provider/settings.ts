@@ -3,10 +3,12 @@ import type { JWK } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import { isCompactJws } from '../../base/compact-jws.ts'
 import type { FetchDocument } from '../../base/document.ts'
+import type { Grant } from '../../model/rights.ts'
 import { accessTokenSeconds } from '../access-token.ts'
 import type { Act } from '../actor.ts'
 import { assertionAlgorithms, endpoints, proofAlgorithms, resourceFor, scope, upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
+import { loginParams } from '../endpoint/login-demand.ts'
 import { askedScope } from '../endpoint/terms.ts'
 import type { Grants } from '../grants.ts'
 import { renderError } from './error-page.ts'
@@ -54,7 +56,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     jwks: { keys: parts.keys as Required<NonNullable<Configuration['jwks']>>['keys'] },
     routes: { ...endpoints },
     scopes: ['openid', scope],
-    extraParams: [askedScope],
+    extraParams: [askedScope, ...loginParams],
     claims: { openid: ['sub'], iss: null },
     responseTypes: ['code'],
     subjectTypes: ['public'],
@@ -116,11 +118,12 @@ export function engineSettings(parts: EngineParts): Configuration {
     extraTokenClaims: async (ctx, token) => {
       await requireBinding(parts, ctx, token)
       if (!('grantId' in token)) return undefined
-      const granted = (await parts.grants.find(token.grantId!))?.scope
+      const grant = await parts.grants.find(token.grantId!)
       return {
         grant_id: token.grantId,
         act: parts.acts.get(token),
-        ...(granted !== undefined && { [grantedScope]: granted }),
+        ...(grant?.scope !== undefined && { [grantedScope]: grant.scope }),
+        ...loginOf(grant),
       }
     },
     formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurTerms(parts.clock, jwt.payload) } },
@@ -224,6 +227,18 @@ async function findAccount(parts: EngineParts, id: string) {
   const principal = await parts.people.findPrincipal(id)
   if (principal?.state !== 'active') return undefined
   return { accountId: id, claims: async () => ({ sub: id }) }
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9068#section-2.2.1 */
+function loginOf(grant: Grant | undefined): Record<string, unknown> {
+  const login = grant?.login
+  if (login === undefined) return {}
+  const { at, acr, amr } = login
+  return {
+    ...(at > 0 && { auth_time: Math.floor(at / 1_000) }),
+    ...(acr !== undefined && { acr }),
+    ...(amr.length > 0 && { amr: [...amr] }),
+  }
 }
 
 function remaining({ clock, ends }: EngineParts, ctx: KoaContextWithOIDC): number {
