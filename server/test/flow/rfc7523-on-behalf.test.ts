@@ -182,3 +182,19 @@ test('an assertion of the gateway opens nothing of the gateway itself', async (t
   agent.tokens = tokens
   assert.equal((await agent.call('echo', { text: 'x' })).status, 401)
 })
+
+test('a call that comes by the address of a bundle has the token of its caller too', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const { inventory } = of.house.rooms
+  const other = await of.house.person('other', ['administer'])
+  await of.house.upstream('memory', ['read_graph'])
+  const members = ['vaulted', 'memory'].map((upstream) => ({ upstream, prefix: upstream }))
+  const of2 = { name: 'work', purpose: 'one address', members, by: other.principal.id, ownerId: other.principal.id }
+  await inventory.makeBundle({ ...of2, reason: 'for a test' })
+  const ana = await of.person('ana')
+  const agent = await ana.connect('work', 'all')
+  const [name] = (await agent.list()).filter((one) => one.includes('echo'))
+  assert.equal((await agent.call(name!, { text: 'x' })).error, undefined)
+  const { sub, act } = holderOf(of, of.calls()[0]!.token) as { sub: string; act: { sub: string } }
+  assert.deepEqual([sub, act.sub], [ana.principal.id, agent.client])
+})
