@@ -236,3 +236,28 @@ test('nobody begins more than twenty authorizations at once, and nobody else is 
   of.house.clock.pass(10 * 60_000 + 1)
   assert.equal((await begin(ana)).status, 200)
 })
+
+test('an administrator sees who has connected it, never a token, and revokes one; nobody else’s is touched', async (t) => {
+  const of = await openOnBehalfHouse(t, byThemselves)
+  const [ana, bo] = [await of.person('ana'), await of.person('bo')]
+  await connect(ana)
+  await connect(bo)
+  const [hers, his] = [await ana.connect('vaulted', 'all'), await bo.connect('vaulted', 'all')]
+  for (const agent of [hers, his]) assert.equal((await agent.call('echo', { text: 'x' })).result['isError'], undefined)
+  const boss = await of.house.person('boss', ['administer'])
+  const page = await boss.browser.open('/upstreams/vaulted')
+  assert.match(textOn(page), /Calls go out in the name of who calls, by the connection of each person/)
+  assert.match(textOn(page), /Connected by 2 people for themselves/)
+  for (const { token } of of.server.issued) assert.ok(!page.text.includes(token))
+  const { id } = (await of.house.rooms.vault.listConnectionsOf(ana.principal.id))[0]!
+  const done = await boss.browser.submit(
+    page,
+    { id, reason: 'lent to somebody' },
+    { to: '/upstreams/vaulted/credential/revoke' },
+  )
+  assert.equal(done.status, 200)
+  assert.equal((await hers.call('echo', { text: 'x' })).result['isError'], true)
+  assert.equal((await his.call('echo', { text: 'x' })).result['isError'], undefined)
+  const [revoked] = await of.house.changes('connection.revoked')
+  assert.equal(revoked!.about.id, `vaulted/${ana.principal.id}`)
+})

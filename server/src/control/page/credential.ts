@@ -5,6 +5,7 @@ import type { Connection } from '../../vault/credentials.ts'
 import type { Visit } from '../page.ts'
 import type { ControlRooms } from '../rooms.ts'
 import { fold, form, hidden, instant, reasonField } from './elements.ts'
+import { inNames, peopleConnections } from './people-connections.ts'
 
 /** The credential of an upstream: the names of what is sealed, and the way to put another one in. Values only go in. */
 export async function credentialSection(
@@ -12,12 +13,14 @@ export async function credentialSection(
   { name, launch }: Upstream,
   { csrf }: Visit,
 ): Promise<Html> {
-  const connections = (await rooms.vault.listConnections(name)).filter(({ principalId }) => principalId === undefined)
+  const all = await rooms.vault.listConnections(name)
+  const connections = all.filter(({ principalId }) => principalId === undefined)
+  const ofPeople = all.filter(({ principalId }) => principalId !== undefined)
   const expected =
     launch.kind === 'stdio' ? (rooms.launches.find((one) => one.name === launch.command)?.credentialNames ?? []) : []
   return html`<section class="stack tight" aria-labelledby="credential">
     <h2 id="credential">Credential</h2>
-    ${connections.map((one) => sealed(one, csrf))}
+    ${inNames(rooms.config.onBehalf.get(name))} ${connections.map((one) => sealed(one, csrf))}
     ${
       connections.length === 0 &&
       html`<p class="muted">
@@ -36,6 +39,7 @@ export async function credentialSection(
           <div class="actions"><button class="primary">Seal it</button></div>`,
       }),
     )}
+    ${await peopleConnections(rooms, ofPeople, csrf)}
   </section>`
 }
 
