@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { readConfig, type Config } from '../base/config.ts'
+import { settleEngine } from '../base/engine.ts'
 import { Fault } from '../base/fault.ts'
 import { type Log, openLog } from '../base/log.ts'
 import { builtinLaunches } from '../gateway/builtin.ts'
@@ -17,6 +18,7 @@ const defaultFile = 'sallyport.yaml'
  * @returns the exit code, when it has stopped.
  */
 export async function serve(options: { config?: string | undefined }): Promise<number> {
+  settleEngine()
   const startedAt = systemClock.monotonic()
   const stop = stopSignal()
   let config: Config

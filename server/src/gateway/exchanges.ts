@@ -1,6 +1,7 @@
 import { Fault } from '../base/fault.ts'
 import { streamsPerPrincipalMax } from '../base/limits.ts'
 import type { Clock } from '../base/clock.ts'
+import { type Placed, Roster } from '../base/roster.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Feed } from '../store/feed.ts'
 import { type About, keysVoid } from '../store/revisions.ts'
@@ -21,7 +22,7 @@ export interface Exchange extends Disposable {
   stillHolds(): Promise<boolean>
 }
 
-interface Open extends Exchange {
+interface Open extends Exchange, Placed {
   /** Until this instant time alone does not end the right behind it. */
   until: number
 }
@@ -46,7 +47,7 @@ const sweepMs = 2_000
 
 /** All open exchanges of this process: the list that a withdrawal goes through. */
 export class Exchanges {
-  readonly #open = new Set<Open>()
+  readonly #open = new Roster<Open>()
   readonly #counts = new Map<string, number>()
   readonly #arriving = new Map<string, number>()
   readonly #unsubscribe: () => void
@@ -101,6 +102,7 @@ export class Exchanges {
       signal: ending.signal,
       end: (why) => ending.abort(new Error(why)),
       until: 0,
+      place: -1,
       stillHolds: async () => {
         const until = await holdsUntil()
         exchange.until = until ?? 0
@@ -108,10 +110,10 @@ export class Exchanges {
       },
       [Symbol.dispose]: () => {
         of.signal.removeEventListener('abort', leave)
-        if (this.#open.delete(exchange)) add(this.#counts, of.caller.principalId, -1)
+        if (this.#open.leave(exchange)) add(this.#counts, of.caller.principalId, -1)
       },
     }
-    this.#open.add(exchange)
+    this.#open.enter(exchange)
     add(this.#counts, of.caller.principalId, 1)
     return exchange
   }
@@ -130,13 +132,15 @@ export class Exchanges {
 
   /** Cancels the one open request of this grant with this id; does nothing where that is not exactly one. */
   cancel(caller: Caller, requestId: string | number): void {
-    const meant = [...this.#open].filter((one) => one.caller.grantId === caller.grantId && one.requestId === requestId)
+    const meant = this.#open
+      .list()
+      .filter((one) => one.caller.grantId === caller.grantId && one.requestId === requestId)
     if (meant.length === 1) meant[0]!.end('cancelled by the client')
   }
 
   /** Ends what was opened within a session that its client has ended. */
   endSession({ id }: { id: string }): void {
-    for (const one of this.#open) if (one.sessionId === id) one.end('the client ended its session')
+    for (const one of this.#open.list()) if (one.sessionId === id) one.end('the client ended its session')
   }
 
   /** Asks every open exchange whether its right still holds, and ends those whose does not. Doubt ends them. */
@@ -149,7 +153,7 @@ export class Exchanges {
   async #run(): Promise<void> {
     while (this.#again) {
       this.#again = false
-      await Promise.all([...this.#open].map((exchange) => check(exchange)))
+      await Promise.all(this.#open.list().map((exchange) => check(exchange)))
     }
   }
 
@@ -158,18 +162,18 @@ export class Exchanges {
     if (kind === 'key' && id === keysVoid) return this.#endAll('the keys of access tokens were replaced')
     const isConcerned = concerned[kind]
     if (isConcerned === undefined || id === undefined) return this.checkAll()
-    const asked = [...this.#open].filter(({ caller }) => isConcerned(caller, id))
+    const asked = this.#open.list().filter(({ caller }) => isConcerned(caller, id))
     return Promise.all(asked.map((exchange) => check(exchange)))
   }
 
   async #checkEnded(now: number): Promise<void> {
-    const ended = [...this.#open].filter(({ until }) => until <= now)
+    const ended = this.#open.list().filter(({ until }) => until <= now)
     await Promise.all(ended.map((exchange) => check(exchange)))
   }
 
   /** Ends the streams, which would never end by themselves; calls may finish. */
   endStreams(): void {
-    for (const exchange of this.#open) if (exchange.kind === 'stream') exchange.end('the gateway stops')
+    for (const exchange of this.#open.list()) if (exchange.kind === 'stream') exchange.end('the gateway stops')
   }
 
   close(): void {
@@ -178,7 +182,7 @@ export class Exchanges {
   }
 
   #endAll(why: string): void {
-    for (const exchange of this.#open) exchange.end(why)
+    for (const exchange of this.#open.list()) exchange.end(why)
   }
 }
 

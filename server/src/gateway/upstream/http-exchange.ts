@@ -1,4 +1,5 @@
 import { Fault } from '../../base/fault.ts'
+import type { Placed, Roster } from '../../base/roster.ts'
 import { cancelled, lost, unreachable } from './answer.ts'
 import { Channel } from './channel.ts'
 import type { DispatchController, DispatchHandler, DispatchOptions, MessageDispatcher } from './upstream-kind.ts'
@@ -28,7 +29,7 @@ export interface ExchangeContext {
   upstream: string
   signal: AbortSignal
   /** What is under way, so that all of it can be ended: it enters and leaves by itself. */
-  open: Set<() => void>
+  open: Roster<HttpExchange>
 }
 
 const chunksMax = 32
@@ -40,7 +41,7 @@ export function exchange(
   context: ExchangeContext,
 ): Promise<HttpAnswer> {
   if (context.signal.aborted) return Promise.reject(cancelled(context.signal))
-  const one = new Exchange(context)
+  const one = new HttpExchange(context)
   const options: DispatchOptions = {
     origin: request.url.origin,
     path: request.url.pathname + request.url.search,
@@ -56,7 +57,8 @@ export function exchange(
   return one.answer.promise
 }
 
-class Exchange implements DispatchHandler {
+export class HttpExchange implements DispatchHandler, Placed {
+  place = -1
   readonly answer = Promise.withResolvers<HttpAnswer>()
   readonly #context: ExchangeContext
   readonly #chunks: Channel<Buffer>
@@ -77,8 +79,13 @@ class Exchange implements DispatchHandler {
     // Who closes the connection under a call has not been cancelled by its caller.
     this.#onAbort = () =>
       this.#stop(context.signal.aborted ? cancelled(context.signal) : lost(context.upstream, 'closed'))
-    context.open.add(this.#onAbort)
+    context.open.enter(this)
     context.signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Ends it at once, whoever waits for it. */
+  breakOff(): void {
+    this.#onAbort()
   }
 
   onRequestStart(controller: DispatchController): void {
@@ -150,7 +157,7 @@ class Exchange implements DispatchHandler {
     this.#over = true
     clearTimeout(this.#finishing)
     this.#context.signal.removeEventListener('abort', this.#onAbort)
-    this.#context.open.delete(this.#onAbort)
+    this.#context.open.leave(this)
     this.#chunks.end(error)
   }
 }

@@ -1,5 +1,6 @@
+import { Roster } from '../../base/roster.ts'
 import { unreachable } from './answer.ts'
-import { exchange, type HttpAnswer, type HttpRequest } from './http-exchange.ts'
+import { exchange, type HttpAnswer, type HttpExchange, type HttpRequest } from './http-exchange.ts'
 import type { MessageDispatcher, SentCredential, UpstreamNeeds } from './upstream-kind.ts'
 
 // The one place that makes a request to an upstream: every header is made here or computed from the judged body, and
@@ -17,7 +18,7 @@ const partingMsMax = 1_000
 
 export class HttpWire {
   readonly #parts: WireParts
-  readonly #open = new Set<() => void>()
+  readonly #open = new Roster<HttpExchange>()
   #closed = false
 
   constructor(parts: WireParts) {
@@ -61,7 +62,7 @@ export class HttpWire {
 
   close(): void {
     this.#closed = true
-    for (const abort of this.#open) abort()
+    for (const one of this.#open.list()) one.breakOff()
   }
 
   async #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {

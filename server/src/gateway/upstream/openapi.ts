@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isObject } from '../../base/json.ts'
+import { Roster } from '../../base/roster.ts'
 import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { cancelled, unreachable, wholeReply } from './answer.ts'
 import { eraOf, legacyVersion } from './era.ts'
-import { exchange } from './http-exchange.ts'
+import { exchange, type HttpExchange } from './http-exchange.ts'
 import { readMessage, type RpcId, type RpcResponse } from './message.ts'
 import { readApi, type Api, type ApiTool } from './openapi/api.ts'
 import { documentBytesMax } from './openapi/document.ts'
@@ -45,7 +46,7 @@ class OpenApiConnection implements UpstreamConnection {
   readonly #spec: UpstreamSpec
   readonly #launch: OpenApiLaunch
   readonly #needs: UpstreamNeeds & { dispatcher: MessageDispatcher }
-  readonly #open = new Set<() => void>()
+  readonly #open = new Roster<HttpExchange>()
   #read: Promise<Reading> | undefined
   #closed = false
 
@@ -101,7 +102,7 @@ class OpenApiConnection implements UpstreamConnection {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const abort of this.#open) abort()
+    for (const one of this.#open.list()) one.breakOff()
   }
 
   async #call({ operation }: ApiTool, built: BuiltRequest, signal: AbortSignal): Promise<string> {
