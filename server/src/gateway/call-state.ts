@@ -23,8 +23,8 @@ export interface Call {
   /** The client's `Mcp-Param-*` headers; nothing else of its headers goes any further. */
   parameterHeaders: Readonly<Record<string, string>>
   reply: Reply
-  /** Aborted when the client has gone. */
-  signal: AbortSignal
+  /** Aborted when the client has gone, and by whatever else ends the exchange. */
+  ending: AbortController
 }
 
 /** What is known of a call once its item is. */

@@ -36,7 +36,7 @@ export class ClientSide {
   #call: Call
   #left = false
   readonly #waiting = new Map<string, Waiting>()
-  #asked = Promise.withResolvers<void>()
+  #stir: () => void = () => undefined
   #lastKey = 0
 
   constructor(rooms: AskingRooms, call: Call, exchange: Exchange) {
@@ -86,16 +86,18 @@ export class ClientSide {
    * Waits for the end of the upstream's side, and meanwhile lets the client come and go with the answers to its questions.
    */
   async until(end: Promise<unknown>): Promise<void> {
-    const over = end.then(
-      () => true,
-      () => true,
-    )
-    while (!(await Promise.race([over, this.#asked.promise.then(() => false)]))) {
-      if (this.#waiting.size > 0 && !(await this.#hold())) {
+    let over = false
+    const onOver = (): void => {
+      over = true
+      this.#stir()
+    }
+    const ended = end.then(onOver, onOver)
+    while (!over) {
+      if (this.#waiting.size === 0) await new Promise<void>((resolve) => (this.#stir = resolve))
+      else if (!(await this.#hold())) {
         this.#left = true
         this.#exchange.end('the client did not come back with what it was asked')
-        await over
-        return
+        return ended
       }
     }
   }
@@ -113,12 +115,11 @@ export class ClientSide {
     const key = `q${++this.#lastKey}`
     const settle = (answer: RpcAnswer): void => {
       if (this.#waiting.delete(key)) resolve(answer)
-      if (this.#waiting.size === 0) this.#asked = Promise.withResolvers()
     }
     this.#waiting.set(key, { key, question, settle })
     const onAbort = () => settle({ error: { code: -32603, message: 'nobody waits for the answer any more' } })
     signal.addEventListener('abort', onAbort, { once: true })
-    this.#asked.resolve()
+    this.#stir()
     return promise
   }
 
@@ -141,8 +142,8 @@ export class ClientSide {
     const retry = await taken
     if (retry === undefined) return false
     this.#call = retry
-    retry.signal.addEventListener('abort', () => this.#exchange.end('the client went away'), { once: true })
-    if (retry.signal.aborted) this.#exchange.end('the client went away')
+    retry.ending.signal.addEventListener('abort', () => this.#exchange.end('the client went away'), { once: true })
+    if (retry.ending.signal.aborted) this.#exchange.end('the client went away')
     // Asked here as well as with each revision: what is answered now must not help a right that is gone.
     if (!(await this.#exchange.stillHolds().catch(() => false))) this.#exchange.end('the right behind it was withdrawn')
     const answers = retry.envelope.params['inputResponses']

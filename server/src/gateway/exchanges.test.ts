@@ -22,8 +22,8 @@ function openExchanges() {
 }
 
 function begin(exchanges: Exchanges, holds: () => boolean, requestId?: number) {
-  const signal = new AbortController().signal
-  return exchanges.begin({ caller, signal, kind: 'stream', requestId }, async () => (holds() ? Infinity : undefined))
+  const ending = new AbortController()
+  return exchanges.begin({ caller, ending, kind: 'stream', requestId }, async () => (holds() ? Infinity : undefined))
 }
 
 /** Lets the time pass after which ended rights are looked for. */
@@ -36,8 +36,8 @@ test('a right that ends by time, of which there is no news, ends its exchange al
   t.mock.timers.enable({ apis: ['setInterval'] })
   const { exchanges, state } = openExchanges()
   const asked: number[] = []
-  const signal = new AbortController().signal
-  using exchange = exchanges.begin({ caller, signal, kind: 'stream' }, async () => {
+  const ending = new AbortController()
+  using exchange = exchanges.begin({ caller, ending, kind: 'stream' }, async () => {
     asked.push(state.now)
     return state.now < 100 ? 100 : undefined
   })
@@ -91,10 +91,10 @@ test('what could not be said once, and can then, does not end', async () => {
 test('news of one grant, client or principal ask those whom they concern; all other news ask everybody', async () => {
   const { exchanges, listeners } = openExchanges()
   const asked: string[] = []
-  const { signal } = new AbortController()
+  const ending = new AbortController()
   for (const who of ['ana', 'bo']) {
     const of = { principalId: `p ${who}`, clientId: `c ${who}`, grantId: `g ${who}` } as Caller
-    exchanges.begin({ caller: of, signal, kind: 'stream' }, async () => {
+    exchanges.begin({ caller: of, ending, kind: 'stream' }, async () => {
       asked.push(who)
       return Infinity
     })
@@ -130,18 +130,18 @@ test('a client cancels its one request of an id, and nothing where that is not e
 
 test('a hundred thousand exchanges that began and ended leave nothing behind', () => {
   const { exchanges } = openExchanges()
-  const signal = new AbortController().signal
+  const ending = new AbortController()
   for (let i = 0; i < 100_000; i++) {
     const of = { principalId: `p${i % 1_000}`, grantId: 'g' } as Caller
     using _place = exchanges.arrive({ caller: of })
-    using exchange = exchanges.begin({ caller: of, signal, kind: 'call', requestId: i }, async () => Infinity)
+    using exchange = exchanges.begin({ caller: of, ending, kind: 'call', requestId: i }, async () => Infinity)
     if (i % 3 === 0) exchange.end('cut off')
   }
   assert.equal(exchanges.size, 0)
   const of = { principalId: 'p0', grantId: 'g' } as Caller
-  for (let i = 0; i < 64; i++) exchanges.begin({ caller: of, signal, kind: 'stream' }, async () => Infinity)
+  for (let i = 0; i < 64; i++) exchanges.begin({ caller: of, ending, kind: 'stream' }, async () => Infinity)
   // Every place was given back: as many as one may hold are free, and not one more.
-  assert.throws(() => exchanges.begin({ caller: of, signal, kind: 'stream' }, async () => Infinity), {
+  assert.throws(() => exchanges.begin({ caller: of, ending, kind: 'stream' }, async () => Infinity), {
     code: 'gateway.too_many_streams',
   })
   exchanges.close()

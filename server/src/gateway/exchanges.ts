@@ -72,7 +72,8 @@ export class Exchanges {
   /**
    * Enters an exchange into the list; disposing of it takes it out.
    *
-   * @param of whose it is. Its signal, that of the client, ends the exchange as well.
+   * @param of whose it is. `ending` is the request's own: it is aborted when the client has gone, and by whatever else ends
+   *   the exchange. One request has one exchange.
    * @param holdsUntil until when the right behind it holds unless there is news of it, as `nextEnd` says; undefined when
    *   it does not. A throw counts as no.
    * @throws {Fault} `gateway.too_many_streams` when this principal holds as many open as one may.
@@ -80,7 +81,7 @@ export class Exchanges {
   begin(
     of: {
       caller: Caller
-      signal: AbortSignal
+      ending: AbortController
       kind: Exchange['kind']
       requestId?: string | number | undefined
       session?: { id: string } | undefined
@@ -89,11 +90,7 @@ export class Exchanges {
   ): Exchange {
     // Counted where it is entered: nothing waits in between, so that no burst slips past the limit.
     requireRoom(this.#counts, of.caller)
-    // Not `AbortSignal.any`: what it keeps to find its sources costs more than all the rest here.
-    const ending = new AbortController()
-    const leave = (): void => ending.abort(of.signal.reason)
-    if (of.signal.aborted) leave()
-    else of.signal.addEventListener('abort', leave, { once: true })
+    const { ending } = of
     const exchange: Open = {
       caller: of.caller,
       requestId: of.requestId,
@@ -109,7 +106,6 @@ export class Exchanges {
         return until !== undefined
       },
       [Symbol.dispose]: () => {
-        of.signal.removeEventListener('abort', leave)
         if (this.#open.leave(exchange)) add(this.#counts, of.caller.principalId, -1)
       },
     }

@@ -37,7 +37,7 @@ export interface ListeningRooms {
 interface Listening {
   caller: Caller
   reply: Reply
-  signal: AbortSignal
+  ending: AbortController
   /** The `subscriptions/listen` request of the modern era; absent on the GET stream of the legacy ones. */
   envelope: Envelope | undefined
   /** The session of a legacy client that began one. */
@@ -136,7 +136,12 @@ function heardIn(facts: FactSource, view: View): PinnedCatalogue['upstream'] | u
 }
 
 /** One upstream of those that are heard; `signal` ends with the stream, or before, when the right to this one does. */
-type Hearing = Listening & { exchange: Exchange; upstream: PinnedCatalogue['upstream']; resources: readonly string[] }
+type Hearing = Omit<Listening, 'ending'> & {
+  exchange: Exchange
+  upstream: PinnedCatalogue['upstream']
+  resources: readonly string[]
+  signal: AbortSignal
+}
 
 /** Passes on what the upstream says to this client alone. */
 async function hear(rooms: ListeningRooms, hearing: Hearing): Promise<void> {

@@ -88,16 +88,16 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   const caller = await rooms.oauth.verifyAccessToken(request, rooms.oauth.resourceFor(upstream))
   if (caller.boundTo !== undefined) reply.carry('dpop-nonce', rooms.oauth.proofNonce())
   await demandRevision(rooms.facts, request.headers['sallyport-revision'])
-  const gone = new AbortController()
+  const ending = new AbortController()
   response.once('close', () => {
-    if (!response.writableFinished) gone.abort(new Error('the client went away'))
+    if (!response.writableFinished) ending.abort(new Error('the client went away'))
   })
   const modern = revisions.modern.includes(String(request.headers['mcp-protocol-version']))
   if (request.method === 'GET' && !modern)
     return openListening(rooms, {
       caller,
       reply,
-      signal: gone.signal,
+      ending,
       envelope: undefined,
       session: await rooms.sessions.find(caller, request.headers['mcp-session-id']),
     })
@@ -108,7 +108,7 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   }
   const value = await readValue(rooms, { request, caller })
   const { headers } = request
-  const routed = { caller, signal: gone.signal, headers }
+  const routed = { caller, ending, headers }
   if (Array.isArray(value)) return batch(rooms, value, { ...routed, response })
   const envelope = readEnvelope(headers, value, (known) => (seen.envelope = known))
   if (envelope.era === 'legacy' && envelope.method !== 'initialize')
@@ -128,9 +128,17 @@ async function batch(
   const parts = { version: String(version), response, keepAlive: rooms.keepAlive }
   await answerBatch(values, parts, {
     read: (value, onRead) => enter(readEnvelope(headers, value, onRead), session, headers),
-    answer: (envelope, reply) => route(rooms, { ...routed, envelope, reply }),
+    answer: (envelope, reply) => route(rooms, { ...routed, ending: partOf(routed.ending.signal), envelope, reply }),
     onFailure: (error) => logFailure(rooms, error),
   })
+}
+
+/** One message of a batch ends by itself, and with all. */
+function partOf(gone: AbortSignal): AbortController {
+  const ending = new AbortController()
+  if (gone.aborted) ending.abort(gone.reason)
+  else gone.addEventListener('abort', () => ending.abort(gone.reason), { once: true })
+  return ending
 }
 
 function logFailure({ log }: ServeRooms, error: unknown): void {
@@ -187,7 +195,7 @@ interface Routed {
   caller: Caller
   envelope: Envelope
   reply: Reply
-  signal: AbortSignal
+  ending: AbortController
   headers: IncomingMessage['headers']
 }
 
@@ -230,7 +238,7 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
     case 'modern resources/unsubscribe':
       throw unknownMethod(envelope.method)
     case 'modern subscriptions/listen':
-      return openListening(rooms, { caller, reply, signal: routed.signal, envelope, session: undefined })
+      return openListening(rooms, { caller, reply, ending: routed.ending, envelope, session: undefined })
     default:
       return Object.hasOwn(lists, envelope.method) ? list(rooms, routed) : forward(rooms, routed)
   }
@@ -259,7 +267,7 @@ async function forward(rooms: ServeRooms, routed: Routed): Promise<void> {
   return callOrResume(rooms, call)
 }
 
-function callOf({ clock }: ServeRooms, { caller, envelope, reply, signal, headers }: Routed): Call {
+function callOf({ clock }: ServeRooms, { caller, envelope, reply, ending, headers }: Routed): Call {
   return {
     id: makeId(clock),
     kind: 'call',
@@ -268,7 +276,7 @@ function callOf({ clock }: ServeRooms, { caller, envelope, reply, signal, header
     envelope,
     reply,
     requestId: envelope.id,
-    signal,
+    ending,
     parameterHeaders: parameterHeaders(headers),
   }
 }

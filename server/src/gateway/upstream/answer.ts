@@ -1,6 +1,6 @@
 import { Fault } from '../../base/fault.ts'
 import { readMessage, isResponse, type RpcError, type RpcResponse } from './message.ts'
-import { replyBytesMax, type WholeReply } from './upstream-kind.ts'
+import { replyBytesMax, wholeBytesMax, type WholeReply } from './upstream-kind.ts'
 
 export interface Answer {
   /** As the upstream wrote it, but for what the gateway had to change. */
@@ -22,15 +22,13 @@ export function changed(answer: Answer, change: (answer: Answer) => string | und
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** So much of a JSON answer is read before any of it passes: what is smaller is judged whole and fails in clear words. */
-const wholeBytesMax = 64 * 1024
-
 /** Reads an answer to its end; or, past `wholeBytesMax` and where it `mayFlow`, as parts that end in what they mean. */
 export async function readAnswer(
   upstream: string,
-  chunks: AsyncIterable<Uint8Array>,
+  { whole, chunks }: { whole: Uint8Array | undefined; chunks: AsyncIterable<Uint8Array> },
   mayFlow: boolean,
 ): Promise<Answer | AsyncGenerator<Uint8Array, Answer>> {
+  if (whole !== undefined) return answerOf(upstream, whole)
   const reading = new Reading(upstream, chunks)
   while (await reading.next()) {
     if (mayFlow && reading.size > wholeBytesMax) return flow(reading)
@@ -77,13 +75,15 @@ class Reading {
   }
 
   answer(): Answer {
-    const bytes = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts, this.size)
-    const text = decode(this.#upstream, bytes)
-    const message = readMessage(text)
-    if (message === undefined || !isResponse(message))
-      throw badReply(this.#upstream, 'the answer is no JSON-RPC response')
-    return { text, message, bytes }
+    return answerOf(this.#upstream, this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts, this.size))
   }
+}
+
+function answerOf(upstream: string, bytes: Uint8Array): Answer {
+  const text = decode(upstream, bytes)
+  const message = readMessage(text)
+  if (message === undefined || !isResponse(message)) throw badReply(upstream, 'the answer is no JSON-RPC response')
+  return { text, message, bytes }
 }
 
 function decode(upstream: string, bytes: Uint8Array): string {

@@ -2,7 +2,13 @@ import { Fault } from '../../base/fault.ts'
 import type { Placed, Roster } from '../../base/roster.ts'
 import { cancelled, lost, unreachable } from './answer.ts'
 import { Channel } from './channel.ts'
-import type { DispatchController, DispatchHandler, DispatchOptions, MessageDispatcher } from './upstream-kind.ts'
+import {
+  type DispatchController,
+  type DispatchHandler,
+  type DispatchOptions,
+  type MessageDispatcher,
+  wholeBytesMax,
+} from './upstream-kind.ts'
 
 // One HTTP request, as callbacks of the dispatcher become an answer that can be awaited, paused and dropped.
 
@@ -12,6 +18,8 @@ export interface HttpAnswer {
   sessionId: string | undefined
   /** What it would take to be let in (`WWW-Authenticate`). */
   challenge: string | undefined
+  /** The body of a small JSON answer, all of which has come. */
+  whole: Buffer | undefined
   /** The body; leaving it early aborts the request, which is how a call is cancelled over HTTP. */
   chunks: AsyncIterable<Buffer>
   /** What was wanted has come: the rest may end by itself within a second, so that the connection can be used again. */
@@ -61,8 +69,11 @@ export class HttpExchange implements DispatchHandler, Placed {
   place = -1
   readonly answer = Promise.withResolvers<HttpAnswer>()
   readonly #context: ExchangeContext
-  readonly #chunks: Channel<Buffer>
   readonly #onAbort: () => void
+  /** Of an answer that is taken part by part. */
+  #chunks: Channel<Buffer> | undefined
+  /** Of one that is small: what it says before its body, and its body so far. */
+  #small: { head: Head; parts: Buffer[] } | undefined
   #controller: DispatchController | undefined
   #stopped: Fault | undefined
   #finishing: NodeJS.Timeout | undefined
@@ -70,12 +81,6 @@ export class HttpExchange implements DispatchHandler, Placed {
 
   constructor(context: ExchangeContext) {
     this.#context = context
-    this.#chunks = new Channel<Buffer>(chunksMax, {
-      onDrained: () => this.#controller?.resume(),
-      onLeft: () => {
-        if (this.#finishing === undefined) this.#onAbort()
-      },
-    })
     // Who closes the connection under a call has not been cancelled by its caller.
     this.#onAbort = () =>
       this.#stop(context.signal.aborted ? cancelled(context.signal) : lost(context.upstream, 'closed'))
@@ -100,22 +105,31 @@ export class HttpExchange implements DispatchHandler, Placed {
   ): void {
     if (status < 200) return
     this.#controller = controller
-    this.answer.resolve({
+    const head = {
       status,
-      mediaType: (single(headers['content-type']) ?? '').split(';')[0]!.trim().toLowerCase(),
+      mediaType: mediaTypeOf(single(headers['content-type']) ?? ''),
       sessionId: single(headers['mcp-session-id']),
       challenge: single(headers['www-authenticate']),
-      chunks: this.#chunks,
-      finish: () => this.#finish(),
-    })
+    }
+    // Shorter than it says it cannot be, or it fails; longer neither.
+    if (head.mediaType === json && Number(headers['content-length']) <= wholeBytesMax) {
+      this.#small = { head, parts: [] }
+      return
+    }
+    const chunks = this.#openChunks()
+    this.answer.resolve({ ...head, whole: undefined, chunks, finish: () => this.#finish() })
   }
 
   onResponseData(controller: DispatchController, chunk: Buffer): void {
-    if (this.#finishing === undefined && !this.#chunks.push(chunk)) controller.pause()
+    if (this.#small !== undefined) this.#small.parts.push(chunk)
+    else if (this.#finishing === undefined && this.#chunks?.push(chunk) === false) controller.pause()
   }
 
   onResponseEnd(): void {
     this.#end(undefined)
+    if (this.#small === undefined) return
+    const { head, parts } = this.#small
+    this.answer.resolve(new SmallAnswer(head, parts.length === 1 ? parts[0]! : Buffer.concat(parts)))
   }
 
   onResponseError(_controller: DispatchController, error: Error): void {
@@ -138,11 +152,21 @@ export class HttpExchange implements DispatchHandler, Placed {
       : lost(this.#context.upstream, detail)
   }
 
+  #openChunks(): Channel<Buffer> {
+    this.#chunks = new Channel<Buffer>(chunksMax, {
+      onDrained: () => this.#controller?.resume(),
+      onLeft: () => {
+        if (this.#finishing === undefined) this.#onAbort()
+      },
+    })
+    return this.#chunks
+  }
+
   #stop(fault: Fault): void {
     if (this.#over || this.#stopped !== undefined) return
     this.#stopped = fault
     this.answer.reject(fault)
-    this.#chunks.end(fault)
+    this.#chunks?.end(fault)
     this.#controller?.abort(fault)
   }
 
@@ -158,8 +182,44 @@ export class HttpExchange implements DispatchHandler, Placed {
     clearTimeout(this.#finishing)
     this.#context.signal.removeEventListener('abort', this.#onAbort)
     this.#context.open.leave(this)
-    this.#chunks.end(error)
+    this.#chunks?.end(error)
   }
+}
+
+type Head = Omit<HttpAnswer, 'whole' | 'chunks' | 'finish'>
+
+class SmallAnswer implements HttpAnswer {
+  readonly status: number
+  readonly mediaType: string
+  readonly sessionId: string | undefined
+  readonly challenge: string | undefined
+  readonly whole: Buffer
+
+  constructor({ status, mediaType, sessionId, challenge }: Head, whole: Buffer) {
+    this.status = status
+    this.mediaType = mediaType
+    this.sessionId = sessionId
+    this.challenge = challenge
+    this.whole = whole
+  }
+
+  get chunks(): AsyncIterable<Buffer> {
+    return alone(this.whole)
+  }
+
+  finish(): void {
+    // It is over.
+  }
+}
+
+async function* alone(whole: Buffer): AsyncGenerator<Buffer> {
+  yield whole
+}
+
+const json = 'application/json'
+
+function mediaTypeOf(contentType: string): string {
+  return contentType === json ? json : contentType.split(';')[0]!.trim().toLowerCase()
 }
 
 function single(value: string | string[] | undefined): string | undefined {

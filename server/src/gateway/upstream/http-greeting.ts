@@ -83,7 +83,7 @@ export class HttpGreeting {
       throw lost(this.#upstream, 'the stream ended before the answer')
     }
     if (answer.mediaType !== 'application/json') throw strangeAnswer(this.#upstream, answer)
-    const read = await readAnswer(this.#upstream, answer.chunks, false)
+    const read = await readAnswer(this.#upstream, answer, false)
     if ('next' in read || !answers(read.message, id)) throw badReply(this.#upstream, 'the answer has another id')
     return read.message
   }

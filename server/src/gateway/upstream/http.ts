@@ -233,7 +233,7 @@ class HttpConnection implements UpstreamConnection {
       return { kind: 'stream', status: 200, events: this.#events(passage, answer) }
     }
     if (answer.mediaType !== 'application/json') throw strangeAnswer(this.#spec.name, answer)
-    const read = await this.#cancelling(passage, readAnswer(this.#spec.name, answer.chunks, passes(passage)))
+    const read = await this.#cancelling(passage, readAnswer(this.#spec.name, answer, passes(passage)))
     if ('next' in read) return { kind: 'flow', status: answer.status, parts: this.#flow(passage, read) }
     this.#requireAnswer(passage, read)
     return wholeReply(answer.status, this.#translated(passage, read))

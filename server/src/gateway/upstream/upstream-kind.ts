@@ -228,6 +228,9 @@ export interface ReplyEvent {
 /** Largest answer, event or line of an upstream: 16 MiB, four times the largest request. */
 export const replyBytesMax = 16 * 1024 * 1024
 
+/** So much of a JSON answer is read before any of it passes: what is smaller is judged whole and fails in clear words. */
+export const wholeBytesMax = 64 * 1024
+
 /** The part of undici's dispatcher that the data path uses. */
 export interface MessageDispatcher {
   dispatch(options: DispatchOptions, handler: DispatchHandler): boolean
