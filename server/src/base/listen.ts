@@ -7,7 +7,7 @@ import { Fault } from './fault.ts'
 import * as limits from './limits.ts'
 import { answerFault, faultOf } from './listen/answer-fault.ts'
 import { clientAddress, readProxies } from './listen/client-address.ts'
-import { answerOtherName } from './listen/other-name.ts'
+import { readOtherName } from './listen/other-name.ts'
 import { rawPathOf } from './listen/raw-target.ts'
 import type { Log } from './log.ts'
 
@@ -17,8 +17,17 @@ export interface Door {
   name: string
   /** @param path The raw path, as it was sent, without the query; free of dot segments and encoded separators. */
   match(path: string): boolean
-  /** Answers. What it throws becomes the answer, unless one has begun: then the connection is cut. */
-  handle(req: IncomingMessage, res: ServerResponse): Promise<void> | void
+  /**
+   * Whether it sends the security headers itself, in the list of headers with which it answers: where thousands of answers
+   * go out in a second, setting them one by one before takes longer than the rest of the head.
+   */
+  secures?: true
+  /**
+   * Answers. What it throws becomes the answer, unless one has begun: then the connection is cut.
+   *
+   * @param security The security headers, names and values in turn: on the answer already, unless it `secures` itself.
+   */
+  handle(req: IncomingMessage, res: ServerResponse, security: readonly string[]): Promise<void> | void
 }
 
 /** How and for whom to listen. */
@@ -70,10 +79,11 @@ export async function openListener(options: ListenOptions): Promise<Listener> {
   const { port } = server.address() as AddressInfo
   const hosts = new Set(options.hosts.map((host) => host.toLowerCase().replace(/:0$/, `:${port}`)))
   const isProxy = readProxies(options.trustedProxies)
+  const serving: Serving = { ...options, hosts, isProxy, security: securityHeaders(options.secure === true) }
   let closing = false
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     if (closing) res.setHeader('connection', 'close')
-    void serve(req, res, { ...options, hosts, isProxy })
+    void serve(req, res, serving)
   })
   const name = options.host.includes(':') ? `[${options.host}]` : options.host
   return {
@@ -138,21 +148,30 @@ interface Serving {
   doors: Door[]
   log: Log
   isProxy: ReturnType<typeof readProxies>
-  secure?: boolean
+  security: readonly string[]
   origin?: string
 }
 
 async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving): Promise<void> {
   let door: Door | undefined
+  let secured = false
+  const secure = (): void => {
+    secured = true
+    for (let i = 0; i < serving.security.length; i += 2) res.setHeader(serving.security[i]!, serving.security[i + 1]!)
+  }
   try {
-    for (const [name, value] of defaultHeaders) res.setHeader(name, value)
-    if (serving.secure) res.setHeader('strict-transport-security', 'max-age=31536000')
     const path = admit(req, serving)
-    if (serving.origin !== undefined && answerOtherName(req, res, serving.origin)) return
     door = serving.doors.find((candidate) => candidate.match(path))
+    if (door?.secures !== true) secure()
+    const location = serving.origin === undefined ? undefined : readOtherName(req, serving.origin)
+    if (location !== undefined) {
+      secure()
+      return void res.writeHead(307, { location, 'cache-control': 'no-store' }).end()
+    }
     if (!door) throw new Fault('base.not_found', 'there is nothing at this address')
-    await door.handle(req, res)
+    await door.handle(req, res, serving.security)
   } catch (error) {
+    if (!secured && !res.headersSent) secure()
     const fault = faultOf(error)
     if (fault.status >= 500) serving.log.error({ door: door?.name, error }, 'a request failed')
     else serving.log.debug({ door: door?.name, error }, 'a request was refused')
@@ -160,13 +179,16 @@ async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving
   }
 }
 
-const defaultHeaders = Object.entries({
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-})
+function securityHeaders(secure: boolean): readonly string[] {
+  return Object.entries({
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    ...(secure && { 'strict-transport-security': 'max-age=31536000' }),
+  }).flat()
+}
 
 // Headers of which there is one or none. Node would take the first, others the last.
 const single = ['host', 'authorization', 'content-type', 'origin', 'dpop']

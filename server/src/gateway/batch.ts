@@ -22,7 +22,8 @@ export interface Answering {
  * Answers the messages of a batch, each judged by itself, as events of one stream in the order in which they are done; a
  * batch that needs no answer is accepted.
  *
- * @param version The revision that the client names on this request or named in its handshake: one that is only supposed
+ * @param of.whole The answer to all of them.
+ * @param of.version The revision that the client names on this request or named in its handshake: one that is only supposed
  *   is not enough.
  * @throws {Fault} `gateway.bad_envelope` for a batch of another revision, an empty one, one of more than
  *   `batchMessagesMax` messages, or one in which two requests share an id; nothing has been done then.
@@ -30,7 +31,7 @@ export interface Answering {
  */
 export async function answerBatch(
   values: readonly unknown[],
-  { version, response, keepAlive }: { version: string; response: ServerResponse; keepAlive: KeepAlive },
+  { version, whole, ...of }: { version: string; whole: Reply; response: ServerResponse; keepAlive: KeepAlive },
   answering: Answering,
 ): Promise<void> {
   if (version !== batchRevision) throw bad('batches are not part of this protocol, send one message a request')
@@ -38,12 +39,11 @@ export async function answerBatch(
     throw bad(`a batch holds 1 to ${batchMessagesMax} messages`)
   const ids = values.flatMap((value) => (isObject(value) && 'method' in value && 'id' in value ? [value['id']] : []))
   if (new Set(ids).size !== ids.length) throw bad('two requests of a batch have the same id')
-  const whole = new Reply(response, keepAlive)
   const say = (text: string) => {
     if (!whole.begun) whole.stream()
     whole.event(text)
   }
-  await Promise.all(values.map((value) => answerOne(value, new PartReply({ response, keepAlive, say }), answering)))
+  await Promise.all(values.map((value) => answerOne(value, new PartReply({ ...of, say }), answering)))
   if (whole.begun) whole.end()
   else whole.accepted()
 }
@@ -67,7 +67,7 @@ class PartReply extends Reply {
   readonly #parts: Uint8Array[] = []
 
   constructor(of: { response: ServerResponse; keepAlive: KeepAlive; say(text: string): void }) {
-    super(of.response, of.keepAlive)
+    super(of.response, of.keepAlive, [])
     this.#say = of.say
   }
 

@@ -23,8 +23,18 @@ import { faultOfItem, findFall, unknownMethod } from './standing.ts'
  *
  * @throws {Fault} `gateway.denied` where the name means nothing; the denial is recorded.
  */
-export async function aim(rooms: { facts: FactSource; ledger: Ledger }, call: Call): Promise<Call> {
-  const bundle = await rooms.facts.bundle(call.caller.upstream)
+export function aim(rooms: Aiming, call: Call): Call | Promise<Call> {
+  const bundle = rooms.facts.bundle(call.caller.upstream)
+  return bundle === undefined ? call : aimAt(rooms, call, bundle)
+}
+
+interface Aiming {
+  facts: FactSource
+  ledger: Ledger
+}
+
+async function aimAt(rooms: Aiming, call: Call, asked: Bundle | Promise<Bundle | undefined>): Promise<Call> {
+  const bundle = await asked
   if (bundle === undefined) return call
   const { method, params } = call.envelope
   if (!Object.hasOwn(aims, method)) throw unknownMethod(method)

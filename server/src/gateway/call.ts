@@ -12,7 +12,7 @@ import { needsApproval } from '../policy/needs-approval.ts'
 import type { Handle } from '../store/store.ts'
 import { replyHeld } from './approval-reply.ts'
 import { readArguments, type ReadArguments } from './arguments.ts'
-import { readAsked, type Asked } from './asked.ts'
+import { readAsked } from './asked.ts'
 import type { Call, Judged } from './call-state.ts'
 import { findEarlier } from './earlier.ts'
 import type { Exchange, Exchanges } from './exchanges.ts'
@@ -68,8 +68,12 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
   const seen = decide(rooms.facts.gather(view, { tool: name }))
   if (!seen.allow || tool === undefined) return refuseOrLead(rooms, call, { view, name, decision: seen as Deny })
 
-  const args = await judgeArguments(rooms, call, { view, tool, asked })
-  if (args === undefined) return
+  let args: ReadArguments
+  try {
+    args = readArguments(view.rulesOf(tool), asked.judged, asked.bound)
+  } catch (error) {
+    return refuseArguments(rooms, call, { view, tool, error })
+  }
   requireMirrors(call, tool, args)
   const judged = { view, tool, asked, args }
   const bound = needsApproval(tool.tool.effect)
@@ -114,7 +118,9 @@ export async function forward(
 ): Promise<NextRound | undefined> {
   const { exchange, decision, view, tool } = at
   const receipt = await recordIntent(rooms, call, at)
-  const doubt = await findDoubt(rooms.facts, exchange, { receipt, decision })
+  const { revision } = rooms.facts
+  const moved = receipt.revision > revision || decision.revision !== revision
+  const doubt = moved ? await findDoubt(rooms.facts, exchange, { receipt, decision }) : undefined
   if (doubt !== undefined) {
     await rooms.ledger.recordOutcome(receipt, { status: 'failure', reason: doubt.because })
     throw doubt.fault
@@ -168,22 +174,17 @@ function requireMirrors(call: Call, tool: CatalogueTool, args: ReadArguments): v
 }
 
 // Arguments of a tool that do not fit are told as a result, so that the model can correct itself (SEP-1303).
-async function judgeArguments(
+async function refuseArguments(
   rooms: CallRooms,
   call: Call,
-  at: { view: View; tool: CatalogueTool; asked: Asked },
-): Promise<ReadArguments | undefined> {
-  try {
-    return readArguments(at.view.rulesOf(at.tool), at.asked.judged, at.asked.bound)
-  } catch (error) {
-    if (!(error instanceof Fault) || error.code !== 'gateway.argument_refused') throw error
-    const { name } = at.tool.tool
-    await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name, reason: error.code, requestable: false }))
-    if (call.envelope.method !== 'tools/call') throw error
-    const content = [{ type: 'text', text: `\`${name}\` was not called: ${error.message}.` }]
-    call.reply.result(call.envelope, { isError: true, content })
-    return undefined
-  }
+  { view, tool, error }: { view: View; tool: CatalogueTool; error: unknown },
+): Promise<void> {
+  if (!(error instanceof Fault) || error.code !== 'gateway.argument_refused') throw error
+  const { name } = tool.tool
+  await rooms.ledger.recordDenial(denialOf(call, { view, name, reason: error.code, requestable: false }))
+  if (call.envelope.method !== 'tools/call') throw error
+  const content = [{ type: 'text', text: `\`${name}\` was not called: ${error.message}.` }]
+  call.reply.result(call.envelope, { isError: true, content })
 }
 
 // An approval counts only while who gave it may still give it: asked now, not when it was given.
@@ -200,21 +201,28 @@ async function findApproval(rooms: CallRooms, call: Call, { tool, args }: Judged
   return { ...approval, approverMay }
 }
 
+function recordIntent(rooms: CallRooms, call: Call, at: Judged & { decision: Allow }): Promise<Receipt> {
+  const { approvalId } = at.decision
+  return approvalId === undefined
+    ? rooms.ledger.recordIntent(intentOf(call, at))
+    : recordAndSpend(rooms, call, { ...at, approvalId })
+}
+
 /** Intent and use of the approval in one: of several calls that found the same approval, those that come late are denied. */
-async function recordIntent(rooms: CallRooms, call: Call, at: Judged & { decision: Allow }): Promise<Receipt> {
-  const { view, tool, args, decision } = at
-  const { approvalId } = decision
-  const spend =
-    approvalId === undefined
-      ? undefined
-      : (tx: Handle) => rooms.approvals.spend(tx, approvalId, { argumentsDigest: args.digest, callId: call.id })
+async function recordAndSpend(
+  rooms: CallRooms,
+  call: Call,
+  at: Judged & { decision: Allow; approvalId: string },
+): Promise<Receipt> {
+  const { view, tool, args, approvalId } = at
+  const spend = (tx: Handle) => rooms.approvals.spend(tx, approvalId, { argumentsDigest: args.digest, callId: call.id })
   try {
     return await rooms.ledger.recordIntent(intentOf(call, at), spend)
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'approval.spent') throw error
     const { name } = tool.tool
     await rooms.ledger.recordDenial(
-      denialOf(call, { view, name, reason: error.code, requestable: true, args, ...(approvalId && { approvalId }) }),
+      denialOf(call, { view, name, reason: error.code, requestable: true, args, approvalId }),
     )
     throw error
   }

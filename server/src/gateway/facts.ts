@@ -89,7 +89,7 @@ export class FactSource {
   #heard: number
   readonly #views = new Map<string, Promise<View>>()
   readonly #catalogues = new Map<string, Promise<Shared | undefined>>()
-  #bundles: Promise<Map<string, Bundle>> | undefined
+  #bundles: ReadonlyMap<string, Bundle> | Promise<ReadonlyMap<string, Bundle>> | undefined
 
   constructor(rooms: { feed: Feed; sources: Sources; clock: Clock }) {
     this.#feed = rooms.feed
@@ -127,13 +127,20 @@ export class FactSource {
     throw new Fault('base.busy', `cannot decide by revision ${revision}: this replica has not heard of it yet`)
   }
 
-  /** The bundle at an address; undefined where an upstream is there, or nothing. */
-  async bundle(name: string): Promise<Bundle | undefined> {
+  /** The bundle at an address; undefined where an upstream is there, or nothing. Without waiting where that is known. */
+  bundle(name: string): Bundle | undefined | Promise<Bundle | undefined> {
     if (this.#heard !== this.#feed.revision) this.#forgetCatalogues()
-    this.#bundles ??= this.#sources.listBundles().then((all) => new Map(all.map((bundle) => [bundle.name, bundle])))
-    const asked = this.#bundles
-    asked.catch(() => this.#bundles === asked && (this.#bundles = undefined))
-    return (await asked).get(name)
+    this.#bundles ??= this.#readBundles()
+    return this.#bundles instanceof Promise ? this.#bundles.then((all) => all.get(name)) : this.#bundles.get(name)
+  }
+
+  #readBundles(): Promise<ReadonlyMap<string, Bundle>> {
+    const asked = this.#sources.listBundles().then((all) => new Map(all.map((bundle) => [bundle.name, bundle])))
+    const keep = (known: ReadonlyMap<string, Bundle> | undefined): void => {
+      if (this.#bundles === asked) this.#bundles = known
+    }
+    asked.then(keep, () => keep(undefined))
+    return asked
   }
 
   /** The views of a caller on each upstream behind its address, in the order of the address. */
@@ -155,7 +162,7 @@ export class FactSource {
       throw new Fault('base.busy', 'cannot decide now: the news of withdrawn rights is late; try again in a moment')
     }
     if (this.#revision !== this.#feed.revision || this.#views.size > viewsMax) this.#forget()
-    const key = `${caller.grantId}\n${caller.upstream}\n${upstream}\n${caller.principalId}\n${caller.clientId}\n${caller.boundTo !== undefined}`
+    const key = upstream === caller.upstream ? caller.key : `${caller.key}\n${upstream}`
     let view = this.#views.get(key)
     if (view === undefined) {
       view = inTime(this.#read(caller, upstream))

@@ -49,7 +49,8 @@ function openLists(rights: Record<string, { tool: string; endsAt?: number }[]>) 
 }
 
 function callerOf(principalId: string): Caller {
-  return { principalId, clientId: 'c', grantId: `grant of ${principalId}`, upstream: 'desk' } as Caller
+  const grantId = `grant of ${principalId}`
+  return { principalId, clientId: 'c', grantId, upstream: 'desk', key: grantId } as Caller
 }
 
 function grantOf(id: string, now: number) {

@@ -88,7 +88,12 @@ function tellModel({ call: { envelope, reply } }: ClientSide, error: unknown): b
 }
 
 async function recordedEnd(rooms: RelayRooms, made: Made): Promise<End> {
-  const end = await act(rooms, made).catch((error: unknown) => brokenOff(rooms, made, error))
+  let end: End
+  try {
+    end = await act(rooms, made)
+  } catch (error) {
+    end = brokenOff(rooms, made, error)
+  }
   try {
     await rooms.ledger.recordOutcome(made.receipt, end.outcome)
   } catch (error) {

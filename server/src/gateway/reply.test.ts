@@ -17,7 +17,7 @@ test('who opens a stream and reads nothing of it is cut off before it fills the 
   t.after(() => client.destroy())
   client.pause().write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
   const [, response] = await asked
-  const reply = new Reply(response, keepAlive)
+  const reply = new Reply(response, keepAlive, [])
   reply.stream()
   const message = 'x'.repeat(1024 * 1024)
   let most = 0

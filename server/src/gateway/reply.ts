@@ -36,11 +36,14 @@ function codeOf({ code, data }: Fault, envelope: Pick<Envelope, 'era'> | undefin
 export class Reply {
   readonly #response: ServerResponse
   readonly #keepAlive: KeepAlive
+  readonly #security: readonly string[]
   #streams = false
 
-  constructor(response: ServerResponse, keepAlive: KeepAlive) {
+  /** @param security Headers, names and values in turn, that every answer carries. */
+  constructor(response: ServerResponse, keepAlive: KeepAlive, security: readonly string[]) {
     this.#response = response
     this.#keepAlive = keepAlive
+    this.#security = security
   }
 
   get begun(): boolean {
@@ -59,7 +62,7 @@ export class Reply {
 
   /** Answers with a status and nothing else. */
   empty(status: number): void {
-    this.#response.writeHead(status).end()
+    this.#response.writeHead(status, [...this.#security]).end()
   }
 
   /** Sends this header with the answer. */
@@ -99,12 +102,9 @@ export class Reply {
   }
 
   #head(status: number, bytes: number, headers: Record<string, string> = {}): void {
-    this.#response.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': String(bytes),
-      'cache-control': 'no-store',
-      ...headers,
-    })
+    const list = [...this.#security, ...ofJson, 'content-length', String(bytes)]
+    for (const name in headers) list.push(name, headers[name]!)
+    this.#response.writeHead(status, list)
   }
 
   /**
@@ -139,11 +139,7 @@ export class Reply {
   /** Begins a stream of server-sent events, unless it has begun. */
   stream(): void {
     if (this.begun) return
-    this.#response.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    })
+    this.#response.writeHead(200, [...this.#security, ...ofStreams])
     this.#response.flushHeaders()
     this.#streams = true
     this.#keepAlive.add(this.#response)
@@ -165,7 +161,7 @@ export class Reply {
 
   /** Begins a JSON answer that somebody else makes and whose end is not there yet. */
   begin(status: number): void {
-    this.#response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    this.#response.writeHead(status, [...this.#security, ...ofJson])
   }
 
   /** Passes a part of it on. */
@@ -182,6 +178,9 @@ export class Reply {
     this.#response.destroy()
   }
 }
+
+const ofJson = ['content-type', 'application/json', 'cache-control', 'no-store']
+const ofStreams = ['content-type', 'text/event-stream', 'cache-control', 'no-store', 'x-accel-buffering', 'no']
 
 function resultText(envelope: Envelope, result: Record<string, unknown>): string {
   const stamped = envelope.era === 'modern' ? { resultType: 'complete', ...result } : result

@@ -11,8 +11,8 @@ import { requireStanding } from './standing.ts'
  * @throws {Fault} `gateway.state_refused`; `gateway.state_used` where the call is not held here any more. Nothing was
  *   sent then, and nothing is repeated.
  */
-export async function callOrResume(rooms: CallRooms, call: Call): Promise<void> {
-  const { caller, envelope } = call
+export function callOrResume(rooms: CallRooms, call: Call): Promise<void> {
+  const { envelope } = call
   if (envelope.era === 'legacy') {
     // Its protocol knows neither: what it asks and answers goes by the stream, and a state that we did not seal is nobody's.
     const odd = ['requestState', 'inputResponses'].find((name) => Object.hasOwn(envelope.params, name))
@@ -21,9 +21,12 @@ export async function callOrResume(rooms: CallRooms, call: Call): Promise<void> 
   }
   const state = envelope.era === 'modern' ? rooms.states.open(call) : undefined
   if (state?.kind === 'theirs') envelope.params = { ...envelope.params, requestState: state.state }
-  if (state?.kind !== 'held') return callItem(rooms, call)
-  await requireStanding(rooms.facts, caller)
-  if (rooms.held.take(state.held, call)) return undefined
+  return state?.kind === 'held' ? resume(rooms, call, state) : callItem(rooms, call)
+}
+
+async function resume(rooms: CallRooms, call: Call, state: { held: string; callId: string }): Promise<void> {
+  await requireStanding(rooms.facts, call.caller)
+  if (rooms.held.take(state.held, call)) return
   const url = urlOfCall(rooms, state.callId)
   throw new Fault(
     'gateway.state_used',

@@ -44,15 +44,16 @@ export function gatewayDoor(rooms: ServeRooms): Door {
   return {
     name: 'mcp',
     match: (path) => path === '/mcp' || path.startsWith('/mcp/'),
-    handle: (request, response) => serve(rooms, request, response),
+    secures: true,
+    handle: (request, response, security) => serve(rooms, { request, response, security }),
   }
 }
 
-async function serve(rooms: ServeRooms, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const reply = new Reply(response, rooms.keepAlive)
+async function serve(rooms: ServeRooms, came: Omit<Visit, 'reply' | 'seen'>): Promise<void> {
+  const reply = new Reply(came.response, rooms.keepAlive, came.security)
   const seen: Seen = {}
   try {
-    await admit(rooms, { request, response, reply, seen })
+    await admit(rooms, { ...came, reply, seen })
   } catch (error) {
     logFailure(rooms, error)
     if (reply.begun) return reply.destroy()
@@ -69,6 +70,7 @@ interface Seen {
 interface Visit {
   request: IncomingMessage
   response: ServerResponse
+  security: readonly string[]
   reply: Reply
   seen: Seen
 }
@@ -87,7 +89,8 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
 
   const caller = await rooms.oauth.verifyAccessToken(request, rooms.oauth.resourceFor(upstream))
   if (caller.boundTo !== undefined) reply.carry('dpop-nonce', rooms.oauth.proofNonce())
-  await demandRevision(rooms.facts, request.headers['sallyport-revision'])
+  const wanted = request.headers['sallyport-revision']
+  if (wanted !== undefined) await demandRevision(rooms.facts, wanted)
   const ending = new AbortController()
   response.once('close', () => {
     if (!response.writableFinished) ending.abort(new Error('the client went away'))
@@ -109,7 +112,7 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   const value = await readValue(rooms, { request, caller })
   const { headers } = request
   const routed = { caller, ending, headers }
-  if (Array.isArray(value)) return batch(rooms, value, { ...routed, response })
+  if (Array.isArray(value)) return batch(rooms, value, { ...routed, reply, response })
   const envelope = readEnvelope(headers, value, (known) => (seen.envelope = known))
   if (envelope.era === 'legacy' && envelope.method !== 'initialize')
     enter(envelope, await rooms.sessions.find(caller, headers['mcp-session-id']), headers)
@@ -119,13 +122,13 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
 async function batch(
   rooms: ServeRooms,
   values: unknown[],
-  { response, ...routed }: Omit<Routed, 'envelope' | 'reply'> & { response: ServerResponse },
+  { reply: whole, response, ...routed }: Omit<Routed, 'envelope'> & { response: ServerResponse },
 ): Promise<void> {
   const { caller, headers } = routed
   await requireStanding(rooms.facts, caller)
   const session = await rooms.sessions.find(caller, headers['mcp-session-id'])
   const version = headers['mcp-protocol-version'] ?? session?.protocolVersion
-  const parts = { version: String(version), response, keepAlive: rooms.keepAlive }
+  const parts = { version: String(version), whole, response, keepAlive: rooms.keepAlive }
   await answerBatch(values, parts, {
     read: (value, onRead) => enter(readEnvelope(headers, value, onRead), session, headers),
     answer: (envelope, reply) => route(rooms, { ...routed, ending: partOf(routed.ending.signal), envelope, reply }),
@@ -146,8 +149,7 @@ function logFailure({ log }: ServeRooms, error: unknown): void {
 }
 
 // Who has just changed a right, at whichever replica, may demand that what is decided here knows of it.
-async function demandRevision(facts: FactSource, wanted: string | string[] | undefined): Promise<void> {
-  if (wanted === undefined) return
+async function demandRevision(facts: FactSource, wanted: string | string[]): Promise<void> {
   if (typeof wanted !== 'string' || !/^\d{1,15}$/.test(wanted)) {
     throw new Fault('base.bad_request', 'the header `Sallyport-Revision` must be the number that a change answered')
   }
@@ -199,19 +201,41 @@ interface Routed {
   headers: IncomingMessage['headers']
 }
 
-async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
-  const { caller, envelope, reply } = routed
+async function takeIn(rooms: ServeRooms, { caller, envelope, reply }: Routed): Promise<void> {
+  await requireStanding(rooms.facts, caller)
+  if (envelope.method === 'notifications/cancelled') cancel(rooms, caller, envelope)
+  if (envelope.method === 'notifications/roots/list_changed') await tellRootsChanged(rooms, caller, envelope)
+  if (envelope.method === 'notifications/progress')
+    rooms.questions.progress({ caller, sessionId: envelope.session?.id }, envelope.params)
+  if (envelope.answer !== undefined)
+    rooms.questions.answer({ caller, sessionId: envelope.session?.id }, envelope.id, envelope.answer)
+  reply.accepted()
+}
+
+function route(rooms: ServeRooms, routed: Routed): Promise<void> {
+  const { envelope } = routed
   if (envelope.session !== undefined) envelope.logLevel = rooms.subscriptions.levelOf(envelope.session.id)
-  if (envelope.shape !== 'request') {
-    await requireStanding(rooms.facts, caller)
-    if (envelope.method === 'notifications/cancelled') cancel(rooms, caller, envelope)
-    if (envelope.method === 'notifications/roots/list_changed') await tellRootsChanged(rooms, caller, envelope)
-    if (envelope.method === 'notifications/progress')
-      rooms.questions.progress({ caller, sessionId: envelope.session?.id }, envelope.params)
-    if (envelope.answer !== undefined)
-      rooms.questions.answer({ caller, sessionId: envelope.session?.id }, envelope.id, envelope.answer)
-    return reply.accepted()
-  }
+  if (envelope.shape !== 'request') return takeIn(rooms, routed)
+  if (Object.hasOwn(lists, envelope.method)) return list(rooms, routed)
+  return ours.has(envelope.method) ? answer(rooms, routed) : forward(rooms, routed)
+}
+
+// What is answered, or refused, here, at least in one era.
+const ours = new Set([
+  'initialize',
+  'logging/setLevel',
+  'ping',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'server/discover',
+  'subscriptions/listen',
+  'tasks/cancel',
+  'tasks/get',
+  'tasks/update',
+])
+
+async function answer(rooms: ServeRooms, routed: Routed): Promise<void> {
+  const { caller, envelope, reply } = routed
   const key = `${envelope.era} ${envelope.method}`
   switch (key) {
     case 'legacy initialize': {
@@ -240,7 +264,7 @@ async function route(rooms: ServeRooms, routed: Routed): Promise<void> {
     case 'modern subscriptions/listen':
       return openListening(rooms, { caller, reply, ending: routed.ending, envelope, session: undefined })
     default:
-      return Object.hasOwn(lists, envelope.method) ? list(rooms, routed) : forward(rooms, routed)
+      return forward(rooms, routed)
   }
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Fault } from '../base/fault.ts'
 import type { NewEntry } from '../store/append.ts'
 import { insertEntries, takePositions } from '../store/entries.ts'
@@ -30,8 +30,17 @@ interface Item {
   readonly entry: NewEntry
   readonly resolve: (appended: Appended | undefined) => void
   readonly reject: (error: unknown) => void
-  timer: NodeJS.Timeout | undefined
+  readonly patience: Patience
   givenUp: boolean
+}
+
+/** One timer for those who began to wait in the same turn of the event loop, for equally long. */
+interface Patience {
+  readonly withinMs: number
+  readonly items: Item[]
+  /** How many still wait. */
+  left: number
+  timer: NodeJS.Timeout | undefined
 }
 
 type OnAppended = (first: number, leaves: readonly string[]) => void
@@ -68,11 +77,12 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended: 
   const queue: Item[] = []
   const running = new Set<Promise<unknown>>()
   let draining: Promise<void> | undefined
+  let turn: Patience | undefined
   let closed = false
 
   async function drain(): Promise<void> {
     // Whoever arrives in this turn of the event loop shares the transaction, and whoever comes while it is written the next.
-    await setImmediate()
+    await nextTurn()
     while (queue.length > 0) {
       const batch = queue.splice(0, batchMax).filter(({ givenUp }) => !givenUp)
       if (batch.length > 0) await writeBatch(store, batch, onAppended)
@@ -86,13 +96,32 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended: 
     if (queue.length + running.size >= waitingMax) throw unavailable(`${waitingMax} entries are waiting`)
   }
 
+  function wait(withinMs: number): Patience {
+    // One that nobody of waits any more has no timer.
+    if (turn?.withinMs !== withinMs || turn.left === 0) {
+      const begun: Patience = { withinMs, items: [], left: 0, timer: undefined }
+      begun.timer = setTimeout(giveUp, withinMs, begun)
+      turn = begun
+      setImmediate(() => {
+        if (turn === begun) turn = undefined
+      })
+    }
+    turn.left++
+    return turn
+  }
+
   return {
-    async append(entry, { withinMs, again = false }) {
-      admit()
-      const stored = { ...toStored(entry), again }
+    append(entry, { withinMs, again = false }) {
       return new Promise((resolve, reject) => {
-        const item: Item = { entry: stored, resolve, reject, timer: undefined, givenUp: false }
-        item.timer = setTimeout(giveUp, withinMs, item, withinMs)
+        admit()
+        const item: Item = {
+          entry: { ...toStored(entry), again },
+          resolve,
+          reject,
+          patience: wait(withinMs),
+          givenUp: false,
+        }
+        item.patience.items.push(item)
         queue.push(item)
         draining ??= drain()
       })
@@ -148,14 +177,16 @@ async function writeBatch(store: Store, batch: Item[], onAppended: OnAppended): 
 
 // A promise hears the first word only: who was given up is told nothing more.
 function settle(item: Item): Item {
-  clearTimeout(item.timer)
+  if (--item.patience.left === 0) clearTimeout(item.patience.timer)
   return item
 }
 
-// It may be written all the same, if it is on its way already.
-function giveUp(item: Item, withinMs: number): void {
-  item.givenUp = true
-  item.reject(late(withinMs))
+// It may be written all the same, if it is on its way already. A promise that was kept hears nothing of this.
+function giveUp({ items, withinMs }: Patience): void {
+  for (const item of items) {
+    item.givenUp = true
+    item.reject(late(withinMs))
+  }
 }
 
 function late(withinMs: number): Fault {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { redactArguments, redactedBytesMax } from './redact.ts'
+import { secretForms } from './redact/secrets.ts'
 
 /** None of these is a genuine credential: each has the form of one, put together here so that scanners stay quiet. */
 const secrets = [
@@ -77,6 +78,22 @@ test('no secret of a known form shows, wherever it is planted', () => {
       const planted = { value, text: `${around} ${secret} ${around}`, list: [secret, { [secret]: 1 }] }
       assert.ok(!redactArguments(planted).includes(secret.slice(4, 24)))
     }),
+  )
+})
+
+test('of the known forms only those that say so are found in a word', () => {
+  const part = fc.constantFrom(
+    ...'token bearer secret password api_key eyJ -----BEGIN PRIVATE KEY----- sig https'.split(' '),
+    ...secrets.map((secret) => secret.replaceAll(/[^\w-]/g, '')),
+  )
+  const word = fc.array(fc.oneof(part, fc.stringMatching(/^[\w-]{0,12}$/))).map((parts) => parts.join(''))
+  const others = secretForms.filter(({ inWord }) => inWord !== true)
+  assert.equal(others.length, 5)
+  fc.assert(
+    fc.property(word, (text) => {
+      for (const { form, what } of others) assert.equal(text.search(form), -1, what)
+    }),
+    { numRuns: 2_000 },
   )
 })
 

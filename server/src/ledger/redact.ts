@@ -85,25 +85,53 @@ function write(out: Writing, value: unknown, place: Place): void {
   for (const [i, name] of Object.keys(object).sort().entries()) {
     if (out.length > redactedBytesMax) break
     if (i > 0) put(out, ',')
-    put(out, `${JSON.stringify(redactString(name, { ...place, secret: false, identifier: false }))}:`)
-    const secret = place.secret || isSecretName(name) || (named && name === 'value')
-    write(out, object[name], { ...below, secret, identifier: isIdentifierName(name) })
+    const judged = judgeName(name)
+    put(out, judged.shown)
+    const secret = place.secret || judged.secret || (named && name === 'value')
+    write(out, object[name], { secret, identifier: judged.identifier, depth: below.depth })
   }
   put(out, '}')
 }
 
+interface JudgedName {
+  /** As it is written, with the colon. */
+  shown: string
+  secret: boolean
+  identifier: boolean
+}
+
+// The names of arguments are those of the accepted definitions, nearly always.
+const judgedNames = new Map<string, JudgedName>()
+const judgedNamesMax = 4_096
+
+function judgeName(name: string): JudgedName {
+  const known = judgedNames.get(name)
+  if (known !== undefined) return known
+  const judged = {
+    shown: `${JSON.stringify(redactString(name, { secret: false, identifier: false, depth: 0 }))}:`,
+    secret: isSecretName(name),
+    identifier: isIdentifierName(name),
+  }
+  if (judgedNames.size < judgedNamesMax && name.length <= 64) judgedNames.set(name, judged)
+  return judged
+}
+
 /** `{ "name": "API_TOKEN", "value": "…" }`: headers and variables as lists. */
 function namesSecret(object: Record<string, unknown>): boolean {
-  return ['name', 'key', 'header', 'field', 'variable'].some((name) => {
+  return namingMembers.some((name) => {
     const value = Object.hasOwn(object, name) ? object[name] : undefined
-    return typeof value === 'string' && isSecretName(value)
+    return typeof value === 'string' && judgeName(value).secret
   })
 }
+
+const namingMembers = ['name', 'key', 'header', 'field', 'variable']
 
 function redactString(value: string, place: Place): string {
   if (place.secret && value !== '') return '«redacted»'
   let text = value.slice(0, searchedMax)
-  for (const { what, form, keep } of secretForms) {
+  const word = /^[\w-]*$/.test(text)
+  for (const { what, form, keep, inWord } of secretForms) {
+    if (word && inWord !== true) continue
     text = text.replaceAll(form, (_match, kept: unknown) => `${keep ? String(kept) : ''}«redacted ${what}»`)
   }
   if (!place.identifier || value.length > 128) {

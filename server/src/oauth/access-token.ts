@@ -49,6 +49,8 @@ export class Caller {
   readonly boundTo: string | undefined
   /** Who acts for the principal, where it is not he himself through the client. */
   readonly act: Act | undefined
+  /** The same text for the same principal, client, grant and upstream, and whether a key is proven, whatever the token. */
+  readonly key: string
   readonly #verified = true
 
   private constructor(claims: CallerClaims) {
@@ -60,6 +62,8 @@ export class Caller {
     this.expiresAt = claims.expiresAt
     this.boundTo = claims.boundTo
     this.act = claims.act
+    const { grantId, upstream, principalId, clientId, boundTo } = claims
+    this.key = [grantId, upstream, principalId, clientId, boundTo !== undefined].join('\n')
   }
 
   /** Whether a value is a caller, rather than something of the same form. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Fault } from '../fault.ts'
 
 const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
@@ -8,16 +8,16 @@ const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
  * origin, or told it where a redirect would lose the request. Behind a proxy, which may rewrite `Host`, there is nothing to
  * compare.
  *
- * @returns whether the request has been answered.
+ * @returns where a browser is sent; undefined for who came by the right name.
+ * @throws {Fault} `base.other_name` for a request that a redirect would lose.
  */
-export function answerOtherName(req: IncomingMessage, res: ServerResponse, origin: string): boolean {
+export function readOtherName(req: IncomingMessage, origin: string): string | undefined {
   const host = (req.headers.host ?? '').toLowerCase()
-  if (origin.endsWith(`//${host}`)) return false
+  if (origin.endsWith(`//${host}`)) return undefined
   const ours = new URL(origin).host
-  if (host === ours || !loopback.test(ours) || !loopback.test(host)) return false
+  if (host === ours || !loopback.test(ours) || !loopback.test(host)) return undefined
   if (req.method !== 'GET' && req.method !== 'HEAD') {
     throw new Fault('base.other_name', `this gateway is reached at ${origin}: use that address`)
   }
-  res.writeHead(307, { location: `${origin}${req.url ?? '/'}`, 'cache-control': 'no-store' }).end()
-  return true
+  return `${origin}${req.url ?? '/'}`
 }

@@ -1,6 +1,6 @@
 import { Fault } from '../../base/fault.ts'
 import { readMessage, isResponse, type RpcError, type RpcResponse } from './message.ts'
-import { replyBytesMax, wholeBytesMax, type WholeReply } from './upstream-kind.ts'
+import { replyBytesMax, wholeBytesMax, type UpstreamReply, type WholeReply } from './upstream-kind.ts'
 
 export interface Answer {
   /** As the upstream wrote it, but for what the gateway had to change. */
@@ -79,7 +79,8 @@ class Reading {
   }
 }
 
-function answerOf(upstream: string, bytes: Uint8Array): Answer {
+/** Reads an answer all of which has come. */
+export function answerOf(upstream: string, bytes: Uint8Array): Answer {
   const text = decode(upstream, bytes)
   const message = readMessage(text)
   if (message === undefined || !isResponse(message)) throw badReply(upstream, 'the answer is no JSON-RPC response')
@@ -92,6 +93,20 @@ function decode(upstream: string, bytes: Uint8Array): string {
   } catch {
     throw badReply(upstream, 'the answer is not UTF-8')
   }
+}
+
+/** The response in a reply to ourselves, which never comes in parts. */
+export async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
+  if (reply.kind === 'json') return reply.message
+  if (reply.kind === 'flow') throw new TypeError('an answer to ourselves came in parts')
+  let last: RpcResponse | undefined
+  for await (const { message } of reply.events) if (!('method' in message)) last = message
+  return last!
+}
+
+export function resultOf(upstream: string, message: RpcResponse): Record<string, unknown> {
+  if ('error' in message) throw errorOf(upstream, message.error)
+  return message.result
 }
 
 export function errorOf(upstream: string, error: RpcError): Fault {

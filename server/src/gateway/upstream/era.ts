@@ -2,7 +2,7 @@ import { isObject } from '../../base/json.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { editObject, textOfMember } from './members.ts'
 import type { RpcId, RpcNotification, RpcRequest, RpcResponse } from './message.ts'
-import type { UpstreamClient } from './upstream-kind.ts'
+import type { UpstreamClient, UpstreamRequest } from './upstream-kind.ts'
 
 // Between client and upstream of different eras the gateway translates; between equals it changes nothing. Everything
 // here is a function of its arguments.
@@ -124,9 +124,16 @@ export function translateResponse(text: string, message: RpcResponse, way: Trans
   return editObject(text, { ...more, result })
 }
 
-/** Whether an answer to this method may say that it may be shared: then it is read before any of it passes. */
-export function mayBeShared(method: string): boolean {
-  return cachedMethods.has(method)
+/** Whether the answer passes to the byte: then it can pass before its end is known. One that may be shared is read first. */
+export function passesUnchanged(of: {
+  request: Pick<UpstreamRequest, 'protocolVersion' | 'message' | 'whole'>
+  known: Pick<Learnt, 'era'>
+  wireId: RpcId
+}): boolean {
+  const { request, known, wireId } = of
+  const same = eraOf(request.protocolVersion) === known.era && request.message.id === wireId
+  const shared = known.era === 'modern' && cachedMethods.has(request.message.method)
+  return same && !shared && request.whole !== true
 }
 
 // Whatever the upstream says, we have decided for this caller alone: nobody else may be answered from a cache.

@@ -75,15 +75,13 @@ export class HttpWire {
 function headersOf(credential: SentCredential | undefined, more: Record<string, string>): Record<string, string> {
   const headers: Record<string, string> = {}
   if (credential?.placement === 'headers') {
-    for (const [name, value] of Object.entries(credential.values)) headers[name.toLowerCase()] = value
+    for (const name in credential.values) headers[name.toLowerCase()] = credential.values[name]!
   }
-  return {
-    ...headers,
-    accept: 'application/json, text/event-stream',
-    // Nothing to unpack: what is counted is what came.
-    'accept-encoding': 'identity',
-    'content-type': 'application/json',
-    'user-agent': 'sallyport',
-    ...more,
-  }
+  headers['accept'] = 'application/json, text/event-stream'
+  // Nothing to unpack: what is counted is what came.
+  headers['accept-encoding'] = 'identity'
+  headers['content-type'] = 'application/json'
+  headers['user-agent'] = 'sallyport'
+  for (const name in more) headers[name] = more[name]!
+  return headers
 }

@@ -4,7 +4,18 @@ import { upstreamConnectionsMax } from '../../base/limits.ts'
 import { canonicalJson } from '../../base/json.ts'
 import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
-import { badReply, cancelled, changed, errorOf, lost, readAnswer, wholeReply, type Answer } from './answer.ts'
+import {
+  answerOf,
+  badReply,
+  cancelled,
+  changed,
+  lastMessage,
+  lost,
+  readAnswer,
+  resultOf,
+  wholeReply,
+  type Answer,
+} from './answer.ts'
 import { CarriedQuestions } from './carried-questions.ts'
 import {
   capabilitiesFor,
@@ -15,7 +26,7 @@ import {
   ourselves,
   requestToLegacy,
   requestToModern,
-  mayBeShared,
+  passesUnchanged,
   translateResponse,
 } from './era.ts'
 import type { HttpAnswer } from './http-exchange.ts'
@@ -102,7 +113,7 @@ class HttpConnection implements UpstreamConnection {
 
   async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
     Receipt.use(receipt)
-    return this.#forward(request, signal)
+    return await this.#forward(request, signal)
   }
 
   async ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
@@ -126,7 +137,7 @@ class HttpConnection implements UpstreamConnection {
       },
       signal,
     )
-    return this.#resultOf(await lastMessage(reply))
+    return resultOf(this.#spec.name, await lastMessage(reply))
   }
 
   async *listen(of: Listener, signal: AbortSignal): AsyncGenerator<RpcNotification> {
@@ -179,7 +190,7 @@ class HttpConnection implements UpstreamConnection {
   async #forward(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
     const known = await this.#knowing()
     if (signal.aborted) throw cancelled(signal)
-    if (known.era === 'modern') return this.#forwardModern(request, known, signal)
+    if (known.era === 'modern') return await this.#forwardModern(request, known, signal)
     const key = `${request.callerKey} ${request.protocolVersion}`
     const open = () => this.#openSession(request)
     const session = this.#sessions.get(key, open)
@@ -227,13 +238,20 @@ class HttpConnection implements UpstreamConnection {
     await this.#greeting.answerTo(await this.#wire.post(text, sessionHeaders(session), signal), id)
   }
 
-  async #reply(passage: Passage, answer: HttpAnswer): Promise<UpstreamReply> {
+  #reply(passage: Passage, answer: HttpAnswer): UpstreamReply | Promise<UpstreamReply> {
     judgeStatus(this.#spec.name, answer)
     if (answer.mediaType === 'text/event-stream' && answer.status === 200) {
       return { kind: 'stream', status: 200, events: this.#events(passage, answer) }
     }
     if (answer.mediaType !== 'application/json') throw strangeAnswer(this.#spec.name, answer)
-    const read = await this.#cancelling(passage, readAnswer(this.#spec.name, answer, passes(passage)))
+    if (answer.whole === undefined) return this.#readReply(passage, answer)
+    const read = answerOf(this.#spec.name, answer.whole)
+    this.#requireAnswer(passage, read)
+    return wholeReply(answer.status, this.#translated(passage, read))
+  }
+
+  async #readReply(passage: Passage, answer: HttpAnswer): Promise<UpstreamReply> {
+    const read = await this.#cancelling(passage, readAnswer(this.#spec.name, answer, passesUnchanged(passage)))
     if ('next' in read) return { kind: 'flow', status: answer.status, parts: this.#flow(passage, read) }
     this.#requireAnswer(passage, read)
     return wholeReply(answer.status, this.#translated(passage, read))
@@ -373,28 +391,7 @@ class HttpConnection implements UpstreamConnection {
     return (await this.#greeting.initialize({ protocolVersion, client }, AbortSignal.timeout(greetMsMax))).session
   }
 
-  #resultOf(message: RpcResponse): Record<string, unknown> {
-    if ('error' in message) throw errorOf(this.#spec.name, message.error)
-    return message.result
-  }
-
   #nextId(): number {
     return ++this.#lastId
   }
-}
-
-async function lastMessage(reply: UpstreamReply): Promise<RpcResponse> {
-  if (reply.kind === 'json') return reply.message
-  // Our own questions are answered whole.
-  if (reply.kind === 'flow') throw new TypeError('an answer to ourselves came in parts')
-  let last: RpcResponse | undefined
-  for await (const { message } of reply.events) if (!('method' in message)) last = message
-  return last!
-}
-
-/** Whether the answer passes to the byte: then it can pass before its end is known. */
-function passes({ request, known, wireId }: Passage): boolean {
-  const same = eraOf(request.protocolVersion) === known.era && request.message.id === wireId
-  const shared = known.era === 'modern' && mayBeShared(request.message.method)
-  return same && !shared && request.whole !== true
 }

@@ -1,7 +1,7 @@
 import { canonicalJson, isObject } from '../../base/json.ts'
 import { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
-import { changed, errorOf, unreachable, wholeReply, type Answer } from './answer.ts'
+import { changed, resultOf, unreachable, wholeReply, type Answer } from './answer.ts'
 import { capabilitiesFor, eraOf, ourselves, requestToLegacy, requestToModern, translateResponse } from './era.ts'
 import type { RpcRequest } from './message.ts'
 import type { Life } from './line-connection.ts'
@@ -63,7 +63,7 @@ export class LineUpstream implements UpstreamConnection {
     const { session, learnt } = await this.#live(own, signal)
     const message: RpcRequest = { jsonrpc: '2.0', id: 0, method: request.method, params: request.params ?? {} }
     const asked = learnt.era === 'modern' ? requestToModern(message, ourselves) : message
-    return resultOf(this.#spec.name, await session.call(asked, signal).answer)
+    return resultOf(this.#spec.name, (await session.call(asked, signal).answer).message)
   }
 
   async learn(signal: AbortSignal): Promise<Learnt> {
@@ -111,9 +111,4 @@ function bridged(request: UpstreamRequest, learnt: Learnt): RpcRequest {
 async function* streamed(call: Call, translate: (answer: Answer) => Answer): AsyncGenerator<ReplyEvent> {
   yield* call.progress
   yield translate(await call.answer)
-}
-
-function resultOf(upstream: string, { message }: Answer): Record<string, unknown> {
-  if ('error' in message) throw errorOf(upstream, message.error)
-  return message.result
 }

@@ -17,19 +17,6 @@ const harmlessBefore = new Set(
 
 /** Whether a name announces a secret: `apiToken`, `DB_PASSWORD`, `x-api-key`; not `max_tokens`. */
 export function isSecretName(name: string): boolean {
-  let secret = judgedNames.get(name)
-  if (secret === undefined) {
-    secret = announcesSecret(name)
-    if (judgedNames.size < judgedNamesMax && name.length <= 64) judgedNames.set(name, secret)
-  }
-  return secret
-}
-
-// The names of arguments are those of the accepted definitions, nearly always.
-const judgedNames = new Map<string, boolean>()
-const judgedNamesMax = 4_096
-
-function announcesSecret(name: string): boolean {
   const words = name
     .slice(0, 200)
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
@@ -51,8 +38,11 @@ export function isIdentifierName(name: string): boolean {
   return /(^|[_\-.]|[a-z0-9])(id|ids|Id|Ids|ID|IDs|uuid|digest|sha256|sha1|etag)$/.test(name)
 }
 
-/** Known forms of secrets. `keep`, where given, is the group before the secret that stays. */
-export const secretForms: readonly { what: string; form: RegExp; keep?: true }[] = [
+/**
+ * Known forms of secrets. `keep`, where given, is the group before the secret that stays; `inWord`, that it is found in
+ * text of letters, digits, `_` and `-` alone: the others have something else in them.
+ */
+export const secretForms: readonly { what: string; form: RegExp; keep?: true; inWord?: true }[] = [
   {
     what: 'private key',
     form: /-----BEGIN [A-Z ]*PRIVATE KEY[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)/g,
@@ -60,6 +50,7 @@ export const secretForms: readonly { what: string; form: RegExp; keep?: true }[]
   { what: 'token', form: /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,3}/g },
   {
     what: 'key',
+    inWord: true,
     // GitHub, GitLab, Slack, OpenAI and Anthropic, Stripe, AWS, Google, npm, PyPI, SendGrid, Shopify, DigitalOcean, Hugging Face, Linear, age
     form: /\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|gl(?:pat|ptt|dt|rt)-[\w-]{16,}|xox[abeprs]-[\w-]{8,}|xapp-[\w-]{8,}|sk-[\w-]{16,}|[rs]k_(?:live|test)_\w{8,}|whsec_\w{8,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{30,}|ya29\.[\w-]{10,}|npm_\w{20,}|pypi-[\w-]{16,}|SG\.[\w-]{10,}\.[\w-]{10,}|shp(?:at|ca|pa|ss)_\w{16,}|do[opr]_v1_\w{16,}|hf_\w{16,}|lin_api_\w{16,}|AGE-SECRET-KEY-1[A-Z0-9]{20,})/g,
   },
