@@ -7,6 +7,7 @@ import type { Call, Judged } from './call-state.ts'
 import type { Envelope } from './envelope.ts'
 import type { NextRound } from './input-required.ts'
 import { isOwnKey } from './own-elicitation.ts'
+import type { RpcRequest } from './upstream/message.ts'
 import type { UpstreamRequest } from './upstream/upstream-kind.ts'
 
 /**
@@ -31,31 +32,48 @@ export function requireBound({ params }: Envelope): void {
 export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRequest {
   const { envelope } = call
   const bound = needsApproval(tool.tool.effect)
-  const message = {
-    jsonrpc: '2.0' as const,
-    id: envelope.id!,
-    method: envelope.method,
-    params: { ...besides(envelope.params, bound), ...asked.written(args.value) },
-  }
-  return {
-    message,
-    text: canonicalJson(message),
-    protocolVersion: envelope.protocolVersion,
-    // Made when it is asked for: only upstreams that keep sessions need it.
-    get callerKey() {
-      return bound ? `${callerKeyOf(call)} approved` : callerKeyOf(call)
-    },
-    client: {
-      info: envelope.clientInfo,
-      // A call that somebody approved asks nothing and becomes nothing else.
-      capabilities: bound ? {} : envelope.clientCapabilities,
-      logLevel: envelope.logLevel,
-    },
-    principalId: call.caller.principalId,
-    declared: envelope.clientCapabilities,
+  const params = { ...besides(envelope.params, bound), ...asked.written(args.value) }
+  const message: RpcRequest = { jsonrpc: '2.0', id: envelope.id!, method: envelope.method, params }
+  return new CallRequest(call, { message, bound, inputSchema: tool.definition?.['inputSchema'] })
+}
+
+// A class, and not an object with a getter of its own, of which the engine would make one kind for each call.
+class CallRequest implements UpstreamRequest {
+  readonly message: RpcRequest
+  readonly text: string
+  readonly protocolVersion: string
+  readonly client: UpstreamRequest['client']
+  readonly principalId: string
+  readonly declared: UpstreamRequest['declared']
+  readonly parameterHeaders: UpstreamRequest['parameterHeaders']
+  readonly inputSchema: unknown
+  ask: UpstreamRequest['ask'] = undefined
+  readonly #call: Call
+  readonly #bound: boolean
+
+  constructor(
+    call: Call,
+    { message, bound, inputSchema }: { message: RpcRequest; bound: boolean; inputSchema: unknown },
+  ) {
+    const { envelope } = call
+    this.#call = call
+    this.#bound = bound
+    this.message = message
+    this.text = canonicalJson(message)
+    this.protocolVersion = envelope.protocolVersion
+    // A call that somebody approved asks nothing and becomes nothing else.
+    const capabilities = bound ? {} : envelope.clientCapabilities
+    this.client = { info: envelope.clientInfo, capabilities, logLevel: envelope.logLevel }
+    this.principalId = call.caller.principalId
+    this.declared = envelope.clientCapabilities
     // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
-    parameterHeaders: bound ? {} : call.parameterHeaders,
-    inputSchema: tool.definition?.['inputSchema'],
+    this.parameterHeaders = bound ? {} : call.parameterHeaders
+    this.inputSchema = inputSchema
+  }
+
+  // Made when it is asked for: only upstreams that keep sessions need it.
+  get callerKey(): string {
+    return this.#bound ? `${callerKeyOf(this.#call)} approved` : callerKeyOf(this.#call)
   }
 }
 

@@ -57,7 +57,7 @@ async function serve(rooms: ServeRooms, came: Omit<Visit, 'reply' | 'seen'>): Pr
   } catch (error) {
     logFailure(rooms, error)
     if (reply.begun) return reply.destroy()
-    reply.fault(seen.envelope, error, await challenge(rooms.oauth, { ...seen, request, error }))
+    reply.fault(seen.envelope, error, await challenge(rooms.oauth, { ...seen, request: came.request, error }))
   }
 }
 
