@@ -14,6 +14,7 @@ import * as proof from './0013-proof.ts'
 import * as groups from './0014-groups.ts'
 import * as passkeys from './0015-passkeys.ts'
 import * as clients from './0016-clients.ts'
+import * as entriesByPosition from './0017-entries-by-position.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -32,4 +33,5 @@ export const migrations: Record<string, Migration> = {
   '0014-groups': groups,
   '0015-passkeys': passkeys,
   '0016-clients': clients,
+  '0017-entries-by-position': entriesByPosition,
 }
