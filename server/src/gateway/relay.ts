@@ -129,10 +129,10 @@ function isInputRequired(message: RpcResponse): boolean {
 function passWhole(answer: UpstreamReply & { kind: 'json' }, side: ClientSide): End {
   return {
     outcome: outcomeOf(answer.message, answer.bytes),
-    whole: { message: answer.message, text: () => Buffer.from(answer.bytes).toString() },
+    whole: { message: answer.message, text: () => answer.text },
     tell: () => {
       const own = side.call.envelope.id === answer.message.id
-      side.reply.json(answer.status, own ? answer.bytes : side.readdressed(Buffer.from(answer.bytes).toString()))
+      side.reply.json(answer.status, own ? answer.text : side.readdressed(answer.text))
     },
   }
 }

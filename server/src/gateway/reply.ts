@@ -95,10 +95,9 @@ export class Reply {
   /** Answers with JSON bytes that somebody else made. */
   json(status: number, body: string | Uint8Array, headers: Record<string, string> = {}): void {
     if (this.#streams) return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body
-    this.#head(status, bytes.byteLength, headers)
-    // A body after HEAD would be refused by node, and the connection cut.
-    this.#response.end(this.#response.req.method === 'HEAD' ? undefined : bytes)
+    this.#head(status, typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength, headers)
+    // A text goes out in one piece with the head. A body after HEAD would be refused by node, and the connection cut.
+    this.#response.end(this.#response.req.method === 'HEAD' ? undefined : body)
   }
 
   #head(status: number, bytes: number, headers: Record<string, string> = {}): void {

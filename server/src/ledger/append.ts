@@ -81,9 +81,10 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended: 
   let closed = false
 
   async function drain(): Promise<void> {
-    // Whoever arrives in this turn of the event loop shares the transaction, and whoever comes while it is written the next.
-    await nextTurn()
     while (queue.length > 0) {
+      // Whoever arrives in this turn of the event loop shares the transaction, and whoever comes while it is written the
+      // next: whom its end set going, or who came while that was heard of, included.
+      await nextTurn()
       const batch = queue.splice(0, batchMax).filter(({ givenUp }) => !givenUp)
       if (batch.length > 0) await writeBatch(store, batch, onAppended)
     }

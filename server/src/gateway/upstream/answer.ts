@@ -11,7 +11,8 @@ export interface Answer {
 }
 
 export function wholeReply(status: number, answer: Answer): WholeReply {
-  return { kind: 'json', status, bytes: answer.bytes ?? Buffer.from(answer.text), message: answer.message }
+  const { text, message, bytes = Buffer.from(text) } = answer
+  return { kind: 'json', status, bytes, text, message }
 }
 
 /** Changes an answer by a function of its text; what it leaves alone passes as it is. */

@@ -27,7 +27,8 @@ const learnt = {
 } as const
 
 function whole(): UpstreamReply {
-  return { kind: 'json', status: 200, bytes: new Uint8Array(), message: { jsonrpc: '2.0', id: 1, result: {} } }
+  const message = { jsonrpc: '2.0' as const, id: 1, result: {} }
+  return { kind: 'json', status: 200, bytes: new Uint8Array(), text: '', message }
 }
 
 /** Connections that keep what they were told, and answer as they are told. */

@@ -216,6 +216,8 @@ export interface WholeReply {
   kind: 'json'
   status: number
   bytes: Uint8Array
+  /** What `bytes` are in UTF-8. */
+  text: string
   message: RpcResponse
 }
 
