@@ -126,6 +126,11 @@ signals: [{ id: t, issuer: 'https://t.example', jwksUri: 'https://t.example/jwks
   const env = { HEADER: 'Bearer 0123456789', SHORT: 'x', TOKEN: 'a b' }
   assert.equal(read(signals('push: { authorizationEnv: HEADER }'), env).signals[0]?.push?.authorization, env.HEADER)
   assert.deepEqual(read(signals('push: {}')).signals[0]?.push, { authorization: undefined })
+  const twice = signals('push: {}').replace(
+    'signals: [',
+    "signals: [{ id: s, issuer: 'https://t.example', jwksUri: 'https://t.example/jwks', audience: us, people: https://login.example, push: {} }, ",
+  )
+  assert.match(refusal(twice), /`s` has the same issuer and audience/)
   assert.match(refusal(signals('')), /must have `push` or `poll`/)
   assert.match(refusal(signals('push: {}', '')), /nobody comes from `https:\/\/t\.example`/)
   assert.match(refusal(signals('push: { authorizationEnv: SHORT }'), env), /must have 16 to 1,024/)

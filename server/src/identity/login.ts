@@ -19,14 +19,16 @@ import type { Entered, Entering, Visitor } from './login/entering.ts'
 import { localLogins } from './login/local.ts'
 import { readReturnTo } from './login/return-to.ts'
 import type { Throttle } from './login/throttle.ts'
+import { isVoid } from './login/void.ts'
 import type { MappingDesk } from './mapping.ts'
 import type { OwnLogin } from './own-login.ts'
 import type { Passkeys } from './passkeys.ts'
 import { admitPerson } from './principals.ts'
 import { type IdentityLedger, partyOf } from './records.ts'
 import type { SignInDesk } from './sign-ins.ts'
-import { attemptSeconds, isVoidLogin } from './withdraw.ts'
 
+/** How long a person may take at the provider. */
+const attemptSeconds = 10 * 60
 /** Attempts that may wait at once; each is a row of some hundred bytes. */
 const attemptsMax = 10_000
 
@@ -201,7 +203,8 @@ export function openLogins(parts: {
       const arrival = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
       const { brought, session, ...person } = arrival
       const known = await findPrincipalBySubject(store, person.issuer, person.subject)
-      if (known && (await isVoidLogin(store, { principalId: known.id, expiresAt: attempt.expiresAt }))) {
+      const at = attempt.expiresAt - attemptSeconds * 1_000
+      if (known && (await isVoid(store, { principalId: known.id, at }))) {
         const message =
           'cannot complete this login: since it was begun, your provider has ended what you had; begin again'
         return refuse(visitor, { provider, person, fault: new Fault('identity.sign_in_failed', message) })

@@ -5,6 +5,7 @@ import { digestOf } from '../base/ids.ts'
 import { formBytesMax } from '../base/limits.ts'
 import { clientAddressOf, type Door, readBody } from '../base/listen.ts'
 import type { Log } from '../base/log.ts'
+import { endedByProvider } from '../model/rights.ts'
 import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
 import { findPrincipalBySubject } from '../store/principals.ts'
 import { deleteSignInsOf, deleteSignInsOfSession, findPrincipalIdsOfSession } from '../store/sign-ins.ts'
@@ -12,8 +13,9 @@ import { spend } from '../store/spent.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { LoggedOut, LogoutIdp } from './idp.ts'
 import type { Throttle } from './login/throttle.ts'
+import { voidEarlier } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
-import { type EndGrants, voidLogins } from './withdraw.ts'
+import type { EndGrants } from './withdraw.ts'
 
 interface LogoutParts {
   store: Store
@@ -93,7 +95,7 @@ async function endLoggedOut(parts: LogoutParts, idp: LogoutIdp, out: LoggedOut):
       throw new Fault('identity.logout_refused', 'cannot take this logout token: it was taken before')
     if (session !== undefined) await deleteSignInsOfSession(tx, { provider: idp.id, session })
     else if (named !== undefined) await deleteSignInsOf(tx, named.id)
-    for (const one of people) await voidLogins(tx, one, clock.now())
+    for (const one of people) await voidEarlier(tx, one, clock.now())
     if (logoutEndsGrants) for (const one of people) await endAll(parts, tx, { principalId: one, reason })
   })
 }
@@ -103,7 +105,7 @@ async function endAll(
   tx: Handle,
   { principalId, reason }: { principalId: string; reason: string },
 ): Promise<void> {
-  await endGrants(tx, principalId, reason)
+  await endGrants(tx, principalId, `${endedByProvider}: ${reason}`)
   await revokeOperatorKeysOf(tx, principalId, clock.now())
 }
 

@@ -20,6 +20,7 @@ import { deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Person } from './idp.ts'
 import { personOf } from './idp/person.ts'
+import { isVoid } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
 
 /** What else must end when a principal is disabled: grants, approvals. Runs within the transaction that disables. */
@@ -101,9 +102,12 @@ export function openPrincipals(parts: PrincipalParts): Principals {
     disablePrincipal: (given) => step('disabled', given),
     enablePrincipal: (given) => step('enabled', given),
     // Who vouches for a client does not say that the person has just signed in.
-    admitClaims: async (issuer, claims) => {
+    async admitClaims(issuer, claims) {
       const person = personOf(issuer, claims['sub'], claims)
       const known = await findPrincipalBySubject(store, issuer, person.subject)
+      const at = typeof claims['iat'] === 'number' ? claims['iat'] * 1_000 : 0
+      if (known && (await isVoid(store, { principalId: known.id, at })))
+        throw new Fault('identity.disabled', 'this was vouched for before the provider ended what the principal had')
       // What programs present says less than a login does: what it leaves out is not taken away.
       const name = known !== undefined && person.name === person.subject ? known.name : person.name
       const said = { ...person, name, email: person.email ?? known?.email }

@@ -3,32 +3,12 @@ import { endLinksBy } from '../store/one-time-links.ts'
 import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
 import { demandSignIn, listAdministratorIds, updatePrincipalState } from '../store/principals.ts'
 import { deleteSignInsOf } from '../store/sign-ins.ts'
-import { spendLonger, spentUntil } from '../store/spent.ts'
 import type { Handle } from '../store/store.ts'
+import { voidEarlier } from './login/void.ts'
 import { lockAdministration, type OnDisable } from './principals.ts'
 
 /** Ends the grants of a principal within a transaction; `because` is kept with each. */
 export type EndGrants = (tx: Handle, principalId: string, because: string) => Promise<void>
-
-/** How long a person may take at the provider. */
-export const attemptSeconds = 10 * 60
-
-/**
- * Makes void what logins of a principal were begun before now and are not complete: whoever holds the way back from a
- * provider comes in by it no more.
- */
-export async function voidLogins(tx: Handle, principalId: string, now: number): Promise<void> {
-  await spendLonger(tx, { purpose: 'logins', id: principalId, until: now + attemptSeconds * 1_000 })
-}
-
-/** Whether a login of this principal, with this end, is void. */
-export async function isVoidLogin(
-  handle: Handle,
-  { principalId, expiresAt }: { principalId: string; expiresAt: number },
-): Promise<boolean> {
-  const until = await spentUntil(handle, 'logins', principalId)
-  return until !== undefined && until >= expiresAt
-}
 
 /** What is taken from a principal. His sign-ins, operator keys and open invitations end in any case. */
 export interface Withdrawal {
@@ -61,7 +41,7 @@ export async function withdraw(
     if (administrators.length === 1 && administrators[0] === principalId) throw new LastAdministrator()
   }
   await deleteSignInsOf(tx, principalId)
-  await voidLogins(tx, principalId, now)
+  await voidEarlier(tx, principalId, now)
   await revokeOperatorKeysOf(tx, principalId, now)
   await endLinksBy(tx, principalId, now)
   if (of.signInAfter !== undefined) await demandSignIn(tx, principalId, of.signInAfter)

@@ -25,6 +25,9 @@ export interface Entitlement {
   through?: string | undefined
 }
 
+/** How the reason begins of a grant that the identity provider of its principal has ended, by an event or a logout. */
+export const endedByProvider = 'ended by the identity provider'
+
 /**
  * A right that a client has in the name of a principal: exactly these tools, by these definitions, of one upstream. The
  * principal gave it on the consent page, the company's identity provider vouched for it, or an administrator gave it to a

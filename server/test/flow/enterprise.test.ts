@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { decodeJwt } from 'jose'
 import { Agent } from '../agent.ts'
+import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
 import { type FakeEnterprise, openFakeEnterprise } from '../fake/enterprise.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { openHouse, type House, type HouseOptions } from '../house.ts'
@@ -263,4 +264,39 @@ test('a principal that is disabled, and a client that is revoked, get nothing', 
   await all.house.rooms.identity.enablePrincipal({ by: 'set-up', id: principalId, reason: 'came back' })
   await all.house.rooms.oauth.revokeClient({ by: 'set-up', id: all.client.id, reason: 'for a test' })
   assert.equal((await all.present(await all.company.assert(all.claims))).error, 'invalid_client')
+})
+
+test('what the provider has ended by an event it can vouch for anew, and an assertion of before is void', async (t) => {
+  const transmitter = await openFakeTransmitter(t)
+  const company = await openFakeEnterprise(t)
+  const { issuer: iss, jwksUri } = transmitter
+  const signals = [{ id: 'company', issuer: iss, jwksUri, audience, people: company.issuer, push: {} }]
+  const enterprise = [{ issuer: company.issuer, jwksUri: company.jwksUri }]
+  const yaml = `clients: ${JSON.stringify({ enterprise })}\nsignals: ${JSON.stringify(signals)}`
+  const house = await openHouse(t, { yaml, reach: [company.issuer, iss] })
+  await house.upstream('mux', tools)
+  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+  const claims = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
+  const present = (assertion: string) => client.token({ grant_type: grantType, assertion })
+  await entitle({ house, company, client, claims, present })
+  const first = await present(await company.assert(claims))
+  assert.equal(first.status, 200)
+  const seconds = Math.floor(Date.now() / 1_000)
+  const kept = await company.assert({ ...claims, iat: seconds - 5 })
+  const sub_id = { format: 'iss_sub', iss: company.issuer, sub: 'u-1' }
+  const body = await transmitter.write({ events: { [`${caep}session-revoked`]: {} }, sub_id })
+  const headers = { 'content-type': 'application/secevent+jwt' }
+  assert.equal((await fetch(`${house.url}/signals/company`, { method: 'POST', headers, body })).status, 202)
+  assert.equal((await present(kept)).error, 'invalid_grant', 'kept from before')
+  // The assertion says when it was made in whole seconds.
+  const later = { iat: seconds + 5, exp: seconds + 300 }
+  assert.equal((await present(await company.assert({ ...claims, ...later }))).status, 200, 'vouched for anew')
+  const [grant] = await house.rooms.oauth.listGrants({ activeAt: Date.now() })
+  await house.rooms.oauth.revokeGrant({ by: 'set-up', id: grant!.id, reason: 'for a test' })
+  const much = { iat: seconds + 10, exp: seconds + 300 }
+  assert.equal(
+    (await present(await company.assert({ ...claims, ...much }))).error,
+    'invalid_grant',
+    'withdrawn by somebody',
+  )
 })

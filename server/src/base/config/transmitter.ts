@@ -51,8 +51,11 @@ export function transmitterProblems(config: {
 }): string[] {
   const issuers = [...config.login.oidc, ...config.clients.enterprise].map(({ issuer }) => issuer)
   const people = new Set([...issuers, ...config.login.bridge.map(({ id }) => `bridge:${id}`)])
-  return config.signals.flatMap(({ id, people: whose, push, poll }) => {
+  return config.signals.flatMap(({ id, issuer, audience, people: whose, push, poll }, at) => {
+    const same = config.signals.findIndex((one) => one.issuer === issuer && one.audience === audience)
     const problems = [
+      // What one stream was told could be told to the other, which may be about other people.
+      same !== at && `\`${config.signals[same]!.id}\` has the same issuer and audience: give each its own audience`,
       !people.has(whose) &&
         `nobody comes from \`${whose}\`: \`people\` (by default the issuer) must be the issuer of a provider in \`login.oidc\` or \`clients.enterprise\``,
       push?.authorization !== undefined &&

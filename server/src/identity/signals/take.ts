@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { TransmitterConfig } from '../../base/config.ts'
 import { digestOf, makeId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
+import { endedByProvider } from '../../model/rights.ts'
 import type { ChangeKind } from '../../ledger/entry.ts'
 import { findPrincipalBySubject } from '../../store/principals.ts'
 import { findPrincipalIdsOfSession } from '../../store/sign-ins.ts'
@@ -43,7 +44,7 @@ export async function takeEvents(
   parts: TakingParts,
   { transmitter, said }: { transmitter: TransmitterConfig; said: SecurityEvents },
 ): Promise<boolean> {
-  const token = digestOf(JSON.stringify([transmitter.issuer, said.jti]))
+  const token = digestOf(JSON.stringify([transmitter.id, said.jti]))
   const found = said.events.flatMap(({ type, payload }) => takenBy(type, payload) ?? [])
   // Read even where nothing is taken: the transmitter hears of what cannot be read, and of nothing else.
   const meant = found.length > 0 ? readSubject(said.subject, transmitter.people) : []
@@ -122,7 +123,7 @@ async function record(parts: TakingParts, of: Recorded): Promise<void> {
     await withdraw(tx, parts, {
       principalId,
       ...(taken.signIn && { signInAfter: said.issuedAt }),
-      ...(taken.grants && { grantsBecause: change.reason }),
+      ...(taken.grants && { grantsBecause: `${endedByProvider}: ${change.reason}` }),
       disable: taken.principal,
     })
   })

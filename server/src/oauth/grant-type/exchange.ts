@@ -163,5 +163,7 @@ async function grantOf(
   const { subject, platform, client, upstream } = of
   const issuer = subject.issuer!
   const principal = await admit(parts.people, issuer, subject.claims)
-  return vouchedGrant(parts, { issuer, effects: platform.effects, client, principalId: principal.id, upstream })
+  const vouchedAt = (subject.claims.iat ?? 0) * 1_000
+  const vouched = { issuer, effects: platform.effects, client, principalId: principal.id, upstream, vouchedAt }
+  return vouchedGrant(parts, vouched)
 }

@@ -65,7 +65,13 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
     })
     if (!fresh) throw new NotTaken('it was presented before')
     const principal = await admit(parts.people, issuer.issuer, claims)
-    const of = { issuer: issuer.issuer, effects: issuer.effects, client, principalId: principal.id }
+    const of = {
+      issuer: issuer.issuer,
+      effects: issuer.effects,
+      client,
+      principalId: principal.id,
+      vouchedAt: (claims.iat ?? 0) * 1_000,
+    }
     return { grant: await vouchedGrant(parts, { ...of, upstream: meant.upstream }), resource: meant.resource }
   }
 }

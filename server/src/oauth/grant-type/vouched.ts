@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { compareEffect } from '../../model/effect.ts'
-import type { Grant } from '../../model/rights.ts'
+import { endedByProvider, type Grant } from '../../model/rights.ts'
 import type { StoredClient } from '../../store/clients.ts'
 import { consentedOf } from '../client/consented.ts'
 import type { Clients } from '../clients.ts'
@@ -26,13 +26,22 @@ export interface VouchedParts {
  * should, else a new one.
  *
  * Promise: it holds what the principal is entitled to, up to `effects`; never what returns secrets or destroys. Whose
- * grant was withdrawn gets no new one this way until he has given one himself.
+ * grant was withdrawn gets no new one this way until he has given one himself; whose grant the provider has ended, by an
+ * event or a logout, until it vouches anew.
  *
  * @throws {NotTaken} if there is nothing to give.
  */
 export async function vouchedGrant(
   parts: VouchedParts,
-  of: { issuer: string; effects: 'read' | 'write'; client: StoredClient; principalId: string; upstream: string },
+  of: {
+    issuer: string
+    effects: 'read' | 'write'
+    client: StoredClient
+    principalId: string
+    upstream: string
+    /** When the provider vouched for it. */
+    vouchedAt: number
+  },
 ): Promise<Grant> {
   const { issuer, effects, client, principalId, upstream } = of
   const now = parts.clock.now()
@@ -40,7 +49,7 @@ export async function vouchedGrant(
   const [place, grants] = await Promise.all([parts.catalogue.findPlace(upstream), parts.grants.list(whose)])
   if (place?.open !== true) throw new NotTaken('the upstream does not serve')
   const last = grants[0]
-  if (last?.revokedAt !== undefined && last.revokedBecause !== replaced) throw new NotTaken('the grant was withdrawn')
+  if (last !== undefined && isWithdrawn(last, of.vouchedAt)) throw new NotTaken('the grant was withdrawn')
   const tools = new Map(
     offerTools({ place, members: await readMembers(parts.catalogue, place, principalId), earlier: undefined, now })
       .filter(({ effect, traits }) => compareEffect(effect, effects) <= 0 && !traits.includes('secret'))
@@ -61,4 +70,10 @@ export async function vouchedGrant(
 
 function same(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
   return one.size === other.size && [...one].every(([name, digest]) => other.get(name) === digest)
+}
+
+/** Whether somebody withdrew a grant. What the provider itself has ended counts until it vouches anew. */
+function isWithdrawn({ revokedAt, revokedBecause }: Grant, vouchedAt: number): boolean {
+  if (revokedAt === undefined || revokedBecause === replaced) return false
+  return !(revokedBecause?.startsWith(endedByProvider) === true && vouchedAt > revokedAt)
 }
