@@ -101,6 +101,11 @@ export class Clients {
     return this.#configured.get(id)?.machine
   }
 
+  /** Whether a client is a machine's: what it is given, an administrator gave. */
+  isMachine(id: string): boolean {
+    return id === workloadsClientId || this.machineOf(id) !== undefined
+  }
+
   /** The clients by which a machine proves that it is one: the only ones that can be granted anything in its name. */
   ofMachine(name: string): { id: string; name: string; proof: MachineProof }[] {
     const { configured, workloads } = this.#parts

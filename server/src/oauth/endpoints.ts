@@ -67,6 +67,7 @@ export function protocolDoor(parts: {
   clock: Clock
   tokenKeys: Pick<TokenKeys, 'settle'>
   introspects: IntrospectionParts['introspects']
+  isMachine(clientId: string): boolean
   stands: IntrospectionParts['stands']
 }): Door {
   const { engine, registrationsPerHour } = parts

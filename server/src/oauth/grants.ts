@@ -55,6 +55,8 @@ const recordedToolsMax = 300
 
 /** Why a grant ended that a newer one took the place of: nobody withdrew it. */
 export const replaced = 'replaced by a newer choice'
+/** Why a grant ended that its client did not want any more: nobody withdrew it from the client. */
+export const givenBack = 'the client gave its token back'
 
 /** Why a grant ended whose client became another one: whoever gave it is asked again. */
 export const consentAgain = 'the client changed its redirect addresses or its keys'

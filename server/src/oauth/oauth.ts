@@ -168,6 +168,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
         clock,
         introspects: (clientId) => preregistered.find(({ id }) => id === clientId)?.introspects ?? [],
         stands: holds,
+        isMachine: (clientId) => clients.isMachine(clientId),
       }),
       consentDoor({ ...rooms, engine, clients, admission }),
     ],

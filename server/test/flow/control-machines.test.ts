@@ -66,6 +66,7 @@ test('on the pages a machine is made, entitled, granted, given another owner, an
   const owned = await sendForm(ada, granted, { to: '/machines/nightly/owner', ownerId: bob.principal.id, reason })
   assert.match(textOn(owned), /Answers for it Bob/)
   assert.match(textOn(await ada.browser.open('/machines')), /Nightly <report> nightly active Bob/)
+  assert.match(textOn(await ada.browser.open(`/people/${bob.principal.id}`)), /Answers for Nightly <report> nightly/)
   await house.rooms.identity.disablePrincipal({ by: ada.principal.id, id: bob.principal.id, reason })
   assert.match(textOn(await ada.browser.open(path)), /is not active here any more/)
   assert.match(textOn(await ada.browser.open('/machines')), /Bob left/)

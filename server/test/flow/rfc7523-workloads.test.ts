@@ -249,6 +249,17 @@ test('a machine that is disabled ends at once, and one whose rule went gets noth
   assert.equal((await present(await cluster.sign({ sub: nightly, aud }))).body['error'], 'invalid_grant')
 })
 
+test('no instance of a machine ends the grant of all by giving its token back', async (t) => {
+  const { house, cluster, aud, present } = await open(t)
+  const { body } = await present(await cluster.sign({ sub: nightly, aud }))
+  const given = new URLSearchParams({ token: String(body['access_token']), client_id: 'workloads' })
+  const answer = await fetch(`${house.url}/oauth/revoke`, { method: 'POST', body: given })
+  assert.equal(answer.status, 400)
+  assert.equal(((await answer.json()) as { error: string }).error, 'unsupported_token_type')
+  assert.equal((await agentWith(house, 'desk', body as never).call('read_note', { id: 'n1' })).status, 200)
+  assert.equal((await present(await cluster.sign({ sub: nightly, aud }))).status, 200)
+})
+
 test('where no issuer is configured, nothing is offered', async (t) => {
   const house = await openHouse(t)
   assert.ok(!(await offers(house, grantType)))

@@ -250,6 +250,21 @@ test('a person who is disabled, and one who lost the right, get nothing through 
   assert.equal((await all.exchange(await all.company.sign({ aud: audience }))).error, 'invalid_grant')
 })
 
+test('a platform that gives its token back may come again, until somebody withdraws the grant', async (t) => {
+  const all = await open(t)
+  await entitled(all)
+  const again = async () => all.exchange(await all.company.sign({ aud: audience }))
+  const { access_token: token } = await again()
+  const proof = await clientProof(all.key, { id: platform.id, origin: all.house.origin })
+  const answer = await fetch(`${all.house.url}/oauth/revoke`, {
+    method: 'POST',
+    body: all.client.form({ token, ...proof }),
+  })
+  assert.equal(answer.status, 200)
+  assert.equal((await agentWith(all.house, 'desk', { access_token: token } as never).call('read_note', {})).status, 401)
+  assert.equal((await again()).status, 200)
+})
+
 test('a token that says less than a login takes nothing of what is known of the person', async (t) => {
   const all = await open(t)
   const id = await entitled(all)

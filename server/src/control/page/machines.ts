@@ -198,3 +198,20 @@ export async function grantingTo(
     }
   </section>`
 }
+
+/** The machines that a person answers for: somebody else must, when he leaves. */
+export async function answersFor({ identity }: Pick<ControlRooms, 'identity'>, { id }: Principal): Promise<Html> {
+  const machines = (await identity.listMachines()).filter(({ ownerId }) => ownerId === id)
+  if (machines.length === 0) return html``
+  return html`<section class="stack tight" aria-labelledby="machines">
+    <h2 id="machines">Answers for</h2>
+    <ul class="plain">
+      ${machines.map(
+        (one) =>
+          html`<li>
+            <a href="/people/${one.id}">${visible(one.name)}</a> <span class="muted small mono">${one.subject}</span>
+          </li>`,
+      )}
+    </ul>
+  </section>`
+}

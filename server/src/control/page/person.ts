@@ -26,7 +26,7 @@ import {
 } from './elements.ts'
 import { grantCards } from './grant-cards.ts'
 import { demandText } from './grant-login.ts'
-import { grantingTo, machineCard } from './machines.ts'
+import { answersFor, grantingTo, machineCard } from './machines.ts'
 import { groupsOf, membersOf, retiring } from './members.ts'
 
 export const personPage: PageRoute = {
@@ -59,6 +59,7 @@ export const personPage: PageRoute = {
             <dd>${instant(principal.createdAt)}</dd>
           </dl>
         </div>
+        ${principal.kind === 'person' && (await answersFor(rooms, principal))}
         ${principal.kind === 'workload' && (await machineCard(rooms, { machine: principal, visit }))}
         ${await groupsOf(rooms, principal)} ${await rightsHeld(rooms, { principal, rights, csrf: visit.csrf })}
         ${principal.state === 'active' && (await giving(rooms, { principal, rights, visit }))}

@@ -6,7 +6,7 @@ import { consentedOf } from '../client/consented.ts'
 import type { Clients } from '../clients.ts'
 import { offerTools, readMembers } from '../consent/offer.ts'
 import { NotTaken } from '../grant-type.ts'
-import { type Grants, replaced } from '../grants.ts'
+import { givenBack, type Grants, replaced } from '../grants.ts'
 import type { Catalogue } from '../ports.ts'
 
 /** The provider is asked again for every token of five minutes; the grant behind them is renewed now and then. */
@@ -74,6 +74,6 @@ function same(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, strin
 
 /** Whether somebody withdrew a grant. What the provider itself has ended counts until it vouches anew. */
 function isWithdrawn({ revokedAt, revokedBecause }: Grant, vouchedAt: number): boolean {
-  if (revokedAt === undefined || revokedBecause === replaced) return false
+  if (revokedAt === undefined || revokedBecause === replaced || revokedBecause === givenBack) return false
   return !(revokedBecause?.startsWith(endedByProvider) === true && vouchedAt > revokedAt)
 }

@@ -13,7 +13,7 @@ import {
 } from '../../store/protocol-records.ts'
 import type { Store } from '../../store/store.ts'
 import type { Clients } from '../clients.ts'
-import type { Grants } from '../grants.ts'
+import { givenBack, type Grants } from '../grants.ts'
 import { resourceFor, scope } from '../metadata.ts'
 import { provenMs } from '../proof.ts'
 import { findEngineClient, registerEngineClient } from './engine-client.ts'
@@ -117,8 +117,7 @@ function grantAdapter({ clock, clients, grants, origin, ends }: AdapterParts): A
     },
     // The engine calls this when a code or a refresh token is used twice, and when the client gives a token back.
     async destroy(id) {
-      const reason =
-        Provider.ctx?.oidc?.route === 'revocation' ? 'the client gave its token back' : 'a token was used twice'
+      const reason = Provider.ctx?.oidc?.route === 'revocation' ? givenBack : 'a token was used twice'
       await grants.revoke({ by: 'system', id, reason })
     },
   }
