@@ -33,9 +33,12 @@ function signed(key: KeyObject, input: string, dsaEncoding: 'ieee-p1363' | 'der'
  * the signer himself made but not for this.
  *
  * @param elsewhere an address that must not be asked.
- * @param own the type that is right here, of which the others are not.
+ * @param own the types that are right here, of which the others are not; absent where the type is not asked.
  */
-export function jwsVectors(signer: Signer, { elsewhere, own }: { elsewhere: string; own: string | undefined }) {
+export function jwsVectors(
+  signer: Signer,
+  { elsewhere, own }: { elsewhere: string; own: readonly unknown[] | undefined },
+) {
   return {
     ...algorithms(signer),
     ...signatures(signer),
@@ -203,9 +206,11 @@ function respelt(signature: string): string {
   return signature.slice(0, -1) + alphabet[alphabet.indexOf(last) ^ 1]!
 }
 
-function foreignTypes(signer: Signer, own: string): Record<string, string> {
+function foreignTypes(signer: Signer, own: readonly unknown[]): Record<string, string> {
   const made: Record<string, string> = {}
-  for (const typ of [...types.filter((one) => one !== own), `${own}x`, `x${own}`, `${own};x`, '', undefined, [own], 7])
+  const first = String(own[0])
+  const odd = [`${first}x`, `x${first}`, `${first};x`, '', undefined, [first], 7]
+  for (const typ of [...types, ...odd].filter((one) => !own.includes(one)))
     made[`the type ${JSON.stringify(typ)}`] = seal(signer, JSON.stringify({ ...signer.header, typ }))
   return made
 }

@@ -8,6 +8,8 @@ export interface Asked {
   authenticated: boolean
   /** The parameters of the request that the grant type knows; each stands once. */
   params: Readonly<Record<string, string | undefined>>
+  /** The thumbprint of the key that it has proved to hold (RFC 9449), where it has. */
+  key?: string | undefined
 }
 
 /** What a token is issued for. */

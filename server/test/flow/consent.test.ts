@@ -215,6 +215,29 @@ test('the request of one browser cannot be answered or finished in another, what
   assert.equal((await client.redeem(code)).status, 200)
 })
 
+test('the form that one browser was shown is worth nothing in another, of the same person or of somebody else', async (t) => {
+  const { house, ana, shown } = await open(t)
+  const form = consentForm(shown)
+  const others = [await house.signIn(ana), await house.person('Mallory', ['mux/*'])]
+  for (const { browser } of others) {
+    for (const planted of [false, true]) {
+      if (planted) for (const cookie of ana.browser.cookies('sallyport-re')) browser.plant(cookie)
+      const own = new URLSearchParams(form)
+      const page = await browser.open('/grants')
+      own.set('csrf', /name="csrf" value="([^"]+)"/.exec(page.text)?.[1] ?? '')
+      for (const sent of [form, own]) {
+        const answer = await browser.post(shown.url, sent, { site: 'same-origin', origin: 'null', follow: false })
+        assert.ok(answer.status === 400 || answer.status === 403, String(answer.status))
+      }
+    }
+  }
+  assert.equal((await house.changes('grant.given')).length, 0)
+  assert.equal((await ana.browser.post(shown.url, form, { site: 'same-origin', follow: false })).status, 303)
+  // Nor a second time where it was shown.
+  await ana.browser.post(shown.url, form, { site: 'same-origin', follow: false })
+  assert.equal((await house.changes('grant.given')).length, 1)
+})
+
 test('a request is answered once, though the form is sent twenty times at once', async (t) => {
   const { house, client, ana, shown } = await open(t)
   const form = consentForm(shown)

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { claimsOf } from '../oauth-client.ts'
-import { endsTold, openHouse } from '../house.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test, type TestContext } from 'node:test'
+import { openHostProxy } from '../fake/host-proxy.ts'
+import { claimsOf, tokenRequest } from '../oauth-client.ts'
+import { endsTold, openHouse, type HouseOptions } from '../house.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 
 let postgres: TestPostgres | undefined
@@ -10,8 +14,8 @@ before(async () => {
 })
 after(() => postgres?.stop())
 
-async function open(t: Parameters<typeof openHouse>[0], databaseUrl?: string) {
-  const house = await openHouse(t, { databaseUrl })
+async function open(t: TestContext, options: HouseOptions = {}) {
+  const house = await openHouse(t, options)
   await house.upstream('mux', ['get_asset'])
   const ana = await house.person('Ana', ['mux/get_asset'])
   return { house, ana, client: await house.register() }
@@ -46,15 +50,27 @@ test('the second use of a refresh token ends the whole family', async (t) => {
   assert.deepEqual(told, [grant.id])
 })
 
-for (const engine of ['sqlite', 'postgres']) {
+for (const engine of ['sqlite', 'postgres', 'two replicas'] as const) {
   test(`${engine}: of a hundred refreshes at once with one token one wins at most, and what it won does not last`, async (t) => {
-    const { house, ana, client } = await open(t, engine === 'postgres' ? await postgres!.createDatabase() : undefined)
+    const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-refresh-'))
+    t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+    const databaseUrl = engine === 'sqlite' ? undefined : await postgres!.createDatabase()
+    const { house, ana, client } = await open(t, { databaseUrl, dataDir })
+    const urls = [house.url]
+    if (engine === 'two replicas') {
+      const other = await openHouse(t, { databaseUrl, dataDir, origin: house.origin })
+      urls.push(await openHostProxy(t, other))
+    }
     const { refresh_token: token } = await client.connect(ana.browser, 'mux')
-    const answers = await Promise.all(Array.from({ length: 100 }, () => client.refresh(token)))
+    const renewal = client.form({ grant_type: 'refresh_token', refresh_token: token })
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, at) => tokenRequest(urls[at % urls.length]!, renewal)),
+    )
     const winners = answers.filter(({ status }) => status === 200)
     assert.ok(winners.length <= 1, `${winners.length} winners`)
-    assert.ok(answers.every(({ status, error }) => status === 200 || error === 'invalid_grant'))
-    for (const winner of winners) assert.equal((await client.refresh(winner.refresh_token)).error, 'invalid_grant')
+    assert.ok(answers.every(({ status, body }) => status === 200 || body['error'] === 'invalid_grant'))
+    for (const { body } of winners)
+      assert.equal((await client.refresh(String(body['refresh_token']))).error, 'invalid_grant')
     assert.ok((await house.rooms.oauth.listGrants({}))[0]?.revokedAt)
     assert.equal((await house.changes('grant.revoked')).length, 1)
   })

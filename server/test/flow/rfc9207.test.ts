@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { redirectUri } from '../browser.ts'
+import * as openid from 'openid-client'
 import { openHouse } from '../house.ts'
+import { OAuthClient } from '../oauth-client.ts'
 
 test('every authorization response says who it is from, refusals and errors included', async (t) => {
   const house = await openHouse(t)
@@ -24,6 +26,42 @@ test('every authorization response says who it is from, refusals and errors incl
     assert.equal(answer.get('state'), 'st')
   }
   assert.deepEqual([...refused.keys()].sort(), ['error', 'error_description', 'iss', 'state'])
+})
+
+test('the answer of one server is not taken for that of another, by an independent client nor by the other server', async (t) => {
+  const preregistered = [{ id: 'app', name: 'App', redirectUris: [redirectUri] }]
+  const yaml = `clients: ${JSON.stringify({ preregistered })}`
+  const [honest, other] = [await openHouse(t, { yaml }), await openHouse(t, { yaml })]
+  for (const house of [honest, other]) await house.upstream('mux', ['get_asset'])
+  const ana = await honest.person('Ana', ['mux/get_asset'])
+  const verifier = openid.randomPKCECodeVerifier()
+  const configure = (origin: string) =>
+    openid.discovery(new URL(origin), 'app', undefined, openid.None(), {
+      execute: [openid.allowInsecureRequests],
+      algorithm: 'oauth2',
+    })
+  const otherIssuer = (error: Error) => /"iss"/.test(String(error.cause))
+  // The client believes that it speaks with the one, and the person was led to the other.
+  const url = openid.buildAuthorizationUrl(await configure(honest.origin), {
+    redirect_uri: redirectUri,
+    resource: `${honest.origin}/mcp/mux`,
+    state: 'st',
+    code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+  })
+  const { url: back } = await ana.consent(await ana.browser.open(url))
+  const checks = { pkceCodeVerifier: verifier, expectedState: 'st' }
+  await assert.rejects(openid.authorizationCodeGrant(await configure(other.origin), back, checks), otherIssuer)
+  const stripped = new URL(back)
+  stripped.searchParams.delete('iss')
+  await assert.rejects(openid.authorizationCodeGrant(await configure(other.origin), stripped, checks), otherIssuer)
+  const code = back.searchParams.get('code')
+  const elsewhere = new OAuthClient(other, { id: 'app' })
+  assert.equal((await elsewhere.redeem(code, { code_verifier: verifier })).error, 'invalid_grant')
+  const tokens = await openid.authorizationCodeGrant(await configure(honest.origin), back, checks)
+  assert.equal((await elsewhere.refresh(tokens.refresh_token!)).error, 'invalid_grant')
+  const door = { method: 'POST', headers: { authorization: `Bearer ${tokens.access_token}` }, body: '{}' }
+  assert.equal((await fetch(`${other.url}/mcp/mux`, door)).status, 401)
 })
 
 test('an error is shown here, and sent nowhere, when client or redirect address are not known', async (t) => {

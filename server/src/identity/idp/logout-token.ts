@@ -35,6 +35,7 @@ export async function readLogoutToken(
   })
   // What was written for another purpose must not log anybody out, though the same keys signed it.
   const { typ } = protectedHeader
+  if (typ !== undefined && typeof typ !== 'string') throw refused('`typ` must be a text')
   if (typ !== undefined && !/^(?:application\/)?(?:logout\+jwt|jwt)$/i.test(typ))
     throw refused('`typ` is of another token')
   return readClaims(payload, now / 1_000)

@@ -32,7 +32,7 @@ export interface IdJagParts extends VouchedParts {
  *
  * Promise: a grant is given only for an assertion that one of the configured issuers signed, of the right type, for this
  * server and one of its resources, for the client that presents it and has proved who it is, that has not ended and was
- * never presented before, at any replica. What the grant holds, see `vouchedGrant`.
+ * never presented before, at any replica; one that is bound to a key, only with a proof of that key. What the grant holds, see `vouchedGrant`.
  *
  * @see https://github.com/modelcontextprotocol/ext-auth/blob/main/specification/stable/enterprise-managed-authorization.mdx
  */
@@ -42,7 +42,7 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
     parts.issuers.map((one) => [one.issuer, { ...one, keys: issuerKeys({ ...parts, jwksUri: one.jwksUri }) }]),
   )
 
-  return async ({ clientId, authenticated, params: { assertion, resource } }) => {
+  return async ({ clientId, authenticated, key, params: { assertion, resource } }) => {
     if (!authenticated) throw new NotTaken('the client has not proved who it is')
     const issuer = trusted.get(peek(assertion).claims.iss ?? '')
     if (issuer === undefined) throw new NotTaken('the issuer is not one of ours')
@@ -53,6 +53,7 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
       required: ['iat', 'jti', 'client_id', 'resource'],
       lifetimeSecondsMax,
       clock,
+      key,
     })
     const meant = readClaims(claims, { clientId, resource, origin })
     const client = await parts.clients.resolve(clientId)

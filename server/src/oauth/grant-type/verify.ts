@@ -24,6 +24,8 @@ export interface Expected {
   required: readonly string[]
   lifetimeSecondsMax: number
   clock: Clock
+  /** The key that who presents it has proved to hold, where that is asked: then it may be bound to that key. */
+  key?: string | undefined
 }
 
 /**
@@ -57,12 +59,18 @@ export async function verifyToken(
   })
   const { aud, iat, exp, sub, cnf } = payload
   if (Array.isArray(aud) && aud.length !== 1) throw new NotTaken('it is for others as well')
-  if (cnf !== undefined) throw new NotTaken('it is bound to a key, and a bearer presents it')
+  if (cnf !== undefined && !isBoundTo(cnf, expected.key)) throw new NotTaken('it is bound to a key that was not proved')
   const now = clock.now() / 1_000
   if (iat !== undefined && iat > now + clockToleranceSeconds) throw new NotTaken('it is of the future')
   if (exp! - (iat ?? now) > expected.lifetimeSecondsMax) throw new NotTaken('it is good for too long')
   if (typeof sub !== 'string' || !/^[\x21-\x7e]{1,512}$/.test(sub)) throw new NotTaken('its subject is no identifier')
   return { ...payload, sub, exp: exp! }
+}
+
+// A binding beside the key is one that we cannot ask for.
+function isBoundTo(cnf: unknown, key: string | undefined): boolean {
+  const { jkt, ...others } = (cnf ?? {}) as Record<string, unknown>
+  return key !== undefined && jkt === key && Object.keys(others).length === 0
 }
 
 /** What a token says of itself, unverified: enough to know who must have signed it. Throws `NotTaken`. */

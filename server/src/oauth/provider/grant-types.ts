@@ -29,7 +29,7 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
       const client = ctx.oidc.client!
       const params = (ctx.oidc.params ?? {}) as Record<string, string | undefined>
       const key = await takeProof(parts, ctx)
-      const asked = { clientId: client.clientId, authenticated: client.clientAuthMethod !== 'none', params }
+      const asked = { clientId: client.clientId, authenticated: client.clientAuthMethod !== 'none', params, key }
       const given = await type.take(asked).catch((error: unknown) => {
         if (error instanceof Fault && error.code.startsWith('base.')) {
           throw new errors.TemporarilyUnavailable('the issuer does not answer', { cause: error })
