@@ -80,10 +80,11 @@ function facts(
     }
     <dt>Gravest effect</dt>
     <dd>${effectBadge(ceiling)}</dd>
-    <dt>Takes</dt>
-    <dd>
-      ${upstream.proof === 'required' ? 'only tokens that are bound to a key (DPoP)' : 'every token of its callers'}
-    </dd>
+    ${
+      upstream.proof === 'required' &&
+      html`<dt>Access tokens</dt>
+        <dd>only such as are bound to a key (DPoP)</dd>`
+    }
     <dt>Says it is</dt>
     <dd>
       ${
@@ -230,7 +231,7 @@ const takes: Record<Proof, string> = {
 
 function proofSetting({ name, proof }: Upstream, csrf: string): Html {
   return fold(
-    'Tokens that it takes',
+    'Access tokens that it takes',
     form({
       action: `/upstreams/${name}/proof`,
       csrf,
