@@ -44,6 +44,13 @@ test('one address that tries many logins is closed after twenty', async (t) => {
   await assert.rejects(throttle.admit('another', '10.0.0.1'), tooMany)
 })
 
+test('who changes his address within his own network is one all the same', async (t) => {
+  const throttle = await open(t)
+  await fail(20, (at) => throttle.admit(`login-${at}`, `2001:db8::${at + 1}:${at}`))
+  await assert.rejects(throttle.admit('another', '2001:db8:0:0:ffff::1'), tooMany)
+  await throttle.admit('another', '2001:db8:0:1::1')
+})
+
 test('one login that is tried from everywhere is closed after fifty', async (t) => {
   const throttle = await open(t)
   await fail(50, (at) => throttle.admit('ana', `10.0.0.${at}`))

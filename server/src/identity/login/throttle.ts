@@ -1,13 +1,14 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { digestOf } from '../../base/ids.ts'
+import { networkOf } from '../../base/network.ts'
 import { deleteEndedRates, givePoint, givePoints, type RateLimit, takePoint } from '../../store/rates.ts'
 import type { Store } from '../../store/store.ts'
 
 const seconds = 15 * 60
 
 /**
- * Failed logins that are tolerated in a quarter of an hour: by one address for one login, by one address, for one login
+ * Failed logins that are tolerated in a quarter of an hour: by one network for one login, by one network, for one login
  * from everywhere. The last is generous, so that nobody can lock somebody else out for little.
  */
 const limits = {
@@ -50,19 +51,19 @@ export function openThrottle({ store, clock }: { store: Store; clock: Clock }): 
 
   return {
     async admit(login, address) {
-      await consume(limits.address, keyOf(address))
-      await consume(limits.pair, keyOf(login, address))
+      await consume(limits.address, keyOf(networkOf(address)))
+      await consume(limits.pair, keyOf(login, networkOf(address)))
       await consume(limits.login, keyOf(login))
     },
     async succeeded(login, address) {
-      await givePoints(store, limits.pair, keyOf(login, address))
-      await givePoint(store, limits.address, keyOf(address))
+      await givePoints(store, limits.pair, keyOf(login, networkOf(address)))
+      await givePoint(store, limits.address, keyOf(networkOf(address)))
       await givePoint(store, limits.login, keyOf(login))
     },
-    admitBeginning: (address) => consume(limits.begun, keyOf(address)),
-    admitVouching: (address) => consume(limits.vouching, keyOf(address)),
-    vouched: (address) => givePoint(store, limits.vouching, keyOf(address)),
-    admitSignal: (address) => consume(limits.signal, keyOf(address)),
-    signalTaken: (address) => givePoint(store, limits.signal, keyOf(address)),
+    admitBeginning: (address) => consume(limits.begun, keyOf(networkOf(address))),
+    admitVouching: (address) => consume(limits.vouching, keyOf(networkOf(address))),
+    vouched: (address) => givePoint(store, limits.vouching, keyOf(networkOf(address))),
+    admitSignal: (address) => consume(limits.signal, keyOf(networkOf(address))),
+    signalTaken: (address) => givePoint(store, limits.signal, keyOf(networkOf(address))),
   }
 }

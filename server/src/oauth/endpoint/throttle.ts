@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { digestOf } from '../../base/ids.ts'
 import { clientAddressOf } from '../../base/listen.ts'
+import { networkOf } from '../../base/network.ts'
 import { deleteEndedRates, findWait, type RateLimit, takePoint } from '../../store/rates.ts'
 import type { Store } from '../../store/store.ts'
 import { sendJson } from './answers.ts'
@@ -76,9 +77,4 @@ function refuse(response: ServerResponse, fault: Fault): void {
 
 function keyOf(request: IncomingMessage): string {
   return digestOf(networkOf(clientAddressOf(request)))
-}
-
-// Who has one IPv6 address has 2^64 of them.
-function networkOf(address: string): string {
-  return address.includes(':') && !address.includes('.') ? address.split(':').slice(0, 4).join(':') : address
 }
