@@ -146,6 +146,8 @@ function partOf(gone: AbortSignal): AbortController {
 
 function logFailure({ log }: ServeRooms, error: unknown): void {
   if (!(error instanceof Fault)) log.error({ error }, 'a request failed inside')
+  // Of a token that is good: who holds it without its key is to be seen.
+  else if (error.code === 'oauth.proof_invalid') log.info({ why: error.detail }, 'a proof of possession was refused')
 }
 
 // Who has just changed a right, at whichever replica, may demand that what is decided here knows of it.

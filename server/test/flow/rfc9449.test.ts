@@ -202,6 +202,7 @@ test('a proof is taken once, whether the second comes later or at once', async (
   )
   assert.equal((await fetch(door, { method: 'POST', headers, body })).status, 401)
   assert.equal(upstream.calls.length, 1)
+  assert.match(house.log.join(''), /"why":"it was taken before"/)
   const bo = await house.person('bo', ['notes/*'])
   const [one, two] = [await code(), (await client.authorize(bo.browser, 'notes')).get('code')]
   const spent = await prover.proof('POST', `${house.origin}/oauth/token`)
