@@ -101,6 +101,11 @@ test('where it is required, no other token calls, lists, listens or begins a ses
     /^DPoP resource_metadata="[^"]*", scope="mcp", algs="[^"]*"$/,
   )
   assert.deepEqual(upstream.calls, [])
+  const denials = await house.entries('denial')
+  assert.deepEqual(
+    denials.map(({ reason }) => reason),
+    ['upstream.wants_proof', 'upstream.wants_proof'],
+  )
   assert.equal((await prover.rpc(door, bound, call)).status, 200)
   await demand(house, 'optional')
   assert.equal((await agent.call('read_note')).status, 200)
