@@ -114,6 +114,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
       middle.identity.signals.door,
       middle.identity.logoutDoor,
       middle.identity.door,
+      middle.identity.provisioningDoor,
       control.door,
     ],
     log,

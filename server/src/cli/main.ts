@@ -9,6 +9,7 @@ import { addMember, groups, makeGroup, members, removeMember, retireGroup } from
 import { entitle, grantMachine, machines, makeMachine } from './command/machines.ts'
 import { exportLedger, verify } from './command/ledger.ts'
 import { addGroupRule, groupRules, previewGroups, providers, removeGroupRule } from './command/providers.ts'
+import { makeProvisioningKey, provisioning, revokeProvisioningKey } from './command/provisioning.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -67,6 +68,9 @@ const routes = buildRouteMap({
     addGroupRule,
     removeGroupRule,
     previewGroups,
+    provisioning,
+    makeProvisioningKey,
+    revokeProvisioningKey,
     approvals,
     approval,
     approve,

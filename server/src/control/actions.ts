@@ -11,6 +11,7 @@ import { keyActions } from './action/keys.ts'
 import { mappingActions } from './action/mapping.ts'
 import { ownConnectionActions } from './action/own-connections.ts'
 import { peopleActions } from './action/people.ts'
+import { provisioningActions } from './action/provisioning.ts'
 import { tokenKeyActions } from './action/token-keys.ts'
 import { toolActions } from './action/tools.ts'
 import { upstreamActions } from './action/upstreams.ts'
@@ -29,6 +30,7 @@ export const actions: readonly Action[] = [
   ...ownConnectionActions,
   ...machineActions,
   ...peopleActions,
+  ...provisioningActions,
   ...tokenKeyActions,
   ...toolActions,
   ...upstreamActions,

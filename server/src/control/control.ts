@@ -17,7 +17,7 @@ export interface Control {
 }
 
 const ours =
-  /^\/(?:$|(?:api|approvals|bundles|calls|clients|connect|connections|grants|groups|health|keys|ledger|machines|people|providers|ready|signals|upstreams|you)(?:\/|$))/
+  /^\/(?:$|(?:api|approvals|bundles|calls|clients|connect|connections|grants|groups|health|keys|ledger|machines|people|providers|provisioning|ready|signals|upstreams|you)(?:\/|$))/
 
 /**
  * Opens the operators' door: one set of actions with two faces, pages for people and an API for programs.

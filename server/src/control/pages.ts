@@ -18,6 +18,7 @@ import { peoplePage } from './page/people.ts'
 import { personPage } from './page/person.ts'
 import { proposePage } from './page/propose.ts'
 import { providerPage, providersPage } from './page/providers.ts'
+import { provisioningPage } from './page/provisioning.ts'
 import { signalsPage } from './page/signals.ts'
 import { startPage } from './page/start.ts'
 import { toolPage } from './page/tool.ts'
@@ -50,6 +51,7 @@ export const pages: readonly PageRoute[] = [
   peoplePage,
   personPage,
   groupsPage,
+  provisioningPage,
   providersPage,
   providerPage,
   signalsPage,

@@ -1,5 +1,6 @@
 import { governedReadings } from './api/governed.ts'
 import { groupReadings } from './api/groups.ts'
+import { provisioningReadings } from './api/provisioning.ts'
 import { ledgerReadings } from './api/ledger.ts'
 import { mappingReadings } from './api/mapping.ts'
 import { machineReadings } from './api/machines.ts'
@@ -14,6 +15,7 @@ export const readings: readonly Reading[] = [
   ...governedReadings,
   ...rightsReadings,
   ...groupReadings,
+  ...provisioningReadings,
   ...mappingReadings,
   ...signalReadings,
   ...machineReadings,

@@ -29,7 +29,7 @@ export interface ControlRooms {
   store: Store
   feed: Pick<Feed, 'isFresh' | 'revision'>
   ledger: Pick<Ledger, 'recordChange' | 'listEntries' | 'getEntry' | 'size' | 'checkpoint' | 'key' | 'origin'>
-  identity: Omit<Identity, 'door'>
+  identity: Omit<Identity, 'door' | 'provisioningDoor'>
   inventory: Inventory
   approvals: Approvals
   oauth: Pick<

@@ -14,6 +14,7 @@ import {
 } from '../store/memberships.ts'
 import { findPrincipal, insertPrincipal, listPrincipals, updatePrincipalState } from '../store/principals.ts'
 import { deleteGroupRules } from '../store/group-rules.ts'
+import { deleteProvisioned, findProvisionedPrincipal, touchProvisioned } from '../store/provisioned.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { checkAdministers, lockAdministration, type OnDisable } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
@@ -104,15 +105,9 @@ export function openGroups(parts: GroupParts): Groups {
     retireGroup: (step) =>
       change(step, 'group.retired', {
         work: async (tx) => {
-          const at = clock.now()
-          for (const { memberId } of await deleteMemberships(tx, { groupId: step.group }))
-            await leave(parts, tx, memberId)
-          await deleteMemberships(tx, { memberId: step.group })
-          await deleteGroupRules(tx, { groupId: step.group })
-          for (const { id } of await listEntitlements(tx, { principalId: step.group, activeAt: at })) {
-            await revokeEntitlement(tx, id, at)
-          }
-          await updatePrincipalState(tx, step.group, { state: 'disabled', at })
+          const provisioned = await findProvisionedPrincipal(tx, step.group)
+          if (provisioned !== undefined) await deleteProvisioned(tx, provisioned, clock.now())
+          await retireWithin(parts, tx, step.group)
         },
       }),
     async listGroups() {
@@ -140,17 +135,34 @@ export function openGroups(parts: GroupParts): Groups {
           if (ended.length === 0)
             throw new Fault('identity.not_found', 'cannot take this one out: he is not in this group by this source')
           await leave(parts, tx, step.member)
+          await touchProvisioned(tx, [step.group], clock.now())
         },
       }),
     listMemberships: (of) => listMemberships(store, of),
   }
 }
 
+/** Ends a group for good, within the transaction that records it. */
+export async function retireWithin(
+  parts: Pick<GroupParts, 'clock' | 'onLeave'>,
+  tx: Handle,
+  group: string,
+): Promise<void> {
+  const at = parts.clock.now()
+  for (const { memberId } of await deleteMemberships(tx, { groupId: group })) await leave(parts, tx, memberId)
+  await deleteMemberships(tx, { memberId: group })
+  await deleteGroupRules(tx, { groupId: group })
+  for (const { id } of await listEntitlements(tx, { principalId: group, activeAt: at })) {
+    await revokeEntitlement(tx, id, at)
+  }
+  await updatePrincipalState(tx, group, { state: 'disabled', at })
+}
+
 /**
  * What ends when somebody leaves a group. Of a group that leaves another its direct members are meant; the decisions
  * themselves look through every depth.
  */
-async function leave({ onLeave }: Pick<GroupParts, 'onLeave'>, tx: Handle, memberId: string): Promise<void> {
+export async function leave({ onLeave }: Pick<GroupParts, 'onLeave'>, tx: Handle, memberId: string): Promise<void> {
   const inner = await listMemberships(tx, { groupId: memberId })
   for (const id of new Set([memberId, ...inner.map((one) => one.memberId)]))
     for (const end of onLeave) await end(tx, id)

@@ -22,6 +22,8 @@ import { type OperatorKeys, openOperatorKeys } from './operator-keys.ts'
 import { openOwnLogin, type Resets } from './own-login.ts'
 import { openPasskeys } from './passkeys.ts'
 import { openPasswordHasher } from './password.ts'
+import { openProvisionerKeys, type ProvisionerKeys } from './provisioner-keys.ts'
+import { openProvisioningDoor, readProvisioners } from './provisioning.ts'
 import { type OnDisable, openPrincipals, type Principals } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 import { openCookies } from './sign-in/cookies.ts'
@@ -30,11 +32,23 @@ import { openSignIns, type SignIns } from './sign-ins.ts'
 import { openSignals, type Signals } from './signals.ts'
 import type { EndGrants } from './withdraw.ts'
 
-/** Who: identity providers, sign-ins, principals, invitations, operator keys. */
+/** Who: identity providers, sign-ins, provisioning, principals, groups, invitations, operator keys. */
 export interface Identity
-  extends SignIns, Principals, Groups, Machines, Mapping, Invitations, OperatorKeys, KeptLogins, Resets {
+  extends
+    SignIns,
+    Principals,
+    Groups,
+    Machines,
+    Mapping,
+    Invitations,
+    OperatorKeys,
+    KeptLogins,
+    Resets,
+    ProvisionerKeys {
   /** The pages under `/sign-in`, `/sign-out`, `/join` and `/reset`. */
   readonly door: Door
+  /** SCIM 2.0 below `/scim/v2`. */
+  readonly provisioningDoor: Door
   /** Where identity providers say who has logged out. */
   readonly logoutDoor: Door
   /** What transmitters say about our people. */
@@ -97,7 +111,10 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     own,
   })
   const onDisable = parts.onDisable ?? []
+  const provisioners = readProvisioners(config)
+  const provisioning = openProvisionerKeys({ store, ledger, clock, provisioners })
   return {
+    provisioningDoor: openProvisioningDoor({ ...parts, origin, onDisable, onLeave, desk: provisioning.desk }),
     logoutDoor: logoutDoor({ ...parts, throttle, idps: idps.filter((idp) => 'readLogout' in idp) }),
     signals: openSignals({ ...parts, onDisable, throttle, transmitters: config.signals }),
     door: openIdentityDoor({
@@ -121,10 +138,11 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     ...kept.keptLogins,
     ...invitations,
     ...resets,
-    ...openPrincipals({ store, ledger, clock, onDisable }),
+    ...openPrincipals({ store, ledger, clock, onDisable, provisioners }),
     ...openGroups({ store, ledger, clock, onLeave }),
     ...mapping,
     ...openMachines({ store, ledger, clock }),
+    ...provisioning.keys,
     ...openOperatorKeys({ store, ledger, clock }),
   }
 }

@@ -15,6 +15,7 @@ import {
   updatePrincipalDisplay,
   updatePrincipalState,
 } from '../store/principals.ts'
+import { findProvisionedPrincipal, updateProvisionedEnd } from '../store/provisioned.ts'
 import { updateSetting } from '../store/settings.ts'
 import { deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
@@ -22,6 +23,7 @@ import type { Person } from './idp.ts'
 import { personOf } from './idp/person.ts'
 import { isVoid } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
+import type { Provisioner } from './scim/provisioner.ts'
 
 /** What else must end when a principal is disabled: grants, approvals. Runs within the transaction that disables. */
 export type OnDisable = (tx: Handle, principalId: string) => Promise<void>
@@ -46,6 +48,8 @@ export interface Principals {
   /**
    * Enables a principal again: he may sign in and has what entitlements he had; grants and keys stay revoked. Or lets
    * somebody off who must sign in anew, if an administrator does it.
+   *
+   * @throws {Fault} as above; `identity.provisioned` if his identity provider says that he is not active.
    */
   enablePrincipal(step: { by: string; id: string; reason: string }): Promise<void>
   /**
@@ -62,11 +66,41 @@ interface PrincipalParts {
   ledger: IdentityLedger
   clock: Clock
   onDisable: OnDisable[]
+  /** The identity providers that provision their people. */
+  provisioners: readonly Provisioner[]
 }
 
 /** Opens the principals. */
 export function openPrincipals(parts: PrincipalParts): Principals {
   const { store, ledger, clock } = parts
+
+  async function disableByHand(tx: Handle, id: string): Promise<void> {
+    if (await disableWithin(parts, tx, id)) return
+    // The identity provider was first: from now on it is not for it alone to let him back in.
+    if (!(await findProvisionedPrincipal(tx, id))?.ended) throw notToChange(id, 'disabled')
+    await updateProvisionedEnd(tx, id, false)
+  }
+
+  async function enableByHand(tx: Handle, { by, id }: { by: string; id: string }): Promise<void> {
+    const provisioned = await findProvisionedPrincipal(tx, id)
+    if (
+      provisioned !== undefined &&
+      !provisioned.active &&
+      parts.provisioners.some(({ id: one }) => one === provisioned.provider)
+    ) {
+      throw new Fault(
+        'identity.provisioned',
+        `cannot enable this principal: the identity provider \`${provisioned.provider}\` has disabled him, and only it can take that back`,
+      )
+    }
+    // Who must sign in anew may be let off by an administrator, and by nobody else.
+    const lets = by !== 'system' && by !== 'set-up'
+    const changed =
+      (await updatePrincipalState(tx, id, { state: 'active', at: clock.now() })) ||
+      (lets && (await fulfilSignIn(tx, id, Number.MAX_SAFE_INTEGER)))
+    if (!changed) throw notToChange(id, 'enabled')
+    await updateProvisionedEnd(tx, id, false)
+  }
 
   async function step(what: 'disabled' | 'enabled', given: { by: string; id: string; reason: string }): Promise<void> {
     const reason = readReason(given.reason)
@@ -76,22 +110,8 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       await checkAdministers(tx, given.by, clock)
       if ((await findPrincipal(tx, given.id))?.kind === 'group')
         throw new Fault('identity.not_found', 'a group is retired, not disabled')
-      const at = clock.now()
-      // Who must sign in anew may be let off by an administrator, and by nobody else.
-      const lets = what === 'enabled' && given.by !== 'system' && given.by !== 'set-up'
-      const changed =
-        (await updatePrincipalState(tx, given.id, { state: what === 'enabled' ? 'active' : 'disabled', at })) ||
-        (lets && (await fulfilSignIn(tx, given.id, Number.MAX_SAFE_INTEGER)))
-      if (!changed)
-        throw new Fault('identity.not_found', `cannot find a principal \`${given.id}\` that is not ${what} yet`)
-      if (what === 'enabled') return
-      if ((await listAdministratorIds(tx, clock.now())).length === 0) {
-        throw new Fault('identity.last_administrator', 'cannot disable the last administrator: make another one first')
-      }
-      await deleteSignInsOf(tx, given.id)
-      await revokeOperatorKeysOf(tx, given.id, clock.now())
-      await endLinksBy(tx, given.id, clock.now())
-      for (const end of parts.onDisable) await end(tx, given.id)
+      if (what === 'disabled') await disableByHand(tx, given.id)
+      else await enableByHand(tx, given)
     })
   }
 
@@ -103,7 +123,7 @@ export function openPrincipals(parts: PrincipalParts): Principals {
     enablePrincipal: (given) => step('enabled', given),
     // Who vouches for a client does not say that the person has just signed in.
     async admitClaims(issuer, claims) {
-      const person = personOf(issuer, claims['sub'], claims)
+      const person = personOf(issuer, claims[keyClaimOf(parts, issuer)], claims)
       const known = await findPrincipalBySubject(store, issuer, person.subject)
       const at = typeof claims['iat'] === 'number' ? claims['iat'] * 1_000 : 0
       if (known && (await isVoid(store, { principalId: known.id, at })))
@@ -118,6 +138,38 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       })
     },
   }
+}
+
+/**
+ * Disables a principal within the transaction that records it, with all that ends then. Under `lockAdministration` only.
+ *
+ * @returns false if he is disabled already; nothing was changed then.
+ * @throws {Fault} `identity.last_administrator`
+ */
+export async function disableWithin(
+  { clock, onDisable }: Pick<PrincipalParts, 'clock' | 'onDisable'>,
+  tx: Handle,
+  id: string,
+): Promise<boolean> {
+  const administrators = await listAdministratorIds(tx, clock.now())
+  if (!(await updatePrincipalState(tx, id, { state: 'disabled', at: clock.now() }))) return false
+  if (administrators.every((one) => one === id) && administrators.length > 0) {
+    throw new Fault('identity.last_administrator', 'cannot disable the last administrator: make another one first')
+  }
+  await deleteSignInsOf(tx, id)
+  await revokeOperatorKeysOf(tx, id, clock.now())
+  await endLinksBy(tx, id, clock.now())
+  for (const end of onDisable) await end(tx, id)
+  return true
+}
+
+/** The claim by which the people of an issuer are told apart. */
+function keyClaimOf({ provisioners }: Pick<PrincipalParts, 'provisioners'>, issuer: string): 'sub' | 'oid' {
+  return provisioners.find((one) => one.issuer === issuer)?.claim ?? 'sub'
+}
+
+function notToChange(id: string, what: 'disabled' | 'enabled'): Fault {
+  return new Fault('identity.not_found', `cannot find a principal \`${id}\` that is not ${what} yet`)
 }
 
 /**
@@ -142,7 +194,10 @@ export async function checkAdministers(tx: Handle, by: string, clock: Clock): Pr
  * @throws {Fault} `identity.disabled` if he is disabled; `identity.must_sign_in_anew` if he must and the provider does not
  *   show that he has.
  */
-export async function admitPerson(parts: Omit<PrincipalParts, 'onDisable'>, person: Person): Promise<Principal> {
+export async function admitPerson(
+  parts: Omit<PrincipalParts, 'onDisable' | 'provisioners'>,
+  person: Person,
+): Promise<Principal> {
   const { store, ledger, clock } = parts
   const known = await findPrincipalBySubject(store, person.issuer, person.subject)
   const found = known?.state === 'must_sign_in' ? await signInAnew(parts, known, person) : known

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { endLinksBy } from '../store/one-time-links.ts'
 import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
 import { demandSignIn, listAdministratorIds, updatePrincipalState } from '../store/principals.ts'
+import { updateProvisionedEnd } from '../store/provisioned.ts'
 import { deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle } from '../store/store.ts'
 import { voidEarlier } from './login/void.ts'
@@ -48,5 +49,7 @@ export async function withdraw(
   if (of.grantsBecause !== undefined) await parts.endGrants(tx, principalId, of.grantsBecause)
   if (!of.disable) return
   await updatePrincipalState(tx, principalId, { state: 'disabled', at: now })
+  // Whoever provisions him cannot take this back.
+  await updateProvisionedEnd(tx, principalId, false)
   for (const end of parts.onDisable) await end(tx, principalId)
 }

@@ -97,3 +97,26 @@ export async function listGroupIdsOf(handle: Handle, memberId: string): Promise<
     .execute()
   return rows.map(({ id }) => id)
 }
+
+// Each statement names its rows one by one, and engines bound how many values one statement has.
+const rowsMax = 200
+
+/** Stores many memberships of one group by one source; those that it has said already stay as they are. */
+export async function insertMemberships(
+  tx: Handle,
+  { groupId, source, memberIds, createdAt }: Omit<Membership, 'memberId'> & { memberIds: readonly string[] },
+): Promise<void> {
+  for (let at = 0; at < memberIds.length; at += rowsMax) {
+    const rows = memberIds.slice(at, at + rowsMax).map((member_id) => ({
+      group_id: groupId,
+      member_id,
+      source,
+      created_at: createdAt,
+    }))
+    await open(tx)
+      .insertInto('memberships')
+      .values(rows)
+      .onConflict((conflict) => conflict.columns(['group_id', 'member_id', 'source']).doNothing())
+      .execute()
+  }
+}

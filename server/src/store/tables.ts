@@ -54,6 +54,32 @@ export interface Tables {
     used_at: number | null
   }
   recovery_codes: { principal_id: string; place: string; hash: string; spent_at: number | null }
+  /** The people and groups that identity providers keep here; `id` is that of the principal. */
+  provisioned: {
+    id: string
+    provider: string
+    kind: string
+    /** The folded name; of what the provider deleted, something that is no name. Unique among those of a provider. */
+    name_key: string
+    external_id: string | null
+    resource: string
+    active: number
+    /** Whether the principal is disabled because the provider says so, and for no other reason. */
+    ended: number
+    version: number
+    created_at: number
+    changed_at: number
+    deleted_at: number | null
+  }
+  provisioner_keys: {
+    id: string
+    provider: string
+    label: string
+    created_by: string
+    created_at: number
+    expires_at: number
+    revoked_at: number | null
+  }
   sign_ins: {
     id: string
     principal_id: string

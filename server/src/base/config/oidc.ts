@@ -48,6 +48,9 @@ const written = z.strictObject({
     .strictObject({ name: path.default(['name']), email: path.default(['email']), groups: path.optional() })
     .prefault({}),
   groupsEndpoint: address.optional(),
+  provisioning: z
+    .strictObject({ subject: z.enum(['externalId', 'userName']), claim: z.enum(['sub', 'oid']).default('sub') })
+    .optional(),
   logoutEndsGrants: z.boolean().default(true),
 })
 
@@ -73,6 +76,7 @@ export const oidcProvider = written
       require: { ...given.require, maxAgeSeconds: given.require.maxAgeSeconds, claims },
       claims: { ...given.claims, groups: given.claims.groups ?? known?.groups },
       groupsEndpoint: given.groupsEndpoint,
+      provisioning: given.provisioning,
       hints: known?.hint !== undefined && hint !== undefined && others.length === 0 ? { [known.hint]: hint } : {},
     }
   })

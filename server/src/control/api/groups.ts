@@ -9,7 +9,9 @@ const membershipShape = z
   .object({
     groupId: id,
     memberId: id,
-    source: z.string().openapi({ description: 'who says so: `hand`, or the id of an identity provider' }),
+    source: z
+      .string()
+      .openapi({ description: 'who says so: `hand`, the id of an identity provider, or `scim:` and the id' }),
     createdAt: z.int(),
   })
   .openapi('Membership')

@@ -36,6 +36,7 @@ export const flashes = {
   'principal-enabled': 'Enabled. What was revoked stays revoked.',
   'rule-added': 'The rule is made. It acts at the next sign-in of each person.',
   'rule-removed': 'The rule is removed, and what may have come of it has ended.',
+  'provisioner-key-revoked': 'The key is revoked. It is refused from now on.',
   'tool-withdrawn': 'The tool is withdrawn. Calls of it are refused from now on.',
   'tools-accepted': 'Accepted. Exactly these definitions are served from now on.',
   'upstream-connected': 'Connected. Calls go out with this authorization from now on.',

@@ -24,6 +24,7 @@ export const peoplePage: PageRoute = {
             <a class="button quiet" href="/machines">Machines</a>
             <a class="button quiet" href="/providers">Identity providers</a>
             <a class="button quiet" href="/signals">Signals</a>
+            <a class="button quiet" href="/provisioning">Provisioning</a>
           </span>
         </div>
         ${fold('Invite somebody', form({ action: '/people/invite', csrf, content: invitation(names) }))}

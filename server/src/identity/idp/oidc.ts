@@ -176,7 +176,7 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
         const { name, email } = provider.claims
         const shown = { ...claims, name: readAt(claims, name), email: readAt(claims, email) }
         return {
-          ...personOf(configuration.serverMetadata().issuer, own['sub'], shown),
+          ...personOf(issuerOf(provider, configuration), own[provider.provisioning?.claim ?? 'sub'], shown),
           groups: await groupsOf(claims, tokens.access_token),
           login: readLogin(claims, clock.now()),
           session: sessionOf(own),
@@ -272,6 +272,14 @@ async function exchangeToken(
 function loginNeeded(provider: OidcProviderConfig, cause: unknown): Fault {
   const message = `cannot act in your name: sign in to this gateway through \`${provider.name}\` again`
   return new Fault('identity.login_needed', message, { cause, detail: 'the provider answered invalid_grant' })
+}
+
+// Who is provisioned is keyed by the issuer as it is configured. Spelt otherwise here, he would be somebody else, whom nobody
+// could disable.
+function issuerOf({ issuer, provisioning }: OidcProviderConfig, configuration: Configuration): string {
+  const said = configuration.serverMetadata().issuer
+  if (provisioning === undefined || said === issuer) return said
+  throw new TypeError(`the issuer calls itself ${said}: with \`provisioning\`, \`issuer\` must be spelt exactly so`)
 }
 
 function failed(provider: OidcProviderConfig, cause: unknown, toDo = 'sign in'): Fault {

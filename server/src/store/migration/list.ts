@@ -7,6 +7,7 @@ import * as rates from './0005-rates.ts'
 import * as upstreamOAuth from './0006-upstream-oauth.ts'
 import * as grantIssuer from './0007-grant-issuer.ts'
 import * as bundles from './0008-bundles.ts'
+import * as provisioned from './0009-provisioned.ts'
 import * as signals from './0010-signals.ts'
 import * as machines from './0011-machines.ts'
 import * as keptLogins from './0012-kept-logins.ts'
@@ -26,6 +27,7 @@ export const migrations: Record<string, Migration> = {
   '0006-upstream-oauth': upstreamOAuth,
   '0007-grant-issuer': grantIssuer,
   '0008-bundles': bundles,
+  '0009-provisioned': provisioned,
   '0010-signals': signals,
   '0011-machines': machines,
   '0012-kept-logins': keptLogins,

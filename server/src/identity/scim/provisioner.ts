@@ -1,0 +1,15 @@
+/** An identity provider that may provision its people, and only those. */
+export interface Provisioner {
+  /** Its id in the configuration. */
+  id: string
+  /** What its people are keyed by, beside their subject. */
+  issuer: string
+  /** The attribute that holds what the provider says in `claim` when the person signs in. */
+  subject: 'externalId' | 'userName'
+  claim: 'sub' | 'oid'
+}
+
+/** Who the ledger says that it was, and who says that somebody is in a group. */
+export function sourceOf({ id }: Provisioner): string {
+  return `scim:${id}`
+}
