@@ -9,6 +9,8 @@ import { Person } from './person.ts'
 /** A house with an upstream, `vaulted`, that is called in the name of who calls. */
 export interface OnBehalfHouse extends Pick<GuardedUpstream, 'fake' | 'server' | 'other' | 'asks'> {
   house: House
+  /** What it was opened with, to open another replica. */
+  options: HouseOptions
   idp: FakeIdp
   /** A person of the house with the right to `echo`, who signed in otherwise than by the provider. */
   person(name: string): Promise<Person>
@@ -45,17 +47,15 @@ export async function openOnBehalfHouse(
     `onBehalf: ${JSON.stringify({ vaulted: entry({ ...guarded, idp }) })}`,
   ].join('\n')
   const env = { IDP_SECRET: client.secret, UPSTREAM_SECRET: 'of the client at the upstream', ...options.env }
-  const house = await openHouse(t, {
-    ...options,
-    yaml,
-    env,
-    reach: [fake.url, server.issuer, other.issuer, idp.issuer],
-  })
+  const reach = [fake.url, server.issuer, other.issuer, idp.issuer]
+  const opened = { ...options, yaml, env, reach }
+  const house = await openHouse(t, opened)
   await enter(house, guarded, options.effect ?? 'read')
 
   return {
     ...guarded,
     house,
+    options: opened,
     idp,
     person: (name) => house.person(name, ['vaulted/echo']),
     async arrive(sub) {

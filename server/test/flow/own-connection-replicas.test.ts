@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent } from '../agent.ts'
+import { unescapeHtml } from '../browser.ts'
+import { openHostProxy } from '../fake/host-proxy.ts'
+import { freePort, openHouse } from '../house.ts'
+import { openOnBehalfHouse } from '../on-behalf-house.ts'
+import { startPostgres, type TestPostgres } from '../postgres.ts'
+
+let postgres: TestPostgres
+before(async () => {
+  postgres = await startPostgres()
+})
+after(() => postgres.stop())
+
+test('a person’s connection serves at every replica, is renewed by one of them, and is gone at all when it is removed', async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-replicas-'))
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+  const env = { DATABASE_URL: await postgres.createDatabase() }
+  const of = await openOnBehalfHouse(
+    t,
+    ({ fake, server }) => ({ way: 'connection', url: fake.url, issuer: server.issuer }),
+    { dataDir, env },
+  )
+  const port = await freePort()
+  const own = { SALLYPORT_ORIGIN: of.house.origin, SALLYPORT_LISTEN: `127.0.0.1:${port}` }
+  const second = await openHouse(t, { ...of.options, port, env: { ...of.options.env, ...own } })
+  const url = await openHostProxy(t, second)
+
+  const ana = await of.person('ana')
+  const page = await ana.browser.open('/connections/vaulted')
+  const begun = await ana.browser.submit(page, {}, { to: '/connections/vaulted/connect' })
+  const link = unescapeHtml(/<a class="button primary" href="([^"]+)"/.exec(begun.text)![1]!)
+  const back = (await fetch(link, { redirect: 'manual' })).headers.get('location')!
+  await ana.browser.submit(await ana.browser.open(back), {}, { to: '/connect' })
+
+  const here = await ana.connect('vaulted', 'all')
+  const there = () => {
+    const { upstream, client, resource, tokens } = here
+    return new Agent({ origin: url, upstream, client, resource, tokens })
+  }
+  for (const agent of [here, there()]) assert.equal((await agent.call('echo', { text: 'x' })).error, undefined)
+  assert.equal(new Set(of.calls().map(({ token }) => token)).size, 1)
+
+  for (const { clock, rooms } of [of.house, second]) {
+    clock.pass(3_590_000)
+    await rooms.feed.catchUp()
+  }
+  await here.refresh()
+  const answers = await Promise.all([here, there(), here, there()].map((agent) => agent.call('echo', { text: 'y' })))
+  assert.ok(answers.every(({ error, result }) => error === undefined && result['isError'] !== true))
+  assert.equal(of.server.asked.filter(({ grant_type: type }) => type === 'refresh_token').length, 1)
+
+  const mine = await ana.browser.open('/connections')
+  await ana.browser.submit(mine, {}, { to: '/connections/vaulted/remove' })
+  assert.equal((await here.call('echo', { text: 'z' })).result['isError'], true)
+  let refused = false
+  for (let waitedMs = 0; !refused && waitedMs < 20_000; waitedMs += 20) {
+    refused = (await there().call('echo', { text: 'z' })).result['isError'] === true
+    if (!refused) await sleep(20)
+  }
+  assert.ok(refused, 'the other replica never heard of it')
+})
