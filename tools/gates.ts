@@ -63,16 +63,17 @@ export function listTests(root: string, slow: boolean): string[] {
 async function runTests(root: string, files: readonly string[]): Promise<boolean> {
   console.log(`\ntests: ${files.length} files`)
   if (files.length === 0) return false
+  const paths = files.map((file) => resolve(root, file))
   const stream = run({
     cwd: root,
-    files: files.map((file) => resolve(root, file)),
+    files: paths,
     concurrency: filesAtOnce,
     timeout: testMillisecondsMax,
     signal: AbortSignal.timeout(runMillisecondsMax),
     // A test that failed may leave a server open; its process ends all the same.
     execArgv: ['--test-force-exit'],
   })
-  const { executed, failed } = await reportTests(stream, (text) => void process.stdout.write(text))
+  const { executed, failed } = await reportTests(stream, (text) => void process.stdout.write(text), paths)
   return executed > 0 && failed === 0
 }
 

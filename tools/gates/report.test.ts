@@ -18,7 +18,7 @@ async function report(
   const total = { type: 'test:diagnostic', data: { nesting: 0, message: 'tests 1' } }
   let text = ''
   const stream = Readable.from([...events, total]) as unknown as TestsStream
-  const summary = await reportTests(stream, (more) => void (text += more))
+  const summary = await reportTests(stream, (more) => void (text += more), [file])
   return { text, ...summary }
 }
 
@@ -31,6 +31,18 @@ test('a file gets one line, and node’s own summary comes last', async () => {
   )
   assert.equal(text, '  ✔ server/src/oauth/grant.test.ts: 1 passed, 1 skipped (5 ms)\n\n# tests 1\n')
   assert.deepEqual({ failed, executed }, { failed: 0, executed: 1 })
+})
+
+test('a file whose last words were lost is told of, with what was heard', async () => {
+  const some = await report(event('test:pass', { name: 'one' }))
+  assert.equal(
+    some.text,
+    '  ? server/src/oauth/grant.test.ts: heard of 1 passed, 0 FAILED; what it said last was lost\n\n# tests 1\n',
+  )
+  assert.deepEqual([some.failed, some.executed], [0, 1])
+  const none = await report()
+  assert.match(none.text, /heard of nothing; what it said last was lost/)
+  assert.equal(none.executed, 0)
 })
 
 test('a failure is told with its place and its reason', async () => {

@@ -17,29 +17,43 @@ interface FileResult {
 /**
  * Writes a run of tests for people: a line for each file, what failed with its reason, and node's own summary last.
  *
+ * A process that ends by force can lose what it said last. It ended with success all the same, or node would say that it
+ * failed; so its file gets a line that says what is missing, and the run is judged by what was heard.
+ *
  * @param stream What `run()` of node:test returns.
  * @param write Where the text goes.
+ * @param expected The files that were run, as absolute paths.
  * @returns How many tests were executed and failed; a file that holds no test counts as failed.
  */
-export async function reportTests(stream: TestsStream, write: (text: string) => void): Promise<Summary> {
+export async function reportTests(
+  stream: TestsStream,
+  write: (text: string) => void,
+  expected: readonly string[] = [],
+): Promise<Summary> {
   const files = new Map<string, FileResult>()
   const failures: string[] = []
   const totals: string[] = []
   let executed = 0
+  const told = new Set<string>()
+  const tell = (file: string): void => {
+    told.add(file)
+    write(lineOf(file, files.get(file)))
+  }
   for await (const event of stream) {
     if (event.type === 'test:pass' || event.type === 'test:fail') {
       const failure = noteTest(files, event.type === 'test:pass', event.data)
       if (failure !== undefined) failures.push(failure)
       if (isCounted(event.data)) executed++
-      if (event.data.name === event.data.file) write(lineOf(event.data.file, files.get(event.data.file)))
+      if (event.data.name === event.data.file) tell(event.data.file)
     } else if (event.type === 'test:diagnostic' && event.data.nesting === 0 && event.data.file === undefined) {
       totals.push(event.data.message)
     } else if (event.type === 'test:stderr' || event.type === 'test:stdout') {
       write(event.data.message)
     } else if (event.type === 'test:summary' && event.data.file !== undefined) {
-      write(lineOf(event.data.file, files.get(event.data.file)))
+      tell(event.data.file)
     }
   }
+  for (const file of expected) if (!told.has(file)) write(lineOfLost(file, files.get(file)))
   for (const failure of failures) write(failure)
   write(`\n${totals.map((total) => `# ${total}\n`).join('')}`)
   return { failed: failures.length, executed }
@@ -82,6 +96,11 @@ function reasonOf(error: Error): string {
 
 function indent(text: string): string {
   return text.replaceAll(/^/gm, '    ')
+}
+
+function lineOfLost(file: string, result: FileResult | undefined): string {
+  const heard = result === undefined ? 'nothing' : `${result.passed} passed, ${result.failed} FAILED`
+  return `  ? ${relative(process.cwd(), file)}: heard of ${heard}; what it said last was lost\n`
 }
 
 function lineOf(file: string, result: FileResult | undefined): string {
