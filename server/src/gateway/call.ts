@@ -79,7 +79,7 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
   const bound = needsApproval(tool.tool.effect)
   if (bound) requireBound(call.envelope)
   const approval = bound ? await findApproval(rooms, call, judged) : undefined
-  const question = { tool: name, argumentsDigest: args.digest, approval }
+  const question = { tool: name, argumentsDigest: args.digest, arguments: args.value, approval }
   const decision = decide(rooms.facts.gather(view, question))
   if (!decision.allow && isLackOfLogin(decision)) return refuseLogin(rooms, call, { ...judged, decision })
   if (!decision.allow)

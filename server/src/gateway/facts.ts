@@ -56,6 +56,7 @@ interface Question {
   tool: string
   /** Absent when only the list is asked for. */
   argumentsDigest?: string
+  arguments?: Readonly<Record<string, unknown>>
   approval?: ApprovalFact | undefined
   /** When the call was made, of one that is under way. */
   at?: number | undefined
@@ -197,8 +198,12 @@ export class FactSource {
       proven: view.proven,
       tool: known,
       entitlement,
-      grant: grant && { ...grant, toolDigest: grant.tools.get(question.tool) },
-      call: argumentsDigest === undefined ? undefined : { argumentsDigest, at },
+      grant: grant && {
+        ...grant,
+        toolDigest: grant.tools.get(question.tool),
+        limits: grant.limits?.get(question.tool),
+      },
+      call: argumentsDigest === undefined ? undefined : { argumentsDigest, arguments: question.arguments, at },
       approval: question.approval,
     }
   }

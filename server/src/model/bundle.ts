@@ -115,7 +115,12 @@ export function grantAt(grant: Grant | undefined, bundle: Bundle | undefined, up
     const place = readToolPath(path)
     return place.upstream === upstream ? [[place.tool, digest] as const] : []
   })
-  return { ...grant, upstream, tools: new Map(tools) }
+  const { limits, ...rest } = grant
+  const bounds = [...(limits ?? [])].flatMap(([path, bound]) => {
+    const place = readToolPath(path)
+    return place.upstream === upstream ? [[place.tool, bound] as const] : []
+  })
+  return { ...rest, upstream, tools: new Map(tools), ...(bounds.length > 0 && { limits: new Map(bounds) }) }
 }
 
 /** How a tool is named in a grant of a bundle. */

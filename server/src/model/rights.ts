@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Fault } from '../base/fault.ts'
+import type { ArgumentLimits } from './limits.ts'
 import type { Login, LoginDemand } from './login.ts'
 
 /** What an entitlement lets a principal do: `use` a tool, `approve` calls of it, or `administer` the gateway. */
@@ -55,6 +56,8 @@ export interface Grant {
   login?: Login | undefined
   /** Tool name → digest of the definition that the person saw. */
   tools: ReadonlyMap<string, string>
+  /** Tool name → what bounds its arguments: of the tools that were asked for so, though nothing bound them. */
+  limits?: ReadonlyMap<string, ArgumentLimits> | undefined
 }
 
 /**

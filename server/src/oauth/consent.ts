@@ -5,6 +5,7 @@ import { formBytesMax } from '../base/limits.ts'
 import { type Door, readBody } from '../base/listen.ts'
 import { pageHeaders } from '../base/page.ts'
 import type { Place } from '../inventory/bundle.ts'
+import type { ArgumentLimits } from '../model/limits.ts'
 import { findLack } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import type { StoredClient } from '../store/clients.ts'
@@ -16,6 +17,7 @@ import { readConsentForm } from './consent/form.ts'
 import { digestOfOffer, offerAsked, readMembers, type OfferedTool } from './consent/offer.ts'
 import { unadmittedPage } from './consent/unadmitted.ts'
 import { consentPage } from './consent/view.ts'
+import { type Details, readDetails } from './details.ts'
 import { openThrottle } from './endpoint/throttle.ts'
 import { consentAgain, type Grants } from './grants.ts'
 import { upstreamOf } from './metadata.ts'
@@ -137,7 +139,8 @@ async function look(parts: ConsentParts, waiting: WaitingRequest, signedIn: Sign
   const earlier = grants[0]
   const asked = scopesFor(place.upstreams, waiting.scope)
   const members = await readMembers(parts.catalogue, place, principalId)
-  const tools = offerAsked({ place, members, earlier, now, asked })
+  const details = detailsOf(waiting)
+  const tools = offerAsked({ place, members, earlier, now, asked, details })
   const said = { clientName: client.name, client: consentedOf(client), redirectUri: waiting.redirectUri }
   const shown = digestOfOffer({ ...said, upstream, tools })
   const last = earlier ?? (await parts.grants.list({ principalId, clientId: client.id, upstream }))[0]
@@ -198,6 +201,7 @@ async function answer(
     client: { id: client.id, name: client.name, digest: consentedOf(client) },
     upstream: place.name,
     tools: chosen,
+    limits: limitsOf(tools, chosen),
     ...(waiting.scope !== '' && {
       scope: grantedScope(
         sight.asked,
@@ -213,6 +217,20 @@ async function answer(
     await parts.clients.useWithin(tx, client)
   })
   await parts.engine.answer(request, response, { principalId: choice.principalId, grantId: grant.id })
+}
+
+function detailsOf({ details, resource }: WaitingRequest): Details | undefined {
+  if (details === undefined) return undefined
+  const read = readDetails(details, resource)
+  if ('problem' in read)
+    throw new Fault('oauth.request_refused', `cannot read \`authorization_details\`: ${read.problem}`)
+  return read
+}
+
+function limitsOf(tools: readonly OfferedTool[], chosen: ReadonlyMap<string, string>): Map<string, ArgumentLimits> {
+  return new Map(
+    tools.flatMap(({ path, limits }) => (limits !== undefined && chosen.has(path) ? [[path, limits]] : [])),
+  )
 }
 
 /** Of a client that is not admitted nothing can be given: its people can only ask for it, or go back. */

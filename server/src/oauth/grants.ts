@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf, makeId } from '../base/ids.ts'
+import type { ArgumentLimits } from '../model/limits.ts'
 import type { Login } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import {
@@ -35,6 +36,8 @@ export interface Choice {
   /** The administrator who gives it to a machine, and why; absent when the principal chose. */
   by?: string
   reason?: string
+  /** What bounds the arguments of tools that were asked for so. */
+  limits?: ReadonlyMap<string, ArgumentLimits>
   /** The scopes that the client is told; absent where it asked for none. */
   scope?: string
 }
@@ -113,6 +116,7 @@ export class Grants {
       ...(choice.scope !== undefined && { scope: choice.scope }),
       ...(choice.login !== undefined && { login: choice.login }),
       tools: choice.tools,
+      ...(choice.limits !== undefined && choice.limits.size > 0 && { limits: choice.limits }),
     }
     const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }
     const standing = choice.replaces ? await this.list({ ...same, activeAt: now }) : []
@@ -125,6 +129,7 @@ export class Grants {
       endsAt: grant.endsAt,
       ...(grant.issuer !== undefined && { issuer: grant.issuer }),
       ...describeTools(grant.tools),
+      ...(grant.limits !== undefined && { limits: Object.fromEntries(grant.limits) }),
       ...(earlier.length > 0 ? { supersedes: earlier.map(({ id }) => id) } : {}),
     }
     const change = {

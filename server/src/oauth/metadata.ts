@@ -1,6 +1,9 @@
 /** The scope for whatever is chosen on the consent page; see `scopes.ts` for narrower ones. */
 export const scope = 'mcp'
 
+/** The one type of `authorization_details`; see `details.ts`. */
+export const detailsType = 'mcp_tools'
+
 /** The paths of the authorization server's endpoints, all below the issuer. */
 export const endpoints = {
   authorization: '/oauth/authorize',
@@ -80,6 +83,7 @@ export function serverMetadata(origin: string, offers: Offers): Record<string, u
     ...(offers.registration ? { registration_endpoint: origin + endpoints.registration } : {}),
     revocation_endpoint: origin + endpoints.revocation,
     scopes_supported: ['openid', scope],
+    authorization_details_types_supported: [detailsType],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token', ...offers.grantTypes],
@@ -118,6 +122,7 @@ export function resourceMetadata(
     resource_name: name,
     authorization_servers: [origin],
     scopes_supported: [scope, ...upstreams.flatMap((one) => [`${one}:read`, `${one}:write`])],
+    authorization_details_types_supported: [detailsType],
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: proofAlgorithms,
     ...(wantsProof ? { dpop_bound_access_tokens_required: true } : {}),

@@ -36,6 +36,8 @@ export interface WaitingRequest {
   /** What the client asks of the login (`acr_values`, `max_age`), and when it began to ask, in epoch milliseconds. */
   demand: LoginDemand
   begunAt: number
+  /** The `authorization_details` that it asked for, valid as the engine has found. */
+  details: string | undefined
   /** Whether it was answered already. */
   answered: boolean
   /** Where the browser goes on after the answer. */
@@ -136,6 +138,7 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
         scope: params[askedScope] ?? '',
         demand: demandOf(waiting.params),
         begunAt: waiting.iat * 1_000,
+        details: params['authorization_details'],
         answered: waiting.result !== undefined,
         returnTo: waiting.returnTo,
       }

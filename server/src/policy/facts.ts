@@ -1,3 +1,4 @@
+import type { ArgumentLimits } from '../model/limits.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Approval, Client, Entitlement, Grant } from '../model/rights.ts'
 import type { Tool } from '../model/tool.ts'
@@ -30,12 +31,16 @@ export interface Facts {
     | (Pick<Grant, 'id' | 'principalId' | 'clientId' | 'upstream' | 'endsAt' | 'revokedAt' | 'login'> & {
         /** Digest of the definition that was chosen on the consent page; absent when the tool was not chosen. */
         toolDigest: string | undefined
+        /** What bounds the arguments of the tool; absent where nothing does. */
+        limits?: ArgumentLimits | undefined
       })
     | undefined
   /** Absent when only the list is asked for: then an approval that would be needed is no reason to hide the tool. */
   call:
     | {
         argumentsDigest: string
+        /** What would be sent: looked at only where something bounds it. */
+        arguments?: Readonly<Record<string, unknown>> | undefined
         /** When it was made, if that is past: a login does not grow too old for what is under way. */
         at?: number | undefined
       }

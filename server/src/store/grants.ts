@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import type { ArgumentLimits } from '../model/limits.ts'
 import type { Login } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import { open } from './engine/handle.ts'
@@ -15,8 +16,12 @@ export interface GrantFilter {
 }
 
 type GrantRow = Selectable<Tables['grants']>
+type ToolRow = Selectable<Tables['grant_tools']>
 
-function toGrant(row: GrantRow, tools: ReadonlyMap<string, string>): Grant {
+function toGrant(row: GrantRow, chosen: readonly ToolRow[]): Grant {
+  const limits = chosen.flatMap(({ tool, limits: text }) =>
+    text === null ? [] : [[tool, JSON.parse(text) as ArgumentLimits] as const],
+  )
   return {
     id: row.id,
     principalId: row.principal_id,
@@ -30,7 +35,8 @@ function toGrant(row: GrantRow, tools: ReadonlyMap<string, string>): Grant {
     ...(row.client_digest !== null && { clientDigest: row.client_digest }),
     ...(row.scope !== null && { scope: row.scope }),
     ...(row.login !== null && { login: JSON.parse(row.login) as Login }),
-    tools,
+    tools: new Map(chosen.map(({ tool, digest }) => [tool, digest])),
+    ...(limits.length > 0 && { limits: new Map(limits) }),
   }
 }
 
@@ -43,9 +49,8 @@ async function withTools(handle: Handle, rows: GrantRow[]): Promise<Grant[]> {
     .where('grant_id', 'in', ids)
     .orderBy('tool')
     .execute()
-  const byGrant = new Map<string, Map<string, string>>(ids.map((id) => [id, new Map()]))
-  for (const row of chosen) byGrant.get(row.grant_id)?.set(row.tool, row.digest)
-  return rows.map((row) => toGrant(row, byGrant.get(row.id) ?? new Map()))
+  const byGrant = Map.groupBy(chosen, (row) => row.grant_id)
+  return rows.map((row) => toGrant(row, byGrant.get(row.id) ?? []))
 }
 
 /** Stores a grant with its tools. Use a transaction: it is more than one statement. */
@@ -67,8 +72,11 @@ export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
       login: grant.login ? JSON.stringify(grant.login) : null,
     })
     .execute()
-  const tools = [...grant.tools].map(([tool, digest]) => ({ grant_id: grant.id, tool, digest }))
-  // SQLite and PostgreSQL bound the parameters of one statement; 500 rows of 3 are far below either bound.
+  const tools = [...grant.tools].map(([tool, digest]) => {
+    const limits = grant.limits?.get(tool)
+    return { grant_id: grant.id, tool, digest, limits: limits === undefined ? null : JSON.stringify(limits) }
+  })
+  // SQLite and PostgreSQL bound the parameters of one statement; 500 rows of 4 are far below either bound.
   for (let at = 0; at < tools.length; at += 500) {
     await open(tx)
       .insertInto('grant_tools')

@@ -31,7 +31,7 @@ test('an upstream learns whose token it is, and for what', async (t) => {
   const { status, headers, body } = await introspect(house, tokens.access_token)
   assert.equal(status, 200)
   assert.equal(headers.get('cache-control'), 'no-store')
-  const { jti, iat, exp, grant_id: grantId, ...rest } = body
+  const { jti, iat, exp, auth_time: at, grant_id: grantId, ...rest } = body
   assert.deepEqual(rest, {
     active: true,
     iss: house.origin,
@@ -42,6 +42,7 @@ test('an upstream learns whose token it is, and for what', async (t) => {
     token_type: 'Bearer',
   })
   assert.equal(typeof jti, 'string')
+  assert.ok(Number(at) <= Number(iat))
   assert.equal(Number(exp) - Number(iat), 300)
   assert.equal((await house.rooms.oauth.listGrants({ clientId: client.id }))[0]?.id, grantId)
 })
@@ -117,4 +118,19 @@ test('a token that comes twice, or not at all, is refused', async (t) => {
     })
     assert.equal(answer.status, 400)
   }
+})
+
+test('what was asked for by scope, or tool by tool with limits, is told as the grant has it', async (t) => {
+  const { house, ana, client } = await open(t)
+  const wish = { name: 'get_asset', arguments: { id: { const: 'a1' } } }
+  const url = client.authorizeUrl('mux', (params) => {
+    params.set('authorization_details', JSON.stringify([{ type: 'mcp_tools', tools: [wish] }]))
+    params.set('scope', 'mux:read')
+  })
+  const answer = await client.answer(ana.browser, await ana.browser.open(url))
+  const resource = client.resourceOf('mux')
+  const tokens = await client.redeem(answer.url.searchParams.get('code'), { resource })
+  const { body } = await introspect(house, tokens.access_token)
+  assert.equal(body['scope'], 'mux:read')
+  assert.deepEqual(body['authorization_details'], [{ type: 'mcp_tools', locations: [resource], tools: [wish] }])
 })

@@ -13,6 +13,7 @@ test('a resource describes itself at the path-inserted address, naming itself to
     resource_name: 'mux',
     authorization_servers: [house.origin],
     scopes_supported: ['mcp', 'mux:read', 'mux:write'],
+    authorization_details_types_supported: ['mcp_tools'],
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519'],
   })

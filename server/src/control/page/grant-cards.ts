@@ -3,6 +3,7 @@ import { visible } from '../../base/visible.ts'
 import { readToolPath, toolPath } from '../../model/bundle.ts'
 import { countItems, groupItems } from '../../model/item-group.ts'
 import { itemOf } from '../../model/item.ts'
+import { describeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
 import type { Visit } from '../page.ts'
@@ -88,6 +89,11 @@ function revoke(grant: Grant, { csrf }: Visit, content: Html): Html {
   return form({ action: `/grants/${grant.id}/revoke`, csrf, content })
 }
 
+function limitsOf({ limits }: Grant, path: string): Html {
+  const lines = describeLimits(limits?.get(path) ?? {})
+  return lines.length === 0 ? html`` : html`<span class="muted small">only if ${visible(lines.join(', and '))}</span>`
+}
+
 function byEffect(grant: Grant, known: ReadonlyMap<string, Tool>): Html {
   // No upstream has a `/` in its name; a tool that is gone is told apart from a bundle's by what is known beside it.
   const bundled = [...known].some(([path, tool]) => path !== tool.name)
@@ -104,7 +110,7 @@ function byEffect(grant: Grant, known: ReadonlyMap<string, Tool>): Html {
             html`<li>
               <a href="${toolHref({ upstream, name })}">${visible(itemOf(name).key)}</a>
               ${upstream !== grant.upstream && html`<span class="muted small">${upstream}</span>`}
-              ${!known.has(path) && html`<span class="badge">gone</span>`}
+              ${limitsOf(grant, path)} ${!known.has(path) && html`<span class="badge">gone</span>`}
               ${
                 known.get(path)?.digest !== grant.tools.get(path) &&
                 html`<span class="badge warn">changed since: needs a new consent</span>`

@@ -1,9 +1,11 @@
+import type { ArgumentLimits } from '../../model/limits.ts'
 import { compareEffect, type Effect, type Trait } from '../../model/effect.ts'
 import type { Entitlement, Grant } from '../../model/rights.ts'
 import { digestOf } from '../../base/ids.ts'
 import type { Place } from '../../inventory/bundle.ts'
 import type { PinnedCatalogue } from '../../inventory/catalogue.ts'
 import { grantAt, toolPath } from '../../model/bundle.ts'
+import type { Details } from '../details.ts'
 import type { Catalogue } from '../ports.ts'
 import { reaches, type Scope } from '../scopes.ts'
 
@@ -21,6 +23,8 @@ export interface OfferedTool {
   digest: string
   /** Whether it is ticked before the person does anything. */
   preselected: boolean
+  /** What bounds its arguments, where the client asked for it so. */
+  limits?: ArgumentLimits
   /** Whether the client had it, by this definition, until now. */
   had: boolean
 }
@@ -38,13 +42,20 @@ export function offerAsked(facts: {
   now: number
   /** What the client asked for. */
   asked: readonly Scope[]
+  /** The tools that it named, with limits of their arguments: these then, and no others but by scope. */
+  details?: Details | undefined
 }): OfferedTool[] {
-  return offerTools(facts)
-    .filter((tool) => tool.had || facts.asked.some((scope) => reaches(scope, tool)))
-    .map((tool) => {
-      const named = facts.asked.some((scope) => scope.of === 'tool' && reaches(scope, tool))
-      return named && tool.effect !== 'destructive' ? { ...tool, preselected: true } : tool
-    })
+  const { asked, details } = facts
+  // Who names exact tools means those, and not beside them the scope that clients always ask for.
+  const scopes = details === undefined ? asked : asked.filter(({ of }) => of !== 'everything')
+  return offerTools(facts).flatMap((tool) => {
+    const limits = details?.get(tool.path)
+    const reached = scopes.some((scope) => reaches(scope, tool)) || (details === undefined && tool.had)
+    if (limits === undefined && !reached) return []
+    const named = limits !== undefined || scopes.some((scope) => scope.of === 'tool' && reaches(scope, tool))
+    const preselected = tool.preselected || (named && tool.effect !== 'destructive')
+    return [{ ...tool, preselected, ...(limits !== undefined && { limits }) }]
+  })
 }
 
 /** All that a principal may give of an address, whatever is asked for. */
@@ -89,7 +100,8 @@ function offerOf(facts: {
   for (const [name, { tool, definition }] of pinned.tools) {
     if (tool.pin !== 'pinned' || tool.digest === undefined || !usable.has(name)) continue
     if (compareEffect(tool.effect, pinned.upstream.ceiling) > 0) continue
-    const had = earlier?.tools.get(name) === tool.digest
+    // What it had for certain arguments it has not had for all.
+    const had = earlier?.tools.get(name) === tool.digest && !earlier.limits?.has(name)
     const harmless = tool.effect === 'read' && !tool.traits.includes('secret')
     offered.push({
       name,
@@ -130,7 +142,13 @@ export function digestOfOffer(seen: {
   upstream: string
   tools: OfferedTool[]
 }): string {
-  const tools = seen.tools.map(({ path, digest, effect, traits }) => [path, digest, effect, traits])
+  const tools = seen.tools.map(({ path, digest, effect, traits, limits }) => [
+    path,
+    digest,
+    effect,
+    traits,
+    limits ?? null,
+  ])
   return digestOf(JSON.stringify([seen.clientName, seen.client ?? null, seen.redirectUri, seen.upstream, tools]))
 }
 

@@ -3,6 +3,7 @@ import { visible } from '../../base/visible.ts'
 import type { Place } from '../../inventory/bundle.ts'
 import type { Effect } from '../../model/effect.ts'
 import { groupItems, type ItemGroup } from '../../model/item-group.ts'
+import { type ArgumentLimits, describeLimits } from '../../model/limits.ts'
 import { itemOf, type ItemKind } from '../../model/item.ts'
 import type { Client } from '../../model/rights.ts'
 import { publisherOf } from '../publisher.ts'
@@ -203,6 +204,14 @@ function itemGroup({ kind, effect, items }: ItemGroup<OfferedTool>, again: boole
   </fieldset>`
 }
 
+function limitLines(limits: ArgumentLimits): Html {
+  const lines = describeLimits(limits)
+  if (lines.length === 0) return html``
+  return html`<span class="small"
+    >Only if ${lines.map((line, at) => html`${at > 0 && ', and '}<strong>${visible(line)}</strong>`)}</span
+  >`
+}
+
 function itemChoice(tool: OfferedTool, again: boolean): Html {
   const { kind, key } = itemOf(tool.name)
   const words = tool.description ?? (tool.title === key ? undefined : tool.title)
@@ -216,7 +225,7 @@ function itemChoice(tool: OfferedTool, again: boolean): Html {
           ${tool.traits.map((trait) => html`<span class="badge trait">${traitWords[trait]}</span>`)}
           ${again && !tool.had ? html`<span class="badge">new</span>` : ''}
         </span>
-        ${words && html`<span class="small muted">${visible(words)}</span>`}
+        ${words && html`<span class="small muted">${visible(words)}</span>`} ${tool.limits && limitLines(tool.limits)}
       </span>
     </label>
   </li>`

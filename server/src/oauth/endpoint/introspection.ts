@@ -3,6 +3,7 @@ import { makeSecret } from '../../base/ids.ts'
 import { formBytesMax } from '../../base/limits.ts'
 import { readBody } from '../../base/listen.ts'
 import type { AccessTokens } from '../access-token.ts'
+import { writeDetails } from '../details.ts'
 import type { Grants } from '../grants.ts'
 import { scope } from '../metadata.ts'
 import type { Engine } from '../provider.ts'
@@ -50,6 +51,8 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
   if (read === undefined || !parts.introspects(clientId).includes(read.caller.upstream)) return inactive
   if (!(await parts.stands(read.caller.grantId))) return inactive
   const { caller, issuer, audience, issuedAtSeconds, login } = read
+  const grant = await parts.grants.find(caller.grantId)
+  const details = writeDetails(issuer, grant)
   return {
     active: true,
     iss: issuer,
@@ -57,7 +60,8 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
     aud: audience,
     client_id: caller.clientId,
     grant_id: caller.grantId,
-    scope: (await parts.grants.find(caller.grantId))?.scope ?? scope,
+    scope: grant?.scope ?? scope,
+    ...(details !== undefined && { authorization_details: details }),
     ...(caller.boundTo === undefined ? { token_type: 'Bearer' } : { token_type: 'DPoP', cnf: { jkt: caller.boundTo } }),
     jti: caller.tokenId,
     ...(caller.act !== undefined && { act: caller.act }),

@@ -4,6 +4,7 @@ import { makeSecret } from '../../base/ids.ts'
 import type { StoredClient } from '../../store/clients.ts'
 import type { ClientMetadata } from '../client/metadata.ts'
 import type { Clients } from '../clients.ts'
+import { detailsType } from '../metadata.ts'
 
 // The engine asks for the client several times in one request, and again when it failed: one answer a request.
 const asked = new WeakMap<object, Map<string, Promise<StoredClient | undefined>>>()
@@ -27,6 +28,7 @@ export async function findEngineClient(clients: Clients, id: string): Promise<Ad
     client_id: client.id,
     response_types: metadata.redirect_uris.length > 0 ? ['code'] : [],
     response_modes: ['query'],
+    authorization_details_types: [detailsType],
     // The engine wants to hold one; nothing is compared with it.
     ...(confidential ? { client_secret: makeSecret(), client_secret_expires_at: 0 } : {}),
   } as AdapterPayload

@@ -11,6 +11,7 @@ import type { Catalogue, People } from '../ports.ts'
 import { loginParams } from '../endpoint/login-demand.ts'
 import { askedScope } from '../endpoint/terms.ts'
 import type { Grants } from '../grants.ts'
+import { richRequests } from './rich-requests.ts'
 import { renderError } from './error-page.ts'
 
 /** How long an authorization request may wait for the person: to sign in, read and choose. */
@@ -93,6 +94,7 @@ export function engineSettings(parts: EngineParts): Configuration {
       // It authenticates who asks; what is answered is ours, see endpoint/introspection.ts.
       introspection: { enabled: true, allowedPolicy: () => false },
       registration: { enabled: parts.registration, issueRegistrationAccessToken: false },
+      richAuthorizationRequests: richRequests(parts),
       resourceIndicators: {
         enabled: true,
         defaultResource: (_ctx, _client, several) => requireResource(several),

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { decodeJwt } from 'jose'
+import { Agent } from '../agent.ts'
+import { openFakeHouse } from '../fake-house.ts'
+import { offeredOn, type OAuthClient } from '../oauth-client.ts'
+import type { Person } from '../person.ts'
+
+const limits = { count: { maximum: 5 }, id: { enum: ['n1', 'n2'] } }
+const details = [{ type: 'mcp_tools', tools: [{ name: 'write_note', arguments: limits }, { name: 'read_note' }] }]
+
+async function open(t: TestContext) {
+  const { house, fake } = await openFakeHouse(t)
+  const ana = await house.person('ana', ['desk/read_note', 'desk/write_note', 'desk/delete_note', 'desk/progress'])
+  return { house, fake, ana, client: await house.register() }
+}
+
+const ask = (client: OAuthClient, what: unknown, scope?: string) =>
+  client.authorizeUrl('desk', (params) => {
+    params.set('authorization_details', typeof what === 'string' ? what : JSON.stringify(what))
+    if (scope !== undefined) params.set('scope', scope)
+  })
+
+async function connect(ana: Person, client: OAuthClient, tools?: string[]) {
+  const page = await ana.consent(await ana.browser.open(ask(client, details)), tools)
+  const resource = client.resourceOf('desk')
+  const tokens = await client.redeem(page.url.searchParams.get('code'), { resource })
+  assert.equal(tokens.status, 200, JSON.stringify(tokens))
+  const { url: origin } = client.server
+  return { tokens, agent: new Agent({ origin, upstream: 'desk', client: client.id, resource, tokens }) }
+}
+
+const told = (client: OAuthClient, tools: unknown[]) => [
+  { type: 'mcp_tools', locations: [client.resourceOf('desk')], tools },
+]
+
+test('the consent page offers the named tools and no others, and says for which arguments', async (t) => {
+  const { ana, client } = await open(t)
+  const shown = await ana.browser.open(ask(client, details))
+  const { offered, ticked } = offeredOn(shown)
+  assert.deepEqual(offered.toSorted(), ['read_note', 'write_note'])
+  assert.deepEqual(ticked.toSorted(), ['read_note', 'write_note'])
+  assert.match(shown.text, /Only if/)
+  assert.match(shown.text, /count is at most 5/)
+  assert.match(shown.text, /id is one of &quot;n1&quot;, &quot;n2&quot;/)
+  const more = await ana.browser.open(ask(client, details, 'desk:tool:progress'))
+  assert.deepEqual(offeredOn(more).offered.toSorted(), ['progress', 'read_note', 'write_note'])
+  const unknown = [{ type: 'mcp_tools', tools: [{ name: 'grow' }, { name: 'delete_note' }] }]
+  const destroys = offeredOn(await ana.browser.open(ask(client, unknown)))
+  assert.deepEqual([destroys.offered, destroys.ticked], [['delete_note'], []], 'what destroys is never ticked')
+})
+
+test('what is granted is told in the token, in its answer, after renewal and by introspection, and kept in the ledger', async (t) => {
+  const { house, ana, client } = await open(t)
+  const { tokens } = await connect(ana, client)
+  const whole = told(client, [{ name: 'read_note' }, { name: 'write_note', arguments: limits }])
+  assert.deepEqual((tokens as unknown as Record<string, unknown>)['authorization_details'], whole)
+  assert.deepEqual(decodeJwt(tokens.access_token)['authorization_details'], whole)
+  const renewed = await client.refresh(tokens.refresh_token, { resource: client.resourceOf('desk') })
+  assert.deepEqual((renewed as unknown as Record<string, unknown>)['authorization_details'], whole)
+  const [given] = await house.changes('grant.given')
+  assert.deepEqual(given?.details?.['limits'], { read_note: {}, write_note: limits })
+
+  const part = await connect(ana, await house.register(), ['write_note'])
+  const { authorization_details: less } = part.tokens as unknown as { authorization_details: { tools: unknown[] }[] }
+  assert.deepEqual(less[0]?.tools, [{ name: 'write_note', arguments: limits }], 'only what was chosen')
+  const plain = await ana.connect('desk', ['read_note'])
+  assert.equal('authorization_details' in plain.tokens, false)
+  assert.equal(decodeJwt(plain.tokens.access_token)['authorization_details'], undefined)
+})
+
+for (const era of ['legacy', 'modern'] as const) {
+  test(`each call is held to the limits, and what is beyond reaches no upstream (${era})`, async (t) => {
+    const { house, fake, ana, client } = await open(t)
+    const { agent } = await connect(ana, client)
+    const call = (args: object) => agent.ask(era, 'tools/call', { name: 'write_note', arguments: args })
+    assert.equal((await call({ id: 'n1', count: 5 })).status, 200)
+    for (const [args, beyond] of [
+      [{ id: 'n1', count: 6 }, 'count'],
+      [{ id: 'n3', count: 1 }, 'id'],
+      [{ count: 1 }, 'id'],
+      [{ id: 'n1' }, 'count'],
+    ] as const) {
+      const refused = await call(args)
+      assert.equal(refused.status, 403, JSON.stringify(args))
+      assert.equal(refused.error?.data?.['reason'], 'grant.argument_beyond')
+      assert.match(refused.error?.message ?? '', new RegExp(`other values of \`${beyond}\``))
+      assert.equal(refused.headers.get('www-authenticate'), null)
+    }
+    assert.equal((await agent.ask(era, 'tools/call', { name: 'read_note', arguments: { id: 'n9' } })).status, 200)
+    assert.deepEqual(
+      fake.calls.map(({ name }) => name),
+      ['write_note', 'read_note'],
+    )
+    assert.equal((await house.entries('denial')).filter(({ reason }) => reason === 'grant.argument_beyond').length, 4)
+    assert.deepEqual((await agent.list()).toSorted(), ['read_note', 'write_note'])
+  })
+}
+
+test('what is not understood to the letter is refused before anybody is asked', async (t) => {
+  const { ana, client } = await open(t)
+  const one = (tool: unknown, more = {}) => [{ type: 'mcp_tools', tools: [tool], ...more }]
+  const name = 'write_note'
+  const wrong: [string, unknown][] = [
+    ['no JSON', '{'],
+    ['no array', { type: 'mcp_tools' }],
+    ['another type', [{ type: 'payment_initiation' }]],
+    ['one type of two', [...details, { type: 'payment_initiation' }]],
+    ['a member of nobody', one({ name }, { privileges: ['admin'] })],
+    ['a member of a tool', one({ name, times: 1 })],
+    ['a limit of another kind', one({ name, arguments: { count: { multipleOf: 2 } } })],
+    ['an empty limit', one({ name, arguments: { count: {} } })],
+    ['no tools', [{ type: 'mcp_tools', tools: [] }]],
+    ['no tool', [{ type: 'mcp_tools' }]],
+    ['a tool twice', [...details, ...details]],
+    ['another location', one({ name }, { locations: ['https://elsewhere.example/mcp/desk'] })],
+    ['two locations', one({ name }, { locations: [client.resourceOf('desk'), client.resourceOf('mux')] })],
+    ['too much', one({ name, arguments: { text: { enum: Array.from({ length: 40 }, () => 'x'.repeat(150)) } } })],
+  ]
+  for (const [label, what] of wrong) {
+    const shown = await ana.browser.open(ask(client, what))
+    assert.equal(shown.url.searchParams.get('error'), 'invalid_authorization_details', `${label}: ${shown.text}`)
+  }
+  const right = one({ name }, { locations: [client.resourceOf('desk')] })
+  assert.deepEqual(offeredOn(await ana.browser.open(ask(client, right))).offered, [name])
+})
+
+test('a token request cannot change what was given', async (t) => {
+  const { ana, client } = await open(t)
+  const page = await ana.consent(await ana.browser.open(ask(client, details)))
+  const fields = { resource: client.resourceOf('desk'), authorization_details: JSON.stringify(details) }
+  const refused = await client.redeem(page.url.searchParams.get('code'), fields)
+  assert.deepEqual([refused.status, refused.error], [400, 'invalid_authorization_details'])
+})
+
+test('what a client had for certain arguments is not ticked for all of them, and widening leaves the limits', async (t) => {
+  const { ana, client, fake } = await open(t)
+  const { agent } = await connect(ana, client)
+  const { offered, ticked } = offeredOn(await ana.browser.open(client.authorizeUrl('desk')))
+  assert.ok(offered.includes('write_note'))
+  assert.equal(ticked.includes('write_note'), false)
+  const refused = await agent.call('progress', {})
+  const url = new URL(String(refused.error?.data?.['url']))
+  await ana.browser.submit(await ana.browser.open(url), {}, { to: url.pathname })
+  assert.equal((await agent.call('progress', {})).status, 200)
+  assert.equal((await agent.call('write_note', { id: 'n1', count: 6 })).status, 403)
+  assert.deepEqual(
+    fake.calls.map(({ name }) => name),
+    ['progress'],
+  )
+})
+
+test('the metadata names the type', async (t) => {
+  const { house } = await open(t)
+  for (const path of ['oauth-authorization-server', 'oauth-protected-resource/mcp/desk']) {
+    const body = (await (await fetch(`${house.origin}/.well-known/${path}`)).json()) as Record<string, unknown>
+    assert.deepEqual(body['authorization_details_types_supported'], ['mcp_tools'], path)
+  }
+})
