@@ -162,7 +162,7 @@ export async function retireWithin(
  * What ends when somebody leaves a group. Of a group that leaves another its direct members are meant; the decisions
  * themselves look through every depth.
  */
-export async function leave({ onLeave }: Pick<GroupParts, 'onLeave'>, tx: Handle, memberId: string): Promise<void> {
+async function leave({ onLeave }: Pick<GroupParts, 'onLeave'>, tx: Handle, memberId: string): Promise<void> {
   const inner = await listMemberships(tx, { groupId: memberId })
   for (const id of new Set([memberId, ...inner.map((one) => one.memberId)]))
     for (const end of onLeave) await end(tx, id)

@@ -120,3 +120,18 @@ export async function insertMemberships(
       .execute()
   }
 }
+
+/** Ends what one source says of many members of one group. */
+export async function deleteMembers(
+  tx: Handle,
+  { groupId, source, memberIds }: Pick<Membership, 'groupId' | 'source'> & { memberIds: readonly string[] },
+): Promise<void> {
+  for (let at = 0; at < memberIds.length; at += rowsMax) {
+    await open(tx)
+      .deleteFrom('memberships')
+      .where('group_id', '=', groupId)
+      .where('source', '=', source)
+      .where('member_id', 'in', memberIds.slice(at, at + rowsMax))
+      .execute()
+  }
+}

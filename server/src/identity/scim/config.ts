@@ -3,7 +3,7 @@ import { urns } from './schema.ts'
 /** Bounds of one request, and of one bulk. */
 export const bodyMax = 1024 * 1024
 export const bulkOperationsMax = 100
-export const resultsMax = 500
+export const resultsMax = 200
 
 /** @see https://www.rfc-editor.org/rfc/rfc7643#section-5 */
 export function serviceProviderConfig(base: string): object {

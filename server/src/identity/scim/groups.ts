@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../base/json.ts'
 import { makeId } from '../../base/ids.ts'
 import type { Principal } from '../../model/principal.ts'
-import { deleteMemberships, insertMemberships, listMemberships } from '../../store/memberships.ts'
+import { deleteMembers, insertMemberships, listMemberships } from '../../store/memberships.ts'
 import { insertPrincipal, updatePrincipalDisplay } from '../../store/principals.ts'
 import {
   countProvisioned,
@@ -12,7 +12,7 @@ import {
   type Provisioned,
 } from '../../store/provisioned.ts'
 import type { Handle } from '../../store/store.ts'
-import { leave, retireWithin } from '../groups.ts'
+import { retireWithin } from '../groups.ts'
 import { fold, type Parts } from './match.ts'
 import { type IfMatch, isMatch, Overtaken, type ScimParts, untilNotOvertaken } from './parts.ts'
 import { type Provisioner, sourceOf } from './provisioner.ts'
@@ -81,10 +81,9 @@ export function changeGroup(
       await replace(tx, next)
       await requirePeople(tx, provisioner, added)
       await insertMemberships(tx, { groupId: before.id, source, memberIds: added, createdAt: now })
-      for (const memberId of removed) {
-        await deleteMemberships(tx, { groupId: before.id, memberId, source })
-        await leave(parts, tx, memberId)
-      }
+      await deleteMembers(tx, { groupId: before.id, source, memberIds: removed })
+      // All of them are people: nobody is in the group through one of them.
+      for (const memberId of removed) for (const end of parts.onLeave) await end(tx, memberId)
       await updatePrincipalDisplay(tx, before.id, { name: nameOf(resource), email: undefined })
     })
     return next

@@ -14,7 +14,7 @@ const countDefault = 100
 /** More are not looked through one by one for one question. */
 const scanMax = 50_000
 /** Nor more of those whose members, or groups, have to be read for it. */
-const joinedMax = 2_000
+const joinedMax = 500
 
 /** A question for many. Absent and empty are the same. */
 export interface Query extends Projection {

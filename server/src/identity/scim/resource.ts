@@ -9,7 +9,7 @@ export type Resource = Record<string, unknown>
 const charactersMax = 500
 /** Values of one attribute; members are as many as fit into a body. */
 export const valuesMax = 20
-export const membersMax = 20_000
+export const membersMax = 10_000
 
 /**
  * Reads a whole resource. What the schema does not have, and what is read only, is left out and never an error: providers
