@@ -116,7 +116,8 @@ async function findProvider(parts: DoorParts, visit: Visit): Promise<void> {
     // Browsers hold the redirects that follow a form against the page's policy, at the provider's own providers as well: so the
     // form ends here, and the page goes on.
     return orRefuse(parts, visit, async () => {
-      const url = await parts.logins.begin(visit, { provider, returnTo, hint: email, browser: browser.secret })
+      const asked = { provider, returnTo, hint: email, browser: browser.secret, ...anewOf(body) }
+      const url = await parts.logins.begin(visit, asked)
       visit.res.setHeader('refresh', `0; url=${url}`)
       send(visit, { browser, text: onwardPage(name, url) })
     })
@@ -183,6 +184,7 @@ async function takeVouch(parts: DoorParts, visit: Visit): Promise<void> {
 
 // For identity providers that know us by our keys: public, and kept by them for as long as they like.
 async function showKeys({ keys }: DoorParts, { res }: Visit): Promise<void> {
+  if (keys === undefined) throw new Fault('base.not_found', 'there is nothing at this address')
   res.writeHead(200, { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' })
   res.end(JSON.stringify(await keys.published()))
 }

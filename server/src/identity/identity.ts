@@ -127,7 +127,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
       browsers,
       invitations: invitationDesk,
       hasher,
-      keys,
+      keys: config.login.oidc.some(({ signsFor }) => signsFor !== undefined) ? keys : undefined,
       passkeys,
       own,
       throttle,

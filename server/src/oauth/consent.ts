@@ -119,7 +119,7 @@ async function askLogin(
     await parts.engine.answer(request, response, { unmet: true })
   } else {
     const acr = demand.acr === undefined ? '' : `&${new URLSearchParams({ acr: demand.acr.join(' ') }).toString()}`
-    redirect(response, `${parts.people.signInUrl(`/consent/${waiting.uid}?tried`)}&anew${acr}`)
+    redirect(response, `${parts.people.signInUrl(`/consent/${waiting.uid}?tried`)}&again${acr}`)
   }
   return true
 }

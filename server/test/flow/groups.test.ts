@@ -153,7 +153,7 @@ test('an administrator makes a group, gives it rights and fills it on pages; the
   assert.match(textOn(filled), /Bo put in by hand/)
   const person = await ada.browser.open(`/people/${bo.principal.id}`)
   assert.match(textOn(person), /through Night shift/)
-  assert.match(textOn(person), /Revoke it at the group/)
+  assert.match(textOn(person), /Change it at the group/)
   const [entry] = await house.changes('group.joined')
   assert.deepEqual([entry!.by, entry!.reason], [ada.principal.id, 'works at night'])
   const emptied = await sendForm(ada, filled, {

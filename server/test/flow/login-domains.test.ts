@@ -78,6 +78,16 @@ test('who comes by the domain of an address is who the provider says, and is nev
   assert.notEqual(first.id, second.id)
 })
 
+test('who is to sign in anew is asked to prove it by that way too', async (t) => {
+  const { house, idps } = await openTwo(t)
+  const browser = house.browser()
+  const page = await browser.open(`${house.origin}/sign-in?return_to=/sign-out&again&acr=phr`)
+  const onward = await browser.submit(page, { email: 'ana@example.com' }, { to: '/sign-in/find' })
+  await browser.follow(onward, /^0; url=(.+)$/.exec(onward.headers.get('refresh')!)![1]!)
+  const [asked] = idps[0].journal.filter(({ path }) => path === '/authorize')
+  assert.deepEqual([asked!.query['max_age'], asked!.query['acr_values']], ['0', 'phr'])
+})
+
 test('only a form of our own page, in the browser that got it, leads anywhere', async (t) => {
   const { house, idps } = await openTwo(t)
   const body = new URLSearchParams({ email: 'ana@example.com', csrf: 'made up', return_to: '/' })

@@ -16,7 +16,7 @@ export const grantLoginPage: PageRoute = {
     const met = login !== undefined && demands.some((one) => findLack(login, one, rooms.clock.now()) === undefined)
     const here = `/grants/${grant.id}/login?${new URLSearchParams(of).toString()}`
     const acr = demands.flatMap((one) => one.acr ?? [])
-    const again = `${rooms.identity.signInUrl(here)}&anew${acr.length > 0 ? `&${new URLSearchParams({ acr: acr.join(' ') }).toString()}` : ''}`
+    const again = `${rooms.identity.signInUrl(here)}&again${acr.length > 0 ? `&${new URLSearchParams({ acr: acr.join(' ') }).toString()}` : ''}`
     return {
       title: 'Log in for a program',
       width: 'narrow',

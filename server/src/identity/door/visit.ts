@@ -33,7 +33,8 @@ export interface DoorParts {
   passkeys: Passkeys
   own: OwnLogin
   throttle: Throttle
-  keys: ClientKeys
+  /** Absent where no provider knows us by keys: then there are none. */
+  keys: ClientKeys | undefined
   log: Log
   clock: Clock
 }

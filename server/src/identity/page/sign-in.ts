@@ -52,7 +52,7 @@ function onwardQuery({ returnTo, anew }: SignInPage): string {
 
 function domainForm(given: SignInPage): Html {
   return html`<form method="post" action="/sign-in/find">
-    ${hidden({ csrf: given.token, return_to: given.returnTo })}
+    ${hidden({ csrf: given.token, return_to: given.returnTo, ...(given.anew && { anew: 'yes', ...given.anew }) })}
     <div class="field">
       <label for="email">E-mail at your company</label>
       <input

@@ -65,6 +65,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
   const agent = await ana.connect('memory', 'all')
   await ana.connect('desk', 'all')
   const little = await ana.connect('desk', ['read_note'])
+  const groupPages = await fillGroup(house, ana, little.grantId)
   await agent.call('create_entities', { entities })
   await agent.call('read_graph', {})
   const approval = linkOf(await agent.call('delete_entities', { entityNames: ['Elba', 'Ana Lima'] }))
@@ -78,12 +79,8 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
     approval,
     pages: {
       start: '/',
-      approvals: '/approvals',
+      ...fixedPages,
       request: new URL(approval).pathname,
-      upstreams: '/upstreams',
-      propose: '/upstreams/new',
-      memory: '/upstreams/memory',
-      mux: '/upstreams/mux',
       ...deskPages,
       proposal: '/upstreams/wiki',
       'make bundle': '/bundles/new',
@@ -95,6 +92,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
       client: `/clients/client?id=${encodeURIComponent(agent.client)}`,
       people: '/people',
       person: `/people/${by}`,
+      ...groupPages,
       ...(await sendSignals(house, bo.principal.id)),
       machines: '/machines',
       machine: `/people/${await enterMachine(house)}`,
@@ -112,7 +110,7 @@ export async function openFullHouse(t: TestContext | undefined): Promise<FullHou
 }
 
 const withTransmitter = `
-login: { oidc: [{ id: company, name: Example Company, issuer: 'https://login.example.com', clientId: sallyport }] }
+login: { oidc: [{ id: company, name: Example Company, issuer: 'https://login.example.com', clientId: sallyport, claims: { groups: groups }, domains: [example.com] }] }
 signals:
   - { id: company, issuer: 'https://signals.example.com', jwksUri: 'https://signals.example.com/jwks',
       audience: 'https://gateway.example.com', people: 'https://login.example.com', push: {} }
@@ -152,6 +150,14 @@ async function proposeWiki({ rooms }: House, by: string): Promise<void> {
 function inNames(url: string, issuer: string): string {
   const mux = { way: 'id-jag', provider: 'company', issuer, client: { id: 'sallyport' } }
   return `onBehalf: ${JSON.stringify({ desk: { way: 'connection', url, issuer }, mux })}`
+}
+
+const fixedPages = {
+  approvals: '/approvals',
+  upstreams: '/upstreams',
+  propose: '/upstreams/new',
+  memory: '/upstreams/memory',
+  mux: '/upstreams/mux',
 }
 
 const deskPages = {
@@ -228,4 +234,25 @@ async function bundle({ rooms }: House, of: { by: string; ownerId: string }): Pr
   ]
   const purpose = 'All that the team uses'
   await rooms.inventory.makeBundle({ ...of, name: 'work', purpose, members, reason: 'one address' })
+}
+
+/** A group in which Ana is, and a right of hers that wants a login; returns the pages that show it. */
+async function fillGroup({ rooms }: House, { principal }: Person, grantId: string): Promise<Record<string, string>> {
+  const { identity, inventory } = rooms
+  const step = { by: 'set-up', reason: 'who answers tickets' }
+  const { id } = await identity.makeGroup({ ...step, name: 'Support' })
+  await identity.addMember({ ...step, group: id, member: principal.id })
+  await identity.addGroupRule({ ...step, provider: 'company', match: 'prefix', value: 'mcp-', groupId: id })
+  const give = { ...step, right: 'use', upstream: 'desk', tools: ['write_note'] } as const
+  await inventory.entitle({ ...give, tools: [...give.tools], principalId: id })
+  const [held] = await inventory.listEntitlements({ principalId: principal.id, upstream: 'desk', tool: 'read_note' })
+  const demand = { maxAgeSeconds: 900, acr: ['phr'] }
+  await inventory.demandLogin({ ...step, principalId: principal.id, ids: [held!.id], demand })
+  return {
+    groups: '/groups',
+    group: `/people/${id}`,
+    providers: '/providers',
+    provider: '/providers/company',
+    'log in for a program': `/grants/${grantId}/login?upstream=desk&tool=read_note`,
+  }
 }
