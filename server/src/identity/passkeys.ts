@@ -71,9 +71,11 @@ export interface Passkeys {
   /**
    * Adds the passkey that was made; the sign-in counts as one by passkey from then on.
    *
+   * @param given `first`: only if there is none yet, for who came without the passkey that is demanded.
+   *
    * @throws {Fault} `identity.passkey_refused`.
    */
-  add(given: { principal: Principal; signInId: string; answer: string; login: Login }): Promise<void>
+  add(given: { principal: Principal; signInId: string; answer: string; login: Login; first: boolean }): Promise<void>
   /**
    * Removes a passkey.
    *
@@ -171,7 +173,7 @@ export function openPasskeys(parts: {
       const { login } = password
       return creationOptions(to, { challenge, principalId: principal.id, login, name: principal.name, known })
     },
-    async add({ principal, signInId, answer, login }) {
+    async add({ principal, signInId, answer, login, first }) {
       const to = requireParty()
       const read = readMade(answer)
       const { kept } = await take({ challenge: read.challenge, browser: signInId, what: 'adding' })
@@ -181,6 +183,9 @@ export function openPasskeys(parts: {
       const about = { kind: 'principal', id: principal.id } as const
       const details = { passkey: passkey.id, name: passkey.name, synced: passkey.synced }
       await ledger.recordChange({ by: principal.id, what: 'passkey.added', about, details }, async (tx) => {
+        await lockPassword(tx, principal.id)
+        const known = await listPasskeys(tx, principal.id)
+        if (known.length >= (first ? 1 : passkeysMax)) throw passkeyRefused('others were added meanwhile')
         if (!(await insertPasskey(tx, passkey))) throw passkeyRefused('known already')
         const { at, amr, acr } = loginBy(passkey, clock)
         await updateSignInLogin(tx, signInId, { at, amr: [...new Set([...login.amr, ...amr])], acr })

@@ -344,6 +344,32 @@ test('at an address without a name, and without local logins, no passkey is offe
   await assert.rejects(openHouse(t, { yaml: 'login: { local: { passkeys: everybody } }' }), { code: 'config.invalid' })
 })
 
+test('of two who come by the password alone where a passkey is demanded, one adds the first', async (t) => {
+  const house = await openNamedHouse(t, { yaml: 'login: { local: { passkeys: everybody } }' })
+  const browsers = [await administratorOf(house), house.browser()]
+  await enterByPassword(house, browsers[1]!)
+  const pages = await Promise.all(browsers.map((browser) => beginPasskey(house, browser)))
+  const answers = pages.map((page) => new FakeAuthenticator(house.origin).make(optionsOf(page)))
+  const to = '/sign-in/ways/passkeys/add'
+  await Promise.all(browsers.map((browser, at) => browser.submit(pages[at]!, { answer: answers[at]! }, { to })))
+  const inside = await Promise.all(browsers.map((browser) => whoIs(house, browser)))
+  assert.equal(inside.filter(Boolean).length, 1)
+  assert.equal((await house.changes('passkey.added')).length, 1)
+})
+
+test('where no logins are kept here, neither code nor link nor passkey lets anybody in', async (t) => {
+  const company = { id: 'company', name: 'Company', issuer: 'http://127.0.0.1:9', clientId: 'sallyport' }
+  const yaml = `login: ${JSON.stringify({ local: { enabled: false }, oidc: [company] })}`
+  const house = await openNamedHouse(t, { yaml })
+  const browser = house.browser()
+  const page = await browser.open(`${house.origin}/sign-in/recovery`)
+  const fields = { login: 'ana', password, code: 'aaaa-aaaa-aaaa-aaaa-aaaa' }
+  assert.equal((await browser.submit(page, fields, { to: '/sign-in/recovery' })).status, 404)
+  const body = new URLSearchParams({ csrf: /name="csrf" value="([^"]*)"/.exec(page.text)![1]! })
+  const begun = await browser.post(new URL('/sign-in/passkey/begin', house.origin), body, { site: 'same-origin' })
+  assert.equal(begun.status, 404)
+})
+
 test('people of another identity provider have nothing to change here', async (t) => {
   const house = await openNamedHouse(t)
   const cy = await house.person('Cy')

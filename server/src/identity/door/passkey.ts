@@ -60,8 +60,7 @@ async function takeRecovery(parts: DoorParts, visit: Visit): Promise<void> {
 
 async function showReset(parts: DoorParts, visit: Visit): Promise<void> {
   await orRefuse(parts, visit, async () => {
-    const reset = await parts.own.findReset(visit.parts[0]!)
-    if (reset === undefined) throw linkInvalid()
+    const reset = await findReset(parts, visit)
     const browser = parts.browsers.meet(visit.req)
     const text = resetPage({ path: visit.url.pathname, token: browser.token, login: reset.login })
     send(visit, { browser, text })
@@ -71,8 +70,7 @@ async function showReset(parts: DoorParts, visit: Visit): Promise<void> {
 async function takeReset(parts: DoorParts, visit: Visit): Promise<void> {
   const { body, browser } = await readForm(parts, visit)
   await orRefuse(parts, visit, async () => {
-    const reset = await parts.own.findReset(visit.parts[0]!)
-    if (reset === undefined) throw linkInvalid()
+    const reset = await findReset(parts, visit)
     const principal = await orShow(parts.own.acceptReset(reset.id, body.get('password') ?? ''), (fault) => {
       const { pathname: path } = visit.url
       const text = resetPage({ path, token: browser.token, login: reset.login, problem: fault.message })
@@ -82,4 +80,11 @@ async function takeReset(parts: DoorParts, visit: Visit): Promise<void> {
     const login = { at: parts.clock.now(), amr: ['pwd'] }
     enter(visit, await parts.logins.enter(visit, { principal, provider: 'local', returnTo: '/', login }))
   })
+}
+
+async function findReset(parts: DoorParts, visit: Visit) {
+  const offered = parts.idps.some((idp) => idp.way === 'form')
+  const reset = offered ? await parts.own.findReset(visit.parts[0]!) : undefined
+  if (reset === undefined) throw linkInvalid()
+  return reset
 }

@@ -140,7 +140,7 @@ async function beginAdding(parts: DoorParts, visit: Visit): Promise<void> {
 async function add(parts: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
   const { principal, signInId, login } = here
   await requireFirst(parts, here)
-  await parts.passkeys.add({ principal, signInId, answer: body.get('answer') ?? '', login })
+  await parts.passkeys.add({ principal, signInId, answer: body.get('answer') ?? '', login, first: here.wanting })
 }
 
 // Who came without a passkey although one is demanded may add the first one, and nothing else: whoever has one uses it.

@@ -44,12 +44,15 @@ export function localLogins(parts: LocalParts): LocalLogins {
     return admitPerson(parts, { ...principal, login })
   }
 
+  function requireLocal(): FormIdp {
+    const idp = idps.find((one): one is FormIdp => one.way === 'form')
+    if (idp === undefined) throw new Fault('identity.not_found', 'cannot sign in this way: it is not offered here')
+    return idp
+  }
+
   return {
     async withPassword(visitor, { login, password, returnTo }) {
-      const idp = idps.find((one): one is FormIdp => one.way === 'form')
-      if (idp === undefined) {
-        throw new Fault('identity.not_found', 'cannot sign in this way: it is not offered here')
-      }
+      const idp = requireLocal()
       const name = readLogin(login)
       await throttle.admit(name, visitor.address)
       const { ok, person } = await idp.check({ login: name, password: password.slice(0, 1_000) })
@@ -82,6 +85,7 @@ export function localLogins(parts: LocalParts): LocalLogins {
       return enter(visitor, { principal, provider, returnTo, login })
     },
     async withRecoveryCode(visitor, { login, password, code }) {
+      requireLocal()
       const name = readLogin(login)
       await throttle.admit(name, visitor.address)
       const { principal: person, spend } = await own.checkCode({
