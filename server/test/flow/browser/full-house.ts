@@ -155,6 +155,7 @@ function inNames(url: string, issuer: string): string {
 const fixedPages = {
   approvals: '/approvals',
   upstreams: '/upstreams',
+  provisioning: '/provisioning',
   propose: '/upstreams/new',
   memory: '/upstreams/memory',
   mux: '/upstreams/mux',
