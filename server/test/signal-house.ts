@@ -16,31 +16,34 @@ export interface Pushed {
   err: string | undefined
 }
 
-/** The options of a house that hears of `people` from a transmitter named `okta`. */
+/** The options of a house that hears of `people`, or of those of the application `bridge`, from a transmitter named `okta`. */
 export async function signalOptions(
   t: TestContext,
-  how: { push?: boolean; poll?: boolean; open?: boolean } = { push: true },
+  how: { push?: boolean; poll?: boolean; open?: boolean; bridge?: string } = { push: true },
 ): Promise<{ transmitter: FakeTransmitter; options: HouseOptions }> {
   const transmitter = await openFakeTransmitter(t)
+  const whose = how.bridge === undefined ? people : `bridge:${how.bridge}`
   const signals = [
     {
       id: 'okta',
       issuer: transmitter.issuer,
       jwksUri: transmitter.jwksUri,
       audience,
-      people,
+      people: whose,
       ...(how.push && { push: how.open ? {} : { authorizationEnv: 'OKTA_PUSH' } }),
       ...(how.poll && { poll: { url: transmitter.pollUrl, tokenEnv: 'OKTA_POLL', everySeconds: 1 } }),
     },
   ]
   const oidc = [{ id: 'login', name: 'Login', issuer: people, clientId: 'sallyport' }]
+  const bridge = [{ id: how.bridge, name: 'App', loginUrl: 'https://app.example/connect', secretEnv: 'APP_SECRET' }]
+  const login = how.bridge === undefined ? { oidc } : { oidc, bridge }
   return {
     transmitter,
     options: {
-      yaml: `login: ${JSON.stringify({ oidc })}\nsignals: ${JSON.stringify(signals)}`,
-      env: { OKTA_PUSH: authorization, OKTA_POLL: 'the-poll-token' },
+      yaml: `login: ${JSON.stringify(login)}\nsignals: ${JSON.stringify(signals)}`,
+      env: { OKTA_PUSH: authorization, OKTA_POLL: 'the-poll-token', APP_SECRET: 'of-32-characters-and-a-few-more-of' },
       reach: [transmitter.issuer],
-      people,
+      people: whose,
     },
   }
 }

@@ -1,11 +1,61 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { readConfig } from './config.ts'
 import type { Config } from './config.ts'
+import { fileSchema } from './config/schema.ts'
 import { Fault } from './fault.ts'
 
 type Env = Record<string, string>
+
+const example = readFileSync(new URL('../../../sallyport.example.yaml', import.meta.url), 'utf8')
+const wholeExample = example.replaceAll(/^# (?=(?:tls|database|masterKeyFile):|  )/gm, '')
+const exampleEnv: Env = {
+  APP_BRIDGE_SECRET: 'x'.repeat(32),
+  COMPANY_CLIENT_SECRET: 'one',
+  COMPANY_SIGNALS_AUTHORIZATION: 'Bearer and a secret',
+  COMPANY_SIGNALS_TOKEN: 'three',
+  NIGHTLY_REPORT_SECRET: 'two',
+  NOTES_CLIENT_SECRET: 'three',
+  OLD_JOB_SECRET: 'four',
+}
+
+/** A part of the schema of the file, as JSON Schema says it. */
+interface Part {
+  anyOf?: Part[]
+  oneOf?: Part[]
+  properties?: Record<string, Part>
+  items?: Part
+  additionalProperties?: Part | boolean
+}
+
+/** Without what stands for the items of a list or the names of a record at the end. */
+const bare = (name: string) => name.replace(/(?:\[\]|\.<name>)+$/, '')
+
+function settingsOf(part: Part, at = ''): string[] {
+  const { anyOf = [], oneOf = [], properties = {}, items, additionalProperties: more } = part
+  const within = [
+    ...[...anyOf, ...oneOf].flatMap((one) => settingsOf(one, at)),
+    ...Object.entries(properties).flatMap(([key, one]) => settingsOf(one, at === '' ? key : `${at}.${key}`)),
+    ...(items === undefined ? [] : settingsOf(items, `${at}[]`)),
+    ...(typeof more === 'object' ? settingsOf(more, `${at}.<name>`) : []),
+  ]
+  return [...new Set(within.length === 0 ? [bare(at)] : within)]
+}
+
+const settings = settingsOf(z.toJSONSchema(fileSchema, { io: 'input', unrepresentable: 'any' }) as Part)
+
+/** Whether a value is somewhere at the name of a setting: in one item of a list, under one name of a record. */
+function isSet(value: unknown, [first, ...rest]: string[]): boolean {
+  if (first === undefined) return value !== undefined
+  if (typeof value !== 'object' || value === null) return false
+  if (first === '<name>') return Object.values(value).some((one) => isSet(one, rest))
+  const inner = (value as Record<string, unknown>)[first.replace('[]', '')]
+  if (!first.endsWith('[]')) return isSet(inner, rest)
+  return Array.isArray(inner) && inner.some((one) => isSet(one, rest))
+}
 
 function read(text: string | undefined, env: Env = {}): Config {
   return readConfig({ file: text === undefined ? undefined : { path: 'sallyport.yaml', text }, env, cwd: '/srv' })
@@ -57,16 +107,8 @@ test('an empty file is the same as no file', () => {
   assert.deepEqual(read('# nothing yet\n'), read(undefined))
 })
 
-test('the example file is right, and sets every section', () => {
-  const text = readFileSync(new URL('../../../sallyport.example.yaml', import.meta.url), 'utf8')
-  const config = read(text, {
-    APP_BRIDGE_SECRET: 'x'.repeat(32),
-    COMPANY_CLIENT_SECRET: 'one',
-    COMPANY_SIGNALS_AUTHORIZATION: 'Bearer and a secret',
-    COMPANY_SIGNALS_TOKEN: 'three',
-    NIGHTLY_REPORT_SECRET: 'two',
-    NOTES_CLIENT_SECRET: 'three',
-  })
+test('the example file is right', () => {
+  const config = read(example, exampleEnv)
   assert.equal(config.origin, 'https://gateway.example.com')
   assert.equal(config.login.oidc[0]?.clientSecret, 'one')
   assert.equal(config.clients.preregistered[0]?.secret, 'two')
@@ -80,17 +122,7 @@ test('the example file is right, and sets every section', () => {
 })
 
 test('every line that the example comments out is right too', () => {
-  const example = readFileSync(new URL('../../../sallyport.example.yaml', import.meta.url), 'utf8')
-  const text = example.replaceAll(/^# (?=(?:tls|database|masterKeyFile):|  )/gm, '')
-  const config = read(text, {
-    APP_BRIDGE_SECRET: 'x'.repeat(32),
-    COMPANY_CLIENT_SECRET: 'one',
-    COMPANY_SIGNALS_AUTHORIZATION: 'Bearer and a secret',
-    COMPANY_SIGNALS_TOKEN: 'three',
-    NIGHTLY_REPORT_SECRET: 'two',
-    NOTES_CLIENT_SECRET: 'three',
-    DATABASE_URL: 'postgres://db.internal/sallyport',
-  })
+  const config = read(wholeExample, { ...exampleEnv, DATABASE_URL: 'postgres://db.internal/sallyport' })
   assert.equal(config.tls?.certFile, '/etc/sallyport/cert.pem')
   assert.equal(config.databaseUrl, 'postgres://db.internal/sallyport')
   assert.equal(config.masterKeyFile, '/run/secrets/sallyport-master-key')
@@ -103,20 +135,20 @@ test('what the guide to machines writes is right', () => {
   for (const block of blocks) read(block)
 })
 
-test('every setting of the schema is in the documentation', () => {
+test('every setting is in the documentation, at its whole name', () => {
   const page = readFileSync(new URL('../../../docs/operate/configuration.md', import.meta.url), 'utf8')
-  const files = ['schema', 'fields', 'machines', 'transmitter'].map(
-    (name) => new URL(`./config/${name}.ts`, import.meta.url),
-  )
-  const schema = files.map((file) => readFileSync(file, 'utf8')).join('\n')
-  const keys = [
-    ...schema.matchAll(/^\s+(\w+): (?:z\b|check\b|slug|label|issuer|jwks|exchange|claimPattern|envName|listenText)/gm),
-  ].map((m) => m[1]!)
-  assert.ok(keys.length > 20)
-  assert.deepEqual(
-    keys.filter((key) => !page.includes(key)),
-    [],
-  )
+  const cells = [...page.matchAll(/^\| ([^|]+) \|/gm)].map((match) => match[1]!)
+  const described = new Set(cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map((match) => bare(match[1]!))))
+  const missing = (from: ReadonlySet<string>) => settings.filter((name) => !from.has(name))
+  assert.deepEqual(missing(described), [])
+  assert.deepEqual(missing(new Set([...described].filter((name) => name !== 'log.level'))), ['log.level'])
+})
+
+test('every setting is in the example', () => {
+  const missing = (text: string) => settings.filter((name) => !isSet(parse(text), name.split('.')))
+  assert.deepEqual(missing(wholeExample), [])
+  assert.deepEqual(missing(wholeExample.replaceAll('maxAgeSeconds: 28800', '')), ['login.oidc[].require.maxAgeSeconds'])
+  assert.deepEqual(missing(''), settings)
 })
 
 test('transmitters speak about people who can come in, and prove themselves by what cannot be guessed', () => {
@@ -133,6 +165,13 @@ signals: [{ id: t, issuer: 'https://t.example', jwksUri: 'https://t.example/jwks
   assert.match(refusal(twice), /`s` has the same issuer and audience/)
   assert.match(refusal(signals('')), /must have `push` or `poll`/)
   assert.match(refusal(signals('push: {}', '')), /nobody comes from `https:\/\/t\.example`/)
+  assert.match(
+    refusal(signals('push: {}', 'people: "bridge:app",')),
+    /or `bridge:<id>` of an application in `login.bridge`/,
+  )
+  const app = "bridge: [{ id: app, name: App, loginUrl: 'https://a.example', secretEnv: APP }], oidc:"
+  const bridged = signals('push: {}', 'people: "bridge:app",').replace('oidc:', app)
+  assert.equal(read(bridged, { APP: 'x'.repeat(32) }).signals[0]?.people, 'bridge:app')
   assert.match(refusal(signals('push: { authorizationEnv: SHORT }'), env), /must have 16 to 1,024/)
   assert.match(refusal(signals('push: { authorizationEnv: ABSENT }'), env), /`ABSENT` is not set/)
   const poll = (url: string) => signals(`poll: { url: '${url}', tokenEnv: TOKEN }`)

@@ -58,6 +58,21 @@ test('what each event takes: sign-ins, grants, or the person', async (t) => {
   }
 })
 
+test('the people of an application that signs people in are spoken about by their ids there', async (t) => {
+  const { transmitter, options } = await signalOptions(t, { push: true, bridge: 'app' })
+  const house = await openHouse(t, options)
+  await house.upstream('mux', ['get_asset'])
+  const person = await house.person('u-17', ['mux/get_asset'])
+  const { grantId } = await person.connect('mux', 'all')
+  const say = async (subject: object, event: string) => {
+    assert.equal((await push(house, await transmitter.write(about(subject, event)))).status, 202)
+    return effectOn(house, { id: person.principal.id, grantId })
+  }
+  assert.equal(await say(issSub('u-17'), `${risc}account-disabled`), 'nothing')
+  assert.equal(await say({ format: 'opaque', id: 'u-17' }, `${caep}session-revoked`), 'grants end')
+  assert.equal(await say(issSub('u-17', 'bridge:app'), `${risc}account-disabled`), 'disabled')
+})
+
 async function openScene(t: TestContext) {
   const { transmitter, options } = await signalOptions(t)
   const reach = [transmitter.issuer]

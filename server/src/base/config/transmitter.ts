@@ -12,7 +12,7 @@ export interface TransmitterConfig {
   jwksUri: string
   /** What `aud` of its events must name. */
   audience: string
-  /** The issuer of the people whom it may speak about. */
+  /** The issuer of the people whom it may speak about; of an application that signs people in, `bridge:<id>`. */
   people: string
   /** Absent: it does not push. */
   push: { authorization: string | undefined } | undefined
@@ -57,7 +57,7 @@ export function transmitterProblems(config: {
       // What one stream was told could be told to the other, which may be about other people.
       same !== at && `\`${config.signals[same]!.id}\` has the same issuer and audience: give each its own audience`,
       !people.has(whose) &&
-        `nobody comes from \`${whose}\`: \`people\` (by default the issuer) must be the issuer of a provider in \`login.oidc\` or \`clients.enterprise\``,
+        `nobody comes from \`${whose}\`: \`people\` (by default the issuer) must be the issuer of a provider in \`login.oidc\` or \`clients.enterprise\`, or \`bridge:<id>\` of an application in \`login.bridge\``,
       push?.authorization !== undefined &&
         !/^[\x21-\x7e][\x20-\x7e]{14,1022}[\x21-\x7e]$/.test(push.authorization) &&
         'the `Authorization` header must have 16 to 1,024 printable characters',
