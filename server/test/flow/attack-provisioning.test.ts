@@ -54,7 +54,7 @@ test('nobody who was not provisioned is reached: local people, and those of no p
   assert.equal((await house.rooms.identity.findPrincipal(id))?.state, 'active')
 })
 
-test('the last administrator is disabled and deleted by no provider, though everybody else is', async (t) => {
+test('the last administrator is disabled and deleted by no provider, and the log says that one tried', async (t) => {
   const { house, company, administrator } = await openProvisionedHouse(t)
   const { identity, inventory } = house.rooms
   const boss = await company.user('boss')
@@ -69,6 +69,12 @@ test('the last administrator is disabled and deleted by no provider, though ever
     assert.equal(answer.status, 409)
     assert.match(answer.body['detail'], /last administrator/)
   }
+  const logged = house.log.map((line) => JSON.parse(line)).filter(({ msg }) => /last administrator/.test(msg))
+  const said = { level: 'warn', provider: 'company', principal: boss['id'] }
+  assert.deepEqual(
+    logged.map(({ level, provider, principal }) => ({ level, provider, principal })),
+    [said, said],
+  )
   const { body } = await company.get(`/Users/${boss['id']}`)
   assert.deepEqual([body['active'], body['meta'].version], [true, 'W/"1"'])
   await identity.enablePrincipal({ by: boss['id'], id: by, reason: 'for a test' })

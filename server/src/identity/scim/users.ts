@@ -1,3 +1,4 @@
+import { Fault } from '../../base/fault.ts'
 import { canonicalJson } from '../../base/json.ts'
 import type { Principal } from '../../model/principal.ts'
 import { listEntitlements, revokeEntitlement } from '../../store/entitlements.ts'
@@ -180,12 +181,20 @@ export async function replace(tx: Handle, next: Provisioned): Promise<void> {
 async function settle(
   parts: ScimParts,
   tx: Handle,
-  { record, ended }: { record: Pick<Provisioned, 'id' | 'active'>; ended: boolean },
+  { record, ended }: { record: Pick<Provisioned, 'id' | 'active' | 'provider'>; ended: boolean },
 ): Promise<void> {
-  const { id, active } = record
+  const { id, active, provider } = record
   const disabled = (await findPrincipal(tx, id))?.state === 'disabled'
   if (!active && !disabled) {
-    await disableWithin(parts, tx, id)
+    await disableWithin(parts, tx, id).catch((error: unknown) => {
+      // The provider gets 409 and may drop it: the operators must hear that somebody is still in whom it wanted out.
+      if (error instanceof Fault && error.code === 'identity.last_administrator')
+        parts.log.warn(
+          { provider, principal: id },
+          'a provider asked to disable the last administrator: nothing was done',
+        )
+      throw error
+    })
     await updateProvisionedEnd(tx, id, true)
   } else if (active && disabled && ended) {
     await updatePrincipalState(tx, id, { state: 'active', at: parts.clock.now() })
