@@ -30,7 +30,7 @@ export const verify = command({
 
 function describe(found: Verification): string {
   const { problem, remarks, counts } = found
-  const verdict =
+  const finding =
     problem === undefined
       ? `The ledger holds: ${found.size} entries, ${found.checkpoints} signed checkpoints.`
       : `THE LEDGER DOES NOT HOLD${problem.entry === undefined ? '' : ` at entry ${problem.entry}`}: ${problem.message} (${problem.code})`
@@ -42,7 +42,7 @@ function describe(found: Verification): string {
     ['to', time(found.lastAt)],
     ...Object.entries(counts).map(([kind, count]) => [`${kind} entries`, count] as const),
   ])
-  return [verdict, '', lines, ...remarks.map(({ message }) => `\nNote: ${message}`)].join('\n')
+  return [finding, '', lines, ...remarks.map(({ message }) => `\nNote: ${message}`)].join('\n')
 }
 
 async function readText(file: string): Promise<string> {
