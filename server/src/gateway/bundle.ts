@@ -1,7 +1,7 @@
 import { isObject } from '../base/json.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { namesInBundle, type Bundle, type BundleMember } from '../model/bundle.ts'
+import { nameInBundle, namesInBundle, type Bundle, type BundleMember } from '../model/bundle.ts'
 import { itemOf, nameOfItem, type ItemKind } from '../model/item.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import { decide } from '../policy/decide.ts'
@@ -91,11 +91,16 @@ function byName(kind: 'tool' | 'prompt', params: Params, members: Member[]): Fou
 // A URI means the same at a bundle as at the upstream; one that two members claim means nothing.
 function byUri(params: Params, uri: unknown, members: Member[]): Found {
   if (typeof uri !== 'string') return undefined
-  const claiming = members.filter(({ catalogue }) => {
-    const names = [resourceAt(catalogue, uri).item, nameOfItem({ kind: 'template', key: uri })]
-    return names.some((name) => catalogue.tools.get(name)?.definition !== undefined)
+  const offering = members.flatMap((member) => {
+    const { tools } = member.catalogue
+    const names = [resourceAt(member.catalogue, uri).item, nameOfItem({ kind: 'template', key: uri })]
+    const items = names.flatMap((name) => tools.get(name) ?? [])
+    return items.length === 0 ? [] : [{ member, accepted: items.some(({ definition }) => definition !== undefined) }]
   })
-  return claiming.length === 1 ? { member: claiming[0]!, params } : undefined
+  // What was only offered takes no address from what was accepted; where that is nobody's, it is denied for its own reason.
+  const accepted = offering.filter((one) => one.accepted)
+  const claiming = accepted.length > 0 ? accepted : offering
+  return claiming.length === 1 ? { member: claiming[0]!.member, params } : undefined
 }
 
 /** The definitions that a caller is shown at the address of a bundle: members in its order, items in theirs. */
@@ -154,13 +159,15 @@ function namesOf(member: Member, kind: 'tool' | 'prompt'): Map<string, string> {
   const by = `${bundle.name} ${prefix} ${kind}`
   let names = all.get(by)
   if (names === undefined) {
-    const accepted = [...catalogue.tools.values()].filter(({ tool }) => tool.pin === 'pinned')
-    const keys = accepted.map(({ tool }) => itemOf(tool.name)).filter((item) => item.kind === kind)
-    names = namesInBundle(
-      bundle.name,
-      member,
-      keys.map(({ key }) => key),
-    ).names
+    const items = [...catalogue.tools.values()].filter(({ tool }) => itemOf(tool.name).kind === kind)
+    const keysOf = (accepted: boolean): string[] =>
+      items.filter(({ tool }) => (tool.pin === 'pinned') === accepted).map(({ tool }) => itemOf(tool.name).key)
+    names = namesInBundle(bundle.name, member, keysOf(true)).names
+    // What is withheld has a name so that it is denied for its own reason; it takes none from what is accepted.
+    for (const key of keysOf(false)) {
+      const name = nameInBundle(bundle.name, member, key)
+      if (!names.has(name)) names.set(name, key)
+    }
     all.set(by, names)
   }
   return names

@@ -3,12 +3,14 @@ import { test, type TestContext } from 'node:test'
 import { linkOf, textOf, type Agent } from '../agent.ts'
 import { EventReader, until } from '../event-reader.ts'
 import { openFakeMcpServer, type FakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
+import type { Offers } from '../fake/fake-offers.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { openHouse, type House } from '../house.ts'
 
 // One address over several upstreams: the names change, and nothing else does.
 
 const text = { type: 'string' }
+const hidden = 'cannot call this tool: there is no such tool, or it is not yours to call'
 const named = (name: string) => toolNamed(name, { inputSchema: { type: 'object', properties: { text, id: text } } })
 
 interface Office {
@@ -29,13 +31,14 @@ interface Opened {
   mail?: string[]
   desk?: string[]
   fake?: Partial<FakeOptions>
+  offers?: [mail: Offers, desk: Offers]
   reach?: string[]
 }
 
 async function open(t: TestContext, options: Opened = {}) {
   const tools = (names: string[] | undefined) => (names ?? ['read_note', 'write_note', 'delete_note']).map(named)
-  const mail = await openFakeMcpServer({ ...options.fake, tools: tools(options.mail) })
-  const desk = await openFakeMcpServer({ tools: tools(options.desk) })
+  const mail = await openFakeMcpServer({ ...options.fake, tools: tools(options.mail), offers: options.offers?.[0] })
+  const desk = await openFakeMcpServer({ tools: tools(options.desk), offers: options.offers?.[1] })
   t.after(() => Promise.all([mail.close(), desk.close()]))
   const house = await openHouse(t, { reach: [mail.url, desk.url, ...(options.reach ?? [])] })
   for (const [name, fake] of Object.entries({ mail, desk })) {
@@ -177,6 +180,67 @@ test('a member that does not serve vanishes, and the others go on; so does a too
   await inventory.stepUpstream({ by: 'set-up', name: 'mail', to: 'suspended', reason })
   await inventory.stepUpstream({ by: 'set-up', name: 'desk', to: 'suspended', reason })
   assert.equal((await agent.rpc('tools/list', {})).status, 403)
+})
+
+test('what is withheld is denied for the reason that it has at its own address, and takes no name from what is accepted', async (t) => {
+  const offers = (key: string) => ({
+    templates: [],
+    extensions: {},
+    prompts: [{ name: 'brief', description: 'Writes a brief.' }],
+    resources: [{ uri: `notes://${key}/1`, name: 'one' }],
+  })
+  const [mail, desk] = [offers('mail'), offers('desk')]
+  const { house, ...fakes } = await open(t, { offers: [mail, desk] })
+  const { inventory, gateway } = house.rooms
+  const ana = await house.person('ana', ['mail/*', 'desk/*'])
+  const agent = await ana.connect('office', 'all')
+  const look = async (name: string) => gateway.look((await inventory.findUpstream(name))!)
+
+  fakes.desk.tools[0]!.description = 'Now does something else.'
+  fakes.desk.tools.splice(1, 1)
+  fakes.desk.tools.push(named('read_new'))
+  desk.prompts[0]!.description = 'Writes something else.'
+  for (const uri of ['notes://mail/1', 'notes://both/1', 'notes://desk/2']) desk.resources.push({ uri, name: 'new' })
+  mail.resources.push({ uri: 'notes://both/1', name: 'new' })
+  await Promise.all([look('mail'), look('desk')])
+  const news = ['read_new', 'resource:notes://desk/2']
+  const right = { by: 'set-up', principalId: ana.principal.id, right: 'use', reason: 'for a test' } as const
+  await inventory.entitle({ ...right, upstream: 'desk', tools: news })
+
+  const reasons: unknown[] = []
+  const asks: [method: string, params: object][] = [
+    ['tools/call', { name: 'tasks_read_note' }],
+    ['tools/call', { name: 'tasks_write_note' }],
+    ['tools/call', { name: 'tasks_read_new' }],
+    ['prompts/get', { name: 'tasks_brief' }],
+    ['resources/read', { uri: 'notes://desk/2' }],
+    ['resources/read', { uri: 'notes://both/1' }],
+  ]
+  for (const [method, params] of asks) reasons.push((await agent.rpc(method, params)).error?.data?.['reason'])
+  const due = ['tool.drifted', 'tool.gone', 'tool.withheld', 'tool.drifted', 'tool.withheld', 'tool.unknown']
+  assert.deepEqual(reasons, due)
+  const denials = await house.entries('denial')
+  assert.deepEqual(
+    denials.map(({ upstream, tool, reason }) => [`${upstream}/${tool}`, reason]),
+    [
+      ['desk/read_note', 'tool.drifted'],
+      ['desk/write_note', 'tool.gone'],
+      ['desk/read_new', 'tool.withheld'],
+      ['desk/prompt:brief', 'tool.drifted'],
+      ['desk/resource:notes://desk/2', 'tool.withheld'],
+      ['office/resource:notes://both/1', 'tool.unknown'],
+    ],
+  )
+  // Offered by another too, and accepted of one: it stays that one's.
+  assert.equal((await agent.rpc('resources/read', { uri: 'notes://mail/1' })).error, undefined)
+  assert.equal((await house.entries('intent'))[0]!.upstream, 'mail')
+
+  // Of what one is not entitled to nothing is said.
+  const bo = await (await house.person('bo', ['mail/*'])).connect('office', 'all')
+  for (const name of ['tasks_read_note', 'tasks_read_new', 'tasks_nothing']) {
+    const { status, error } = await bo.call(name)
+    assert.deepEqual([status, error?.data?.['reason'], error?.message], [403, 'tool.unknown', hidden], name)
+  }
 })
 
 test('what is taken out of a bundle carries nothing any more, and an order that changes is the order of the list', async (t) => {
