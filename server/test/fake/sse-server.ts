@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { answerOffer, capabilitiesOf, listOf, type Offers } from './fake-offers.ts'
 import { behaviourNames, runTool, toolNamed, type ToolDefinition, type ToolIo } from './fake-tools.ts'
 import type { Message } from './mcp-server.ts'
 
@@ -14,6 +15,8 @@ export interface HeardMessage {
 /** An MCP server with the transport of 2024-11-05, with a journal. */
 export interface SseServer {
   readonly url: string
+  /** What it offers; change it to drift. */
+  readonly tools: ToolDefinition[]
   readonly journal: HeardMessage[]
   /** The streams that were opened, with their headers. */
   readonly streams: IncomingHttpHeaders[]
@@ -28,9 +31,9 @@ export interface SseServer {
   close(): Promise<void>
 }
 
-/** Opens it on a free port of the loopback. */
-export async function openSseServer(): Promise<SseServer> {
-  const fake = new Fake()
+/** Opens it on a free port of the loopback; with the tools of all behaviours and nothing beside them, unless told otherwise. */
+export async function openSseServer(of: { tools?: ToolDefinition[]; offers?: Offers } = {}): Promise<SseServer> {
+  const fake = new Fake(of)
   await fake.listen()
   return fake
 }
@@ -41,11 +44,17 @@ class Fake implements SseServer {
   greeting: string | undefined
   refuse: number | undefined
   url = ''
-  readonly #tools: ToolDefinition[] = ['echo', ...behaviourNames].map((name) => toolNamed(name))
+  readonly tools: ToolDefinition[]
+  readonly #offers: Offers | undefined
   readonly #open = new Map<string, ServerResponse>()
   readonly #asked = new Map<string, (answer: Record<string, unknown>) => void>()
   readonly #server = createServer((request, response) => void this.#hear(request, response))
   #lastAsked = 0
+
+  constructor({ tools, offers }: { tools?: ToolDefinition[]; offers?: Offers }) {
+    this.tools = tools ?? ['echo', ...behaviourNames].map((name) => toolNamed(name))
+    this.#offers = offers
+  }
 
   async listen(): Promise<void> {
     this.#server.listen(0, '127.0.0.1')
@@ -99,15 +108,19 @@ class Fake implements SseServer {
     if (method === undefined) return this.#asked.get(String(id))?.(message.result ?? { error: message.error })
     if (id === undefined) return
     if (method === 'initialize') {
-      const capabilities = { tools: { listChanged: true } }
+      const capabilities = { tools: { listChanged: true }, ...capabilitiesOf(this.#offers) }
       const serverInfo = { name: 'fake-sse', version: '0.1.0' }
       return say({ id, result: { protocolVersion: '2025-11-25', capabilities, serverInfo, instructions: 'Be slow.' } })
     }
     if (method === 'tools/list') {
       const start = Number(message.params?.['cursor'] ?? 0)
-      const more = start + 4 < this.#tools.length ? { nextCursor: String(start + 4) } : {}
-      return say({ id, result: { tools: this.#tools.slice(start, start + 4), ...more } })
+      const more = start + 4 < this.tools.length ? { nextCursor: String(start + 4) } : {}
+      return say({ id, result: { tools: this.tools.slice(start, start + 4), ...more } })
     }
+    const list = this.#offers && listOf(this.#offers, method)
+    if (list !== undefined) return say({ id, result: { [list.member]: list.entries } })
+    const offer = this.#offers && answerOffer(method, message.params ?? {})
+    if (offer !== undefined) return say({ id, result: offer })
     if (method !== 'tools/call') return say({ id, error: { code: -32601, message: 'Method not found' } })
     const args = (message.params?.['arguments'] ?? {}) as Record<string, unknown>
     void runTool(String(message.params?.['name']), args, this.#ioFor(session, message))
@@ -137,7 +150,7 @@ class Fake implements SseServer {
       },
       fail: (code, message) => say({ id, error: { code, message } }),
       vanish: () => this.#open.get(session)?.destroy(),
-      addTool: (tool) => this.#tools.push(tool),
+      addTool: (tool) => this.tools.push(tool),
       environment: () => ({}),
     }
   }
