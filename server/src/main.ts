@@ -1,6 +1,6 @@
 import { openApprovals, type Approvals } from './approval/approvals.ts'
 import { assetDoor } from './base/assets.ts'
-import type { Clock } from './base/clock.ts'
+import type { AlarmClock, Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
 import { type Dialer, openDialer } from './base/dial.ts'
 import { openListener } from './base/listen.ts'
@@ -43,7 +43,7 @@ export interface Rooms {
 
 /** What is not in the configuration. */
 export interface Surroundings {
-  clock: Clock
+  clock: AlarmClock
   log: Log
   /** Built-in upstreams to enter at the first start. */
   preload: readonly string[]

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Clock } from '../src/base/clock.ts'
+import { type Clock, systemClock } from '../src/base/clock.ts'
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
 import { openFeed } from '../src/store/feed.ts'
 import { openStore, type Store } from '../src/store/store.ts'
@@ -18,7 +18,7 @@ export interface LedgerRoom {
 export async function openLedgerRoom(clock: Clock, place?: Parameters<typeof openStore>[0]): Promise<LedgerRoom> {
   const folder = place === undefined ? mkdtempSync(join(tmpdir(), 'sallyport-ledger-')) : undefined
   const store = await openStore(place ?? { dataFolder: folder! })
-  const feed = await openFeed(store, clock)
+  const feed = await openFeed(store, { ...systemClock, now: () => clock.now(), monotonic: () => clock.monotonic() })
   const log = { warn: () => undefined, error: () => undefined }
   const ledger = await openLedger({ store, feed, clock, origin: sampleOrigin, signer: makeSigner('a'), log })
   return {

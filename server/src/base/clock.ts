@@ -6,8 +6,22 @@ export interface Clock {
   monotonic(): number
 }
 
+/** A clock that can also call. */
+export interface AlarmClock extends Clock {
+  /**
+   * Runs `work` once, when the monotonic hand has moved by `afterMs`; it keeps no process alive.
+   *
+   * @returns the way to call it off.
+   */
+  alarm(afterMs: number, work: () => void): () => void
+}
+
 /** The clock of this machine: the only place that reads it. */
-export const systemClock: Clock = {
+export const systemClock: AlarmClock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  alarm(afterMs, work) {
+    const timer = setTimeout(work, afterMs).unref()
+    return () => clearTimeout(timer)
+  },
 }

@@ -42,7 +42,7 @@ const concerned: Partial<Record<About['kind'], (caller: Caller, id: string) => b
 /** Why an exchange ended whose right may stand, for all that is known. */
 export const inDoubt = 'the right behind it could not be read'
 
-/** How long a stream may outlive a right that ended by time, or the lease of this process. */
+/** How long a stream may outlive a right that ended by time. */
 const sweepMs = 2_000
 
 /** All open exchanges of this process: the list that a withdrawal goes through. */
@@ -55,9 +55,13 @@ export class Exchanges {
   #again = false
 
   constructor(feed: Feed, clock: Clock) {
-    const unsubscribe = feed.subscribe((about) => void this.#hear(about))
-    // Rights also end by time, of which there is no news; and when there has been none for too long, nothing holds.
-    const timer = setInterval(() => void (feed.isFresh() ? this.#checkEnded(clock.now()) : this.checkAll()), sweepMs)
+    // When there has been no news for too long, nothing holds: then everybody is asked, and who asks is refused.
+    const unsubscribe = feed.subscribe(
+      (about) => void this.#hear(about),
+      () => void this.checkAll(),
+    )
+    // Rights also end by time, of which there is no news.
+    const timer = setInterval(() => void this.#checkEnded(clock.now()), sweepMs)
     timer.unref()
     this.#unsubscribe = () => {
       unsubscribe()

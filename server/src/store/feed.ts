@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts'
+import type { AlarmClock } from '../base/clock.ts'
 import { listenTo } from './engine/listen.ts'
 import { getRevision, listRevisions, type About } from './revisions.ts'
 import type { Store } from './store.ts'
@@ -14,8 +14,11 @@ export interface Feed {
   isFresh(): boolean
   /** Reads what is new and tells the subscribers; resolves when all have been told. */
   catchUp(): Promise<void>
-  /** @returns the way to end the subscription. */
-  subscribe(listener: (about: About, revision: number) => void): () => void
+  /**
+   * @param onLapse Told when the lease ends without news, once each time: from then on `isFresh` is false.
+   * @returns the way to end the subscription.
+   */
+  subscribe(listener: (about: About, revision: number) => void, onLapse?: () => void): () => void
   close(): Promise<void>
 }
 
@@ -27,12 +30,14 @@ export interface Feed {
  */
 export async function openFeed(
   store: Store,
-  clock: Clock,
+  clock: AlarmClock,
   times: { leaseMs: number; pollMs: number } = { leaseMs: 5_000, pollMs: 1_000 },
 ): Promise<Feed> {
   const listeners = new Set<(about: About, revision: number) => void>()
+  // Asked before, heard after: what is said may be as old as the question.
+  const openedAt = clock.monotonic()
   let revision = await getRevision(store)
-  let heardAt = clock.monotonic()
+  const lease = openLease(store, clock, { leaseMs: times.leaseMs, heardAt: openedAt })
   let closed = false
   let running: Promise<void> | undefined
   let again = false
@@ -47,7 +52,7 @@ export async function openFeed(
           revision = step.revision
           for (const listener of listeners) listener(step.about, step.revision)
         }
-        heardAt = askedAt
+        lease.renew(askedAt)
         if (steps.length > 0) again = true
       } while (again && !closed)
     } finally {
@@ -75,18 +80,54 @@ export async function openFeed(
     get revision() {
       return revision
     },
-    isFresh: () => store.kind === 'sqlite' || clock.monotonic() - heardAt < times.leaseMs,
+    isFresh: () => lease.holds(),
     catchUp,
-    subscribe(listener) {
+    subscribe(listener, onLapse) {
       listeners.add(listener)
-      return () => listeners.delete(listener)
+      if (onLapse !== undefined) lease.onLapse.add(onLapse)
+      return () => {
+        listeners.delete(listener)
+        if (onLapse !== undefined) lease.onLapse.delete(onLapse)
+      }
     },
     async close() {
       closed = true
+      lease.close()
       clearInterval(timer)
       await stopListening()
       await running?.catch(() => undefined)
     },
+  }
+}
+
+/** For how long what was heard may be taken for what is. One process alone with its store hears all there is. */
+function openLease(store: Store, clock: AlarmClock, of: { leaseMs: number; heardAt: number }) {
+  const onLapse = new Set<() => void>()
+  const alone = store.kind === 'sqlite'
+  let { heardAt } = of
+  let callOff = (): void => undefined
+
+  const holds = (): boolean => alone || clock.monotonic() - heardAt < of.leaseMs
+
+  function arm(): void {
+    if (alone) return
+    callOff()
+    // Timers may be early by a fraction of a millisecond, and the lease still hold.
+    callOff = clock.alarm(Math.max(1, heardAt + of.leaseMs - clock.monotonic()), () => {
+      if (holds()) return arm()
+      for (const tell of onLapse) tell()
+    })
+  }
+
+  arm()
+  return {
+    onLapse,
+    holds,
+    renew(askedAt: number): void {
+      heardAt = askedAt
+      arm()
+    },
+    close: () => callOff(),
   }
 }
 

@@ -104,46 +104,22 @@ test('a replica that is cut off makes no call at all, lists nothing after its le
   const hanging = cut.call('hang')
   await until('the call reached the upstream', async () => upstream.calls.some(({ name }) => name === 'hang'))
 
+  // Its monotonic clock moves by our hand alone from here on: whatever ends by the lease ends within five of its seconds.
+  houses[2].clock.stop()
   cable.cut()
-  const cutAt = performance.now()
   await houses[0].rooms.oauth.revokeGrant({ by: 'set-up', id: agent.grantId, reason })
   const made = upstream.calls.length
   assert.equal((await cut.call('read_asset')).status, 503)
   assert.equal((await at(urls[1], agent).call('read_asset')).status, 401)
-  await until('it lists nothing more', async () => (await cut.rpc('tools/list', {})).status === 503)
-  const silent = performance.now() - cutAt
+  houses[2].clock.pass(leaseMs)
+  assert.equal((await cut.rpc('tools/list', {})).status, 503)
   await stream.text()
   await hanging
-  const ended = performance.now() - cutAt
-  t.diagnostic(`lists nothing after ${Math.round(silent)} ms; streams and calls ended after ${Math.round(ended)} ms`)
-  // Generous, for a machine that does other things as well; without news of the lease it is the recheck, after 15 s more.
-  assert.ok(ended < 2 * leaseMs)
   assert.equal(upstream.calls.length, made)
 
   cable.join()
   await until('it hears of the revocation', async () => (await cut.call('read_asset')).status === 401)
   assert.equal(upstream.calls.length, made)
-})
-
-test('a clock that is wrong by minutes makes no right last longer', async (t) => {
-  const { houses, urls } = await openReplicas(t)
-  const ana = await houses[0].person('ana', ['mux/*'])
-  const agent = await ana.connect('mux', 'all')
-  houses[1].clock.pass(4 * 60_000)
-  // Its lease seems to have run out; it hears the feed again within a second.
-  await until('it serves again', async () => (await at(urls[1], agent).call('read_asset')).status === 200)
-  for (const url of urls) assert.equal((await at(url, agent).call('read_asset')).status, 200, url)
-  await houses[0].rooms.oauth.revokeGrant({ by: 'set-up', id: agent.grantId, reason })
-  for (const url of urls) assert.ok((await at(url, agent).call('read_asset')).status !== 200, url)
-  await until('every replica says so', async () => {
-    const answers = await Promise.all(urls.map((url) => at(url, agent).call('read_asset')))
-    return answers.every(({ status }) => status === 401)
-  })
-  // Ten minutes ahead, a token of five is over before its time: closed, not open.
-  const second = await ana.connect('mux', 'all')
-  houses[1].clock.pass(6 * 60_000)
-  await until('it refuses the token', async () => (await at(urls[1], second).call('read_asset')).status === 401)
-  assert.equal((await at(urls[0], second).call('read_asset')).status, 200)
 })
 
 test('a hundred parallel refreshes at three replicas leave at most one winner, and none after a revocation', async (t) => {
