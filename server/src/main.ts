@@ -15,6 +15,7 @@ import type { Upstream } from './model/upstream.ts'
 import { openOAuth, type OAuth } from './oauth/oauth.ts'
 import { giveToFirstAdministrator, preloadUpstreams } from './set-up.ts'
 import { openFeed, type Feed } from './store/feed.ts'
+import { openHouseClock } from './store/house-clock.ts'
 import { openStore, type Store } from './store/store.ts'
 import { readMasterKey } from './vault/master-key.ts'
 import { openVault, type Vault } from './vault/vault.ts'
@@ -43,7 +44,10 @@ export interface Rooms {
 
 /** What is not in the configuration. */
 export interface Surroundings {
+  /** The machine's. What the rooms go by is made of it: see `openHouseClock`. */
   clock: AlarmClock
+  /** How PostgreSQL says what time it is, where that is not to be its own. */
+  readTime?: (store: Store) => Promise<number>
   log: Log
   /** Built-in upstreams to enter at the first start. */
   preload: readonly string[]
@@ -67,11 +71,11 @@ export async function openSallyport(config: Config, around: Surroundings): Promi
 type Closing = (() => Promise<unknown>)[]
 
 async function openAll(config: Config, around: Surroundings, closing: Closing): Promise<Sallyport> {
-  const { clock, log } = around
+  const { log } = around
   const dialer = openDialer(config.egress)
   closing.push(() => dialer.close())
   const proof = await openProof(config, around, closing)
-  const parts = { ...proof, config, clock, log, dialer }
+  const parts = { ...proof, config, log, dialer }
   const middle = await openMiddle(parts)
   closing.push(() => middle.oauth.close())
   closing.push(() => middle.identity.signals.close())
@@ -140,9 +144,11 @@ function secretPlaces({ dataDir, masterKeyFile, tls }: Config): string[] {
 }
 
 /** Floors 2 and 3: what remembers, what hides, what proves. */
-async function openProof(config: Config, { clock, log }: Surroundings, closing: Closing) {
+async function openProof(config: Config, { clock: machine, log, readTime }: Surroundings, closing: Closing) {
   const store = await openStore({ dataFolder: config.dataDir, databaseUrl: config.databaseUrl })
   closing.push(() => store.close())
+  const { clock, close: stopClock } = await openHouseClock({ store, machine, log, readTime })
+  closing.push(async () => stopClock())
   const feed = await openFeed(store, clock)
   closing.push(() => feed.close())
   const masterKey = readMasterKey(config)
@@ -152,7 +158,7 @@ async function openProof(config: Config, { clock, log }: Surroundings, closing: 
   const signer = await vault.signer('checkpoint', name)
   const ledger = await openLedger({ store, feed, clock, origin: name, signer, log })
   closing.push(() => ledger.close())
-  return { store, feed, vault, ledger }
+  return { store, clock, feed, vault, ledger }
 }
 
 type MiddleParts = Pick<Rooms, 'store' | 'feed' | 'vault' | 'ledger'> & {

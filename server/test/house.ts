@@ -13,8 +13,10 @@ import type { Effect } from '../src/model/effect.ts'
 import type { Principal } from '../src/model/principal.ts'
 import type { Launch } from '../src/model/upstream.ts'
 import { openSallyport, type Rooms } from '../src/main.ts'
+import { readDatabaseTime } from '../src/store/house-clock.ts'
 import { insertPrincipal } from '../src/store/principals.ts'
 import { insertSignIn } from '../src/store/sign-ins.ts'
+import type { Store } from '../src/store/store.ts'
 import { Browser } from './browser.ts'
 import { registerClient, type OAuthClient } from './oauth-client.ts'
 import { Person } from './person.ts'
@@ -37,6 +39,8 @@ export interface HouseOptions {
   dataDir?: string
   /** The issuer of those whom `person` makes; `test` when absent. */
   people?: string
+  /** The clock of its machine, when that is wrong from the start. */
+  clock?: SteppingClock
   /** The port of an earlier house, to open it again. */
   port?: number
 }
@@ -77,9 +81,11 @@ export async function openHouse(t: TestContext | undefined, options: HouseOption
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'sallyport-house-'))
   const config = configOf(options, { dataDir, port: options.port ?? (await freePort()) })
   const lines: string[] = []
-  const clock = new SteppingClock()
+  const clock = options.clock ?? new SteppingClock()
   const log = openLog({ level: 'debug', write: (line) => lines.push(line) })
-  const sallyport = await openSallyport(config, { clock, log, preload: options.preload ?? [] })
+  // What passes by the hand of this clock passes for the database as well.
+  const readTime = async (store: Store) => (await readDatabaseTime(store)) + clock.passedMs
+  const sallyport = await openSallyport(config, { clock, readTime, log, preload: options.preload ?? [] })
   const { rooms } = sallyport
   // Browsers keep the cookies of `localhost` apart from those of 127.0.0.1.
   const url = new URL(config.origin).hostname === 'localhost' ? config.origin : sallyport.url

@@ -18,7 +18,7 @@ import type { GrantType } from './grant-type.ts'
 import { endpoints } from './metadata.ts'
 import type { Catalogue, People, Secrets } from './ports.ts'
 import type { Proofs } from './proof.ts'
-import { engineAdapter, recordKey } from './provider/adapter.ts'
+import { engineAdapter, engineAheadSeconds, recordKey } from './provider/adapter.ts'
 import { type BrowserBinding, browserBinding } from './provider/browser-binding.ts'
 import { errorPage } from './provider/error-page.ts'
 import { registerGrantTypes } from './provider/grant-types.ts'
@@ -137,7 +137,7 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
         resource,
         scope: params[askedScope] ?? '',
         demand: demandOf(waiting.params),
-        begunAt: waiting.iat * 1_000,
+        begunAt: (waiting.iat - engineAheadSeconds(clock)) * 1_000,
         details: params['authorization_details'],
         answered: waiting.result !== undefined,
         returnTo: waiting.returnTo,

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from 'jose'
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider'
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, systemClock } from '../../base/clock.ts'
 import { digestOf } from '../../base/ids.ts'
 import {
   consumeProtocolRecord,
@@ -123,8 +123,27 @@ function grantAdapter({ clock, clients, grants, origin, ends }: AdapterParts): A
   }
 }
 
+// The engine reads the clock of this machine, and the record may be another's: records hold our time, the engine gets its own.
+const begun = ['iat', 'iiat'] as const
+
+/** How far the clock that the engine reads, this machine's, is ahead of ours. */
+export function engineAheadSeconds(clock: Clock): number {
+  return Math.round((systemClock.now() - clock.now()) / 1_000)
+}
+
+function inItsTime(parts: AdapterParts, { payload, expiresAt }: ProtocolRecord): AdapterPayload {
+  const ahead = engineAheadSeconds(parts.clock)
+  const times = begun.filter((name) => payload[name] !== undefined).map((name) => [name, Number(payload[name]) + ahead])
+  return { ...payload, ...Object.fromEntries(times), exp: Math.ceil(expiresAt / 1_000) + ahead }
+}
+
 function recordOf(parts: AdapterParts, what: { model: string; id: string; payload: AdapterPayload; seconds: number }) {
-  const { jti: _secret, ...payload } = what.payload
+  const { jti: _secret, exp: _ours, ...payload } = what.payload
+  const ahead = engineAheadSeconds(parts.clock)
+  for (const name of begun) {
+    const at = payload[name]
+    if (typeof at === 'number') payload[name] = at - ahead
+  }
   return {
     key: recordKey(what.model, what.id),
     model: what.model,
@@ -146,7 +165,11 @@ function recordAdapter(parts: AdapterParts, model: string): Adapter {
     async find(id) {
       const record = await findProtocolRecord(store, recordKey(model, id))
       if (record === undefined || record.expiresAt <= clock.now()) return undefined
-      return { ...record.payload, jti: id, ...(record.consumedAt === undefined ? {} : { consumed: record.consumedAt }) }
+      return {
+        ...inItsTime(parts, record),
+        jti: id,
+        ...(record.consumedAt === undefined ? {} : { consumed: record.consumedAt }),
+      }
     },
     // Two requests may have found the record unused; one consumes it, and the other is a second use like any later one.
     async consume(id) {

@@ -163,6 +163,8 @@ function judgeAssertion(
   if (elsewhere !== undefined) throw new errors.InvalidClientAuth(`the header must not have \`${elsewhere}\``)
   const { jti, iat, exp } = claims
   const latest = clock.now() / 1_000 + clockToleranceSeconds
+  // The engine has asked the clock of this machine.
+  if (!(Number(exp) > latest - 2 * clockToleranceSeconds)) throw new errors.InvalidClientAuth('it ended')
   if (typeof jti !== 'string' || jti.length > 512) throw new errors.InvalidClientAuth('`jti` must be a text')
   if (iat !== undefined && !(Number(iat) <= latest)) throw new errors.InvalidClientAuth('it is of the future')
   if (!(Number(exp) <= latest + assertionSecondsMax)) {
