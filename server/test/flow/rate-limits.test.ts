@@ -6,6 +6,7 @@ import { Browser, formOf, sentBy } from '../browser.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { until } from '../event-reader.ts'
 import { openHouse } from '../house.ts'
+import { OAuthClient } from '../oauth-client.ts'
 import { startPostgres } from '../postgres.ts'
 
 const checker = 'mux-server'
@@ -108,6 +109,13 @@ test('at every way in, who guesses is stopped at the same number, whichever repl
     await answer.arrayBuffer()
     return answer.status
   }
+  const ana = await one.person('Ana', ['mux/get_asset'])
+  const consent = async (url: string) => {
+    const browser = new Browser(url)
+    browser.plant({ name: 'sallyport', value: ana.browser.cookie('sallyport')! })
+    const there = new OAuthClient({ url, origin: one.origin }, { id: client.id })
+    return (await there.answer(browser, await browser.open(there.authorizeUrl('mux')))).status
+  }
   const rates = open(one.rooms.store)
   const failed = async () => {
     const row = rates.selectFrom('rates').select('taken').where('name', '=', 'failed authentications')
@@ -132,6 +140,7 @@ test('at every way in, who guesses is stopped at the same number, whichever repl
       points: 300,
       ask: introspect,
     },
+    'the consent page': { limit: 'answers', points: 120, ask: consent },
     authorization: { limit: 'authorizations', points: 120, ask: authorize },
     'the login of one person': { limit: 'login.pair', points: 5, ask: signIn },
   }
