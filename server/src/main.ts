@@ -18,6 +18,7 @@ import { openFeed, type Feed } from './store/feed.ts'
 import { openHouseClock } from './store/house-clock.ts'
 import { openStore, type Store } from './store/store.ts'
 import { readMasterKey } from './vault/master-key.ts'
+import { tellingRevision } from './tell-revision.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
 /** A Sallyport that is open. */
@@ -114,12 +115,12 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
       assetDoor,
       gateway.door,
       gateway.documentDoor,
-      ...middle.oauth.doors,
+      ...middle.oauth.doors.map((door) => tellingRevision(proof.feed, 'moved', door)),
       middle.identity.signals.door,
       middle.identity.logoutDoor,
       middle.identity.door,
-      middle.identity.provisioningDoor,
-      control.door,
+      tellingRevision(proof.feed, 'always', middle.identity.provisioningDoor),
+      tellingRevision(proof.feed, 'always', control.door),
     ],
     log,
   })

@@ -65,9 +65,7 @@ function addAction(app: OpenAPIHono<Env>, rooms: ControlRooms, action: Action): 
     const viewer = await whoCalls(rooms, c.env.incoming)
     const given = { ...(await readObject(c)), ...c.req.param() }
     const { result } = await takeAction(rooms, viewer, { action, given })
-    // The state that the change made, or a later one: demanded of a replica, it decides by no older one.
-    const told = { ...headers, 'sallyport-revision': String(rooms.feed.revision) }
-    return c.json((action.answer === undefined ? {} : action.answer.parse(result)) as object, 200, told)
+    return c.json((action.answer === undefined ? {} : action.answer.parse(result)) as object, 200, headers)
   })
 }
 
