@@ -15,6 +15,6 @@ export const assetDoor: Door = {
       return
     }
     res.writeHead(200, { ...style.headers, 'content-length': Buffer.byteLength(style.text) })
-    res.end(req.method === 'HEAD' ? undefined : style.text)
+    res.end(style.text)
   },
 }

@@ -90,6 +90,22 @@ test('an address without a door is not found', async (t) => {
   assert.equal(bodyOf(answer).code, 'base.not_found')
 })
 
+test('HEAD is answered without a body where a fault has one, and nobody else is disturbed', async (t) => {
+  const { port } = await open(t)
+  const head = (target: string, host = `127.0.0.1:${port}`) =>
+    raw(port, `HEAD ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+  for (const [answer, status] of [
+    [await head('/nothing'), 404],
+    [await head('/echo', 'evil.example'), 403],
+    [await head('/a//b'), 400],
+  ] as const) {
+    assert.equal(statusOf(answer), status)
+    assert.equal(answer.slice(answer.indexOf('\r\n\r\n') + 4), '')
+    assert.match(answer, /content-length: [1-9]/i)
+  }
+  assert.equal(statusOf(await get(port, '/echo')), 200)
+})
+
 const foreignHosts = [
   'evil.example',
   'evil.example:PORT',

@@ -175,7 +175,13 @@ async function serve(req: IncomingMessage, res: ServerResponse, serving: Serving
     const fault = faultOf(error)
     if (fault.status >= 500) serving.log.error({ door: door?.name, error }, 'a request failed')
     else serving.log.debug({ door: door?.name, error }, 'a request was refused')
-    answerFault(req, res, fault)
+    try {
+      answerFault(req, res, fault)
+    } catch (error) {
+      // Whatever it is, it ends one connection and not the process.
+      serving.log.error({ door: door?.name, error }, 'a request could not be answered')
+      res.destroy()
+    }
   }
 }
 
@@ -255,7 +261,6 @@ function createFor({ tls }: ListenOptions): Server {
   const options: ServerOptions = {
     insecureHTTPParser: false,
     requireHostHeader: true,
-    rejectNonStandardBodyWrites: true,
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,

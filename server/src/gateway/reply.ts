@@ -92,12 +92,16 @@ export class Reply {
     this.#response.end(tail)
   }
 
-  /** Answers with JSON bytes that somebody else made. */
+  /**
+   * Answers with JSON that somebody else made.
+   *
+   * @param headers Sent beside those that every answer has: none of them a second time, and in ASCII.
+   */
   json(status: number, body: string | Uint8Array, headers: Record<string, string> = {}): void {
     if (this.#streams) return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
     this.#head(status, typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength, headers)
-    // A text goes out in one piece with the head. A body after HEAD would be refused by node, and the connection cut.
-    this.#response.end(this.#response.req.method === 'HEAD' ? undefined : body)
+    // A text goes out in one piece with the head.
+    this.#response.end(body)
   }
 
   #head(status: number, bytes: number, headers: Record<string, string> = {}): void {

@@ -16,9 +16,9 @@ export const passkeyRoutes: Route[] = [
   ['POST', /^\/reset\/([A-Za-z0-9_-]{43})$/, takeReset],
 ]
 
-async function sendScript(_parts: DoorParts, { req, res }: Visit): Promise<void> {
+async function sendScript(_parts: DoorParts, { res }: Visit): Promise<void> {
   res.writeHead(200, { ...script.headers, 'content-length': Buffer.byteLength(script.text) })
-  res.end(req.method === 'HEAD' ? undefined : script.text)
+  res.end(script.text)
 }
 
 async function begin(parts: DoorParts, visit: Visit): Promise<void> {
