@@ -59,8 +59,10 @@ export async function openStore(place: { dataFolder: string; databaseUrl?: strin
     return migrated({ kind: 'postgres', db, pool, append: postgresAppend(pool) })
   }
   mkdirSync(place.dataFolder, { recursive: true, mode: 0o700 })
-  const { dialect, append } = await openSqlite(join(place.dataFolder, 'sallyport.db'))
-  return migrated({ kind: 'sqlite', db: new Kysely<Tables>({ dialect }), pool: undefined, append })
+  const { dialect, append, serve } = await openSqlite(join(place.dataFolder, 'sallyport.db'))
+  const store = await migrated({ kind: 'sqlite', db: new Kysely<Tables>({ dialect }), pool: undefined, append })
+  serve()
+  return store
 }
 
 async function migrated(engine: {

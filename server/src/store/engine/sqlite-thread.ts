@@ -3,7 +3,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Question, Reply } from './sqlite-program.ts'
 
 /** How long one statement is waited for; the thread may be stuck in it for as long as the disk is. */
-const answerMsMax = 5_000
+export const answerMsMax = 5_000
 /** The thread has to start first, and to read what an earlier process left in the WAL. */
 const openMsMax = 60_000
 
@@ -18,6 +18,8 @@ interface Waiting {
  * order of the questions.
  */
 export class SqliteThread {
+  /** How long a statement is waited for where nothing else is said. */
+  answerMsMax = answerMsMax
   readonly #worker: Worker
   readonly #waiting: (Waiting | undefined)[] = []
   #onIdle: (() => void)[] = []
@@ -51,7 +53,7 @@ export class SqliteThread {
   }
 
   /** @throws {Fault} `store.unavailable` if there is no answer in time: it may be done all the same. */
-  ask(question: Question, withinMs = answerMsMax): Promise<unknown> {
+  ask(question: Question, withinMs = this.answerMsMax): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended)
       const at = { resolve, reject, timer: setTimeout(() => this.#giveUp(at), withinMs) }

@@ -11,18 +11,20 @@ import {
 import { Fault } from '../../base/fault.ts'
 import { type Append, type Appended, writeLines } from '../append.ts'
 import type { Rows } from './sqlite-program.ts'
-import { SqliteThread } from './sqlite-thread.ts'
+import { answerMsMax, SqliteThread } from './sqlite-thread.ts'
 import { Turns } from './turns.ts'
 
 /**
- * Opens SQLite in a thread of its own.
+ * Opens SQLite in a thread of its own. Until `serve` is called a statement may take an hour: to bring a large ledger up to
+ * date is one of them, and nobody is served yet who could wait.
  *
  * @throws {Fault} `store.locked` if another process uses the file; `store.unavailable` if it is no database.
  */
-export async function openSqlite(file: string): Promise<{ dialect: Dialect; append: Append }> {
+export async function openSqlite(file: string): Promise<{ dialect: Dialect; append: Append; serve(): void }> {
   const thread = await SqliteThread.open(file).catch((cause: unknown) => {
     throw (cause as { errcode?: number }).errcode === 5 ? locked(file, cause) : broken(file, cause)
   })
+  thread.answerMsMax = migrationMsMax
   const connection = new Connection(thread)
   const dialect: Dialect = {
     createDriver: () => connection,
@@ -30,12 +32,22 @@ export async function openSqlite(file: string): Promise<{ dialect: Dialect; appe
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   }
-  return { dialect, append: (entries) => connection.append(entries) }
+  const serve = (): void => {
+    thread.answerMsMax = answerMsMax
+  }
+  return { dialect, append: (entries) => connection.append(entries), serve }
 }
+
+const migrationMsMax = 60 * 60_000
 
 /** Who comes next is settled by our own turns, which do not wait for ever. */
 class Adapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {
+    return true
+  }
+
+  // It has, whatever its dialect says: a migration that is broken off leaves nothing behind.
+  override get supportsTransactionalDdl(): boolean {
     return true
   }
 }
