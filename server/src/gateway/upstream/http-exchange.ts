@@ -111,8 +111,8 @@ export class HttpExchange implements DispatchHandler, Placed {
       sessionId: single(headers['mcp-session-id']),
       challenge: single(headers['www-authenticate']),
     }
-    // Shorter than it says it cannot be, or it fails; longer neither.
-    if (head.mediaType === json && Number(headers['content-length']) <= wholeBytesMax) {
+    // Shorter than it says it cannot be, or it fails; longer neither. What was refused is acted on before its body has come.
+    if (status === 200 && head.mediaType === json && Number(headers['content-length']) <= wholeBytesMax) {
       this.#small = { head, parts: [] }
       return
     }
