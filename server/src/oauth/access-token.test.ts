@@ -67,6 +67,7 @@ test('a token of ours for this resource says who calls', async () => {
     expiresAt: now + 300_000,
     boundTo: undefined,
     act: undefined,
+    key: 'grant\nmux\nana\neditor\nfalse',
   })
 })
 
