@@ -7,6 +7,8 @@ import { LoginRefused, vouch } from '@sallyport/guard/login'
 import { whoIs } from '../administrator.ts'
 import type { Browser } from '../browser.ts'
 import { openHouse, type House } from '../house.ts'
+import { entitle } from '../machines.ts'
+import { claimsOf } from '../oauth-client.ts'
 
 const secret = 'the-secret-of-the-backend-long-enough'
 const ana = { id: 'u-17', name: 'Ana Lima', email: 'ana@example.com' }
@@ -28,7 +30,17 @@ async function begin(browser: Browser, id = 'app'): Promise<string> {
   return url.searchParams.get('external_auth_id')!
 }
 
-function tell(house: House, externalAuthId: string, more: { user?: typeof ana; id?: string; secret?: string } = {}) {
+interface Told {
+  id: string
+  name: string
+  email: string
+  groups?: string[]
+  auth_time?: number
+  acr?: string
+  amr?: string[]
+}
+
+function tell(house: House, externalAuthId: string, more: { user?: Told; id?: string; secret?: string } = {}) {
   const { user = ana, ...bridge } = more
   return vouch({ gateway: house.url, id: 'app', secret, ...bridge }, { externalAuthId, user })
 }
@@ -79,6 +91,51 @@ test('a client connects through it: authorization, the application, consent, cod
   })
   const tokens = await (await house.register()).connect(browser, 'mux')
   assert.equal(tokens.status, 200)
+})
+
+test('the groups that the application names make a member where a rule leads there, until it names them no more', async (t) => {
+  const house = await open(t)
+  await house.upstream('mux', ['get_asset'])
+  const by = (await house.person('Ada', ['administer'])).principal.id
+  const { identity } = house.rooms
+  const { id: staff } = await identity.makeGroup({ by, name: 'Staff', reason: 'for a test' })
+  await entitle(house, staff, ['mux/get_asset'])
+  const rule = { match: 'exact', value: 'staff', groupId: staff, reason: 'for a test' } as const
+  await identity.addGroupRule({ by, provider: 'app', ...rule })
+  const client = await house.register()
+  const enter = async (groups?: string[], id = 'app') => {
+    const browser = house.browser()
+    const bridge = id === 'app' ? {} : { id, secret: `${secret}-too` }
+    await browser.open(
+      await tell(house, await begin(browser, id), { user: { ...ana, ...(groups && { groups }) }, ...bridge }),
+    )
+    const { principal } = (await whoIs(house, browser))!
+    const held = (await identity.listMemberships({ memberId: principal.id })).map(({ groupId }) => groupId)
+    return { browser, held }
+  }
+  assert.deepEqual((await enter(['Staff', 'staff-2'])).held, [])
+  assert.deepEqual((await enter(['staff'], 'other')).held, [], 'the rule is of another application')
+  const { browser, held } = await enter(['others', 'staff'])
+  assert.deepEqual(held, [staff])
+  assert.equal((await client.connect(browser, 'mux')).status, 200, 'by the right of the group')
+  assert.deepEqual((await enter()).held, [staff], 'named none is not said to be none')
+  assert.deepEqual((await enter([])).held, [])
+})
+
+test('when and how the application saw the person sign in reaches grant and token', async (t) => {
+  const house = await open(t)
+  await house.upstream('mux', ['get_asset'])
+  const browser = house.browser()
+  const at = Math.floor(house.clock.now() / 1_000) - 120
+  const user = { ...ana, auth_time: at, acr: 'urn:acr:strong', amr: ['hwk'] }
+  await browser.open(await tell(house, await begin(browser), { user }))
+  const { principal } = (await whoIs(house, browser))!
+  await entitle(house, principal.id, ['mux/get_asset'])
+  const tokens = await (await house.register()).connect(browser, 'mux')
+  const [grant] = await house.rooms.oauth.listGrants({ principalId: principal.id })
+  assert.deepEqual(grant?.login, { at: at * 1_000, acr: 'urn:acr:strong', amr: ['hwk'] })
+  const { auth_time, acr, amr } = claimsOf(tokens.access_token).payload
+  assert.deepEqual([auth_time, acr, amr], [at, 'urn:acr:strong', ['hwk']])
 })
 
 test('a link with the login of an attacker signs nobody in: neither the one who opens it nor the attacker', async (t) => {
