@@ -26,7 +26,8 @@ export interface Given {
 /**
  * A way to a token without a consent page: no refresh token is ever issued by it.
  *
- * `take` throws `NotTaken`, whose message is for the log: the client learns only that it failed.
+ * `take` throws `NotTaken`, whose message is for the log: the client learns only that it failed. Beside its own parameters it
+ * gets `scope`, and what it gives holds nothing that was not asked for by it.
  */
 export interface GrantType {
   /** `grant_type` on the wire. */
@@ -37,5 +38,12 @@ export interface GrantType {
   answer?: Readonly<Record<string, string>>
 }
 
-/** Why nothing was issued. */
-export class NotTaken extends Error {}
+/** Why nothing was issued. That the scope asked for reaches nothing is told; every other reason is for the log alone. */
+export class NotTaken extends Error {
+  readonly code: 'invalid_grant' | 'invalid_scope'
+
+  constructor(message: string, code: NotTaken['code'] = 'invalid_grant') {
+    super(message)
+    this.code = code
+  }
+}

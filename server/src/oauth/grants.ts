@@ -27,7 +27,10 @@ export interface Choice {
   /** Tool name → digest of the definition that was shown. */
   tools: ReadonlyMap<string, string>
   durationSeconds: number
-  /** Whether the client's earlier grants of the same giver end with this one; else they stand beside it. */
+  /**
+   * Whether the client's earlier grants of the same giver end with this one; else they stand beside it. Of a provider those
+   * that are told by other scopes stand all the same.
+   */
   replaces: boolean
   /** How and when the principal proved to be himself, as he chose. */
   login?: Login | undefined
@@ -120,7 +123,9 @@ export class Grants {
     }
     const same = { principalId: grant.principalId, clientId: grant.clientId, upstream: grant.upstream }
     const standing = choice.replaces ? await this.list({ ...same, activeAt: now }) : []
-    const earlier = standing.filter(({ issuer }) => issuer === choice.issuer)
+    const earlier = standing.filter(
+      ({ issuer, scope }) => issuer === choice.issuer && (issuer === undefined || scope === choice.scope),
+    )
     const details = {
       principalId: grant.principalId,
       clientId: grant.clientId,
@@ -141,7 +146,8 @@ export class Grants {
     } as const
     await this.#recorder.recordChange(change, async (tx) => {
       await alongside(tx)
-      const ofSame = { ...same, issuer: choice.issuer ?? null }
+      const ofProvider = choice.issuer !== undefined && { scope: choice.scope ?? null }
+      const ofSame = { ...same, issuer: choice.issuer ?? null, ...ofProvider }
       const ended = choice.replaces ? await this.#revokeWhich(tx, ofSame, replaced) : []
       // The news of the new grant say nothing of these: what is open under each must hear that it ended.
       for (const id of ended) await advanceRevision(tx, now, { kind: 'grant', id })
@@ -241,7 +247,7 @@ export class Grants {
 
   async #revokeWhich(
     tx: Handle,
-    which: GrantsOf & { id?: string; issuer?: string | null },
+    which: GrantsOf & { id?: string; issuer?: string | null; scope?: string | null },
     because: string,
   ): Promise<string[]> {
     const ids = await revokeStoredGrants(tx, which, { at: this.#clock.now(), because })

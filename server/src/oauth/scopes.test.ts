@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { grantedScope, reaches, readScopes, scopesFor, toolScope, widenedScope, type Scoped } from './scopes.ts'
+import {
+  commonScopes,
+  grantedScope,
+  reaches,
+  readScopes,
+  scopesFor,
+  toolScope,
+  widenedScope,
+  type Scoped,
+} from './scopes.ts'
 
 const tool = (name: string, effect: Scoped['effect'] = 'read', upstream = 'mux'): Scoped => ({ upstream, name, effect })
 const read = (text: string) => readScopes(text).map(({ text: one }) => one)
@@ -67,6 +76,23 @@ test('what is granted is told by the scopes that were asked for where they were 
   assert.equal(granted('mcp mux:tool:w', ['a']), 'mcp')
   const many = Array.from({ length: 30 }, (_, at) => ({ ...tool(`t${at}`), given: at > 0 }))
   assert.equal(grantedScope(readScopes('mux:read'), many), 'mcp', 'more than fits into a header')
+})
+
+test('what several texts reach is told by the narrower of each two, and by none that reaches more than one of them', () => {
+  const common = (...texts: string[]) => commonScopes(texts.map(readScopes)).map(({ text }) => text)
+  assert.deepEqual(common('mux:read'), ['mux:read'])
+  assert.deepEqual(common('mcp', 'mux:read memory:write'), ['mux:read', 'memory:write'])
+  assert.deepEqual(common('mux:write mux:tool:a', 'mux:read'), ['mux:read', 'mux:tool:a'])
+  assert.deepEqual(common('mux:tool:a mux:tool:b', 'mux:tool:b mux:write'), ['mux:tool:a', 'mux:tool:b'])
+  assert.deepEqual(common('mux:read', 'memory:read'), [])
+  const some = fc.subarray(['mcp', 'mux:read', 'mux:write', 'memory:read', 'mux:tool:a', 'mux:tool:c', 'memory:tool:a'])
+  const all = [tool('a'), tool('b', 'write'), tool('c', 'destructive'), tool('a', 'write', 'memory')]
+  fc.assert(
+    fc.property(some, some, fc.constantFrom(...all), (one, other, of) => {
+      const both = [one, other].every((texts) => reach(texts.join(' '), of))
+      if (both) assert.ok(common(one.join(' '), other.join(' ')).some((scope) => reach(scope, of)))
+    }),
+  )
 })
 
 test('what was added is told too, unless it was told already', () => {

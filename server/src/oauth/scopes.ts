@@ -2,7 +2,8 @@ import type { Effect } from '../model/effect.ts'
 import { scope as everything } from './metadata.ts'
 
 // Which tools a client gets is chosen by a person and kept in the grant. Scopes say what a client asks to be offered, what
-// it was given, and what a refused call lacks. spec/authorization.md is this file in words.
+// it was given, and what a refused call lacks; where nobody chooses, they cut what is given. spec/authorization.md is this
+// file in words.
 
 /** One scope, read. */
 export type Scope =
@@ -58,6 +59,28 @@ export function reaches(scope: Scope, { upstream, name, effect }: Scoped): boole
   if (scope.upstream !== upstream) return false
   if (scope.of === 'tool') return scope.tool === name
   return effect === 'read' || (effect === 'write' && scope.upTo === 'write')
+}
+
+/**
+ * The scopes by which to tell what each of several texts reaches: of any two, one of each text, the narrower. A tool that is
+ * named by one and beyond the effect of the other is among them all the same: what is reached, `reaches` says text by text.
+ */
+export function commonScopes(texts: readonly (readonly Scope[])[]): readonly Scope[] {
+  const [first = [], ...rest] = texts
+  return rest.reduce<readonly Scope[]>((common, text) => {
+    const narrower = common.flatMap((one) => text.flatMap((other) => narrowerOf(one, other) ?? []))
+    return [...new Map(narrower.map((scope) => [scope.text, scope])).values()]
+  }, first)
+}
+
+function narrowerOf(one: Scope, other: Scope): Scope | undefined {
+  if (one.of === 'everything') return other
+  if (other.of === 'everything') return one
+  if (one.upstream !== other.upstream) return undefined
+  if (one.of === 'tool' && other.of === 'tool') return one.tool === other.tool ? one : undefined
+  if (one.of === 'tool') return one
+  if (other.of === 'tool') return other
+  return one.upTo === 'read' ? one : other
 }
 
 /**

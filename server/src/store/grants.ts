@@ -149,6 +149,7 @@ export async function revokeStoredGrants(
     clientId?: string
     upstream?: string
     issuer?: string | null
+    scope?: string | null
     /** Only those that were not given to a client that says this of itself. */
     clientDigestOtherThan?: string
   },
@@ -170,6 +171,8 @@ export async function revokeStoredGrants(
   }
   if (which.issuer === null) query = query.where('issuer', 'is', null)
   else if (which.issuer !== undefined) query = query.where('issuer', '=', which.issuer)
+  if (which.scope === null) query = query.where('scope', 'is', null)
+  else if (which.scope !== undefined) query = query.where('scope', '=', which.scope)
   const rows = await query.returning('id').execute()
   return rows.map((row) => row.id)
 }

@@ -92,7 +92,8 @@ test('an identity assertion lets in whom it names, for what he is entitled to, w
   const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
   const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
   const asked = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
-  const more = { ...boasts(house, admin), grant_id: theirs.grantId }
+  const { authorization_details, ...others } = boasts(house, admin)
+  const more = { ...others, grant_id: theirs.grantId }
   const present = async () => client.token({ grant_type, assertion: await company.assert({ ...more, ...asked }) })
   assert.equal((await present()).error, 'invalid_grant', 'entitled to nothing yet')
   const [known] = (await house.rooms.identity.listPrincipals({ limit: 10 })).filter(({ subject }) => subject === 'u-1')
@@ -104,6 +105,15 @@ test('an identity assertion lets in whom it names, for what he is entitled to, w
   const token = decodeJwt(answer.access_token)
   assert.deepEqual([token.sub, token['scope'], token['client_id']], [known!.id, 'mcp', client.id])
   assert.notEqual(token['grant_id'], theirs.grantId)
+  const limited = await client.token({
+    grant_type,
+    assertion: await company.assert({ ...more, ...asked, scope: 'mux:tool:get_asset admin *' }),
+  })
+  assert.equal(decodeJwt(limited.access_token)['scope'], 'mux:tool:get_asset', 'its scope takes, and gives nothing')
+  const strange = await company.assert({ ...more, ...asked, scope: 'admin *' })
+  assert.equal((await client.token({ grant_type, assertion: strange })).error, 'invalid_grant')
+  const detailed = await company.assert({ ...more, ...asked, authorization_details })
+  assert.equal((await client.token({ grant_type, assertion: detailed })).error, 'invalid_grant')
   assert.deepEqual(Object.keys(token).toSorted(), [
     'aud',
     'client_id',

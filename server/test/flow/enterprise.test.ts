@@ -4,9 +4,12 @@ import { test, type TestContext } from 'node:test'
 import { decodeJwt } from 'jose'
 import { Agent } from '../agent.ts'
 import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
+import { whoIs } from '../administrator.ts'
 import { type FakeEnterprise, openFakeEnterprise } from '../fake/enterprise.ts'
+import { openFakeIdp } from '../fake/idp.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { openHouse, type House, type HouseOptions } from '../house.ts'
+import { agentWith, entitle as entitleTo } from '../machines.ts'
 import { claimsOf, type OAuthClient, type TokenAnswer } from '../oauth-client.ts'
 import { startPostgres } from '../postgres.ts'
 import { Prover } from '../prover.ts'
@@ -24,10 +27,13 @@ interface Open {
   present(assertion: string, more?: Record<string, string>): Promise<TokenAnswer>
 }
 
-async function open(t: TestContext, more: { effects?: string; options?: HouseOptions } = {}): Promise<Open> {
+async function open(
+  t: TestContext,
+  more: { effects?: string; admission?: string; options?: HouseOptions } = {},
+): Promise<Open> {
   const company = await openFakeEnterprise(t)
   const issuer = { issuer: company.issuer, jwksUri: company.jwksUri, ...(more.effects && { effects: more.effects }) }
-  const yaml = `clients: ${JSON.stringify({ enterprise: [issuer] })}`
+  const yaml = `clients: ${JSON.stringify({ enterprise: [issuer], admission: more.admission })}`
   const house = await openHouse(t, { yaml, reach: [company.issuer], ...more.options })
   await house.upstream('mux', tools)
   const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
@@ -52,6 +58,15 @@ async function entitle({ house, company, claims, present }: Open, names = tools)
     reason: 'for a test',
   })
   return principal!.id
+}
+
+/** What a client holds by an assertion with this scope that asks for this scope. */
+async function granted(all: Open, { claimed, asked }: { claimed?: unknown; asked?: string }) {
+  const assertion = await all.company.assert({ ...all.claims, scope: claimed })
+  const answer = await all.present(assertion, asked === undefined ? {} : { scope: asked })
+  if (answer.status !== 200) return { answer, told: answer.error, tools: [] }
+  assert.equal(decodeJwt(answer.access_token)['scope'], answer.scope)
+  return { answer, told: answer.scope, tools: (await agentOf(all, answer).list()).toSorted() }
 }
 
 const agentOf = ({ house, client }: Open, tokens: TokenAnswer) =>
@@ -80,6 +95,192 @@ test('an issuer may be trusted with writes; what destroys and what returns keys 
   await entitle(all)
   const answer = await all.present(await all.company.assert(all.claims))
   assert.deepEqual((await agentOf(all, answer).list()).sort(), ['create_asset', 'get_asset', 'list_assets'])
+})
+
+test('what is granted is what effects, entitlement, the scope of the assertion and the scope asked for all reach', async (t) => {
+  const all = await open(t, { effects: 'write' })
+  await entitle(all)
+  await all.house.upstream('memory', ['list_memories'])
+  const [get, list, create] = ['mux:tool:get_asset', 'mux:tool:list_assets', 'mux:tool:create_asset']
+  const [read, write] = [
+    ['get_asset', 'list_assets'],
+    ['create_asset', 'get_asset', 'list_assets'],
+  ]
+  const table: [claimed: unknown, asked: string | undefined, told: string, tools: string[]][] = [
+    [undefined, undefined, 'mcp', write],
+    ['mcp', undefined, 'mcp', write],
+    ['mux:read', undefined, 'mux:read', read],
+    [get, undefined, get, ['get_asset']],
+    ['memory:read mux:read profile', undefined, 'mux:read', read],
+    [undefined, 'mux:read', 'mux:read', read],
+    ['mcp', `${create} ${get}`, `${create} ${get}`, ['create_asset', 'get_asset']],
+    ['mux:read', 'mcp', 'mux:read', read],
+    ['mux:read', 'mux:write', 'mux:read', read],
+    ['mux:write', `mux:read ${create}`, `mux:read ${create}`, write],
+    ['mux:read', `${create} ${list}`, list, ['list_assets']],
+    [`${get} ${list}`, `${list} ${create}`, list, ['list_assets']],
+    [`${get} mux:tool:delete_asset mux:tool:create_signing_key`, undefined, get, ['get_asset']],
+    ['mux:tool:delete_asset', undefined, 'invalid_grant', []],
+    ['memory:read', undefined, 'invalid_grant', []],
+    ['profile', undefined, 'invalid_grant', []],
+    ['MUX:read', undefined, 'invalid_grant', []],
+    ['', undefined, 'invalid_grant', []],
+    [null, undefined, 'invalid_grant', []],
+    [['mux:read'], undefined, 'invalid_grant', []],
+    ['mux:read', create, 'invalid_scope', []],
+    [get, list, 'invalid_scope', []],
+    [undefined, 'profile', 'invalid_scope', []],
+    ['profile', create, 'invalid_grant', []],
+  ]
+  for (const [claimed, asked, told, tools] of table) {
+    const { answer: _, ...held } = await granted(all, { claimed, ...(asked !== undefined && { asked }) })
+    assert.deepEqual(held, { told, tools }, `${JSON.stringify(claimed)} ${asked}`)
+  }
+  const authorization_details = [{ type: 'mcp_tools', tools: [{ name: 'get_asset' }] }]
+  const detailed = await all.present(await all.company.assert({ ...all.claims, authorization_details }))
+  assert.equal(detailed.error, 'invalid_grant')
+  const plain = await all.company.assert(all.claims)
+  const asks = await all.present(plain, { authorization_details: JSON.stringify(authorization_details) })
+  assert.equal(asks.error, 'invalid_authorization_details')
+  assert.equal((await all.present(plain)).status, 200, 'what was not looked at is not spent')
+})
+
+test('a narrower assertion gets no wider grant that stands, and a wider one does not widen the narrower', async (t) => {
+  const all = await open(t, { effects: 'write' })
+  const principalId = await entitle(all)
+  const wide = await granted(all, {})
+  const narrow = await granted(all, { claimed: 'mux:read' })
+  const again = await granted(all, {})
+  assert.deepEqual([wide.tools.length, narrow.tools.length, again.tools.length], [3, 2, 3])
+  const reader = agentOf(all, narrow.answer)
+  // What passes the second door finds nobody behind it.
+  assert.equal((await reader.call('get_asset', {})).status, 502)
+  assert.equal((await reader.call('create_asset', {})).status, 403)
+  assert.equal((await agentOf(all, wide.answer).call('create_asset', {})).status, 502, 'they stand side by side')
+  const grants = async () => all.house.rooms.oauth.listGrants({ principalId, activeAt: all.house.clock.now() })
+  const holds = async () => (await grants()).map(({ scope, tools: held }) => [scope, held.size])
+  assert.deepEqual(await holds(), [
+    ['mux:read', 2],
+    [undefined, 3],
+  ])
+  const [right] = (await all.house.rooms.inventory.listRights(principalId)).filter(({ tool }) => tool === 'list_assets')
+  await all.house.rooms.inventory.revokeEntitlement({ by: 'set-up', id: right!.id, reason: 'for a test' })
+  await granted(all, { claimed: 'mux:read' })
+  assert.deepEqual(await holds(), [
+    ['mux:read', 1],
+    [undefined, 3],
+  ])
+  assert.equal((await reader.call('get_asset', {})).status, 401, 'what it should hold has changed')
+})
+
+test('what was withdrawn comes back by no other scope, until the person has given it', async (t) => {
+  const all = await open(t)
+  const principalId = await entitle(all)
+  const wide = await granted(all, {})
+  await granted(all, { claimed: 'mux:read' })
+  const grantId = String(decodeJwt(wide.answer.access_token)['grant_id'])
+  await all.house.rooms.oauth.revokeGrant({ by: principalId, id: grantId, reason: 'not any more' })
+  for (const claimed of [undefined, 'mux:read', 'mux:tool:get_asset'])
+    assert.equal((await granted(all, { claimed })).told, 'invalid_grant')
+})
+
+test('a grant of her own that stands does not undo a withdrawal; one that she gives after it does', async (t) => {
+  const provider = { id: 'sallyport', secret: 'the client secret' }
+  const idp = await openFakeIdp(provider, { sub: 'u-1', name: 'Ana Lima' })
+  t.after(() => idp.close())
+  const company = await openFakeEnterprise(t)
+  const login = { id: 'okta', name: 'Okta', issuer: idp.issuer, clientId: provider.id, clientSecretEnv: 'IDP_SECRET' }
+  const enterprise = [{ issuer: idp.issuer, jwksUri: company.jwksUri }]
+  const yaml = `login: ${JSON.stringify({ oidc: [login] })}\nclients: ${JSON.stringify({ enterprise })}`
+  const env = { IDP_SECRET: provider.secret }
+  const house = await openHouse(t, { yaml, env, reach: [idp.issuer, company.issuer] })
+  await house.upstream('mux', tools)
+  const browser = house.browser()
+  const page = await browser.open('/sign-in?return_to=/sign-out')
+  await browser.follow(page, '/sign-in/with/okta?return_to=/sign-out')
+  const { principal } = (await whoIs(house, browser))!
+  await entitleTo(house, principal.id, ['mux/get_asset'])
+  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+  const claims = { iss: idp.issuer, aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
+  const vouched = async () => client.token({ grant_type: grantType, assertion: await company.assert(claims) })
+  const first = await vouched()
+  const token = decodeJwt(first.access_token)
+  assert.equal(token.sub, principal.id)
+  const own = await client.connect(browser, 'mux')
+  assert.equal(own.status, 200)
+  const id = String(token['grant_id'])
+  await house.rooms.oauth.revokeGrant({ by: principal.id, id, reason: 'not any more' })
+  assert.equal((await vouched()).error, 'invalid_grant')
+  await client.connect(browser, 'mux')
+  assert.equal((await vouched()).status, 200)
+})
+
+test('who asks by ever other scopes has no more than twenty grants beside one another', async (t) => {
+  const all = await open(t)
+  const names = Array.from({ length: 24 }, (_, at) => `read_${at}`)
+  await all.house.upstream('many', names)
+  const principalId = await entitle(all)
+  await entitleTo(
+    all.house,
+    principalId,
+    names.map((name) => `many/${name}`),
+  )
+  const claims = { ...all.claims, resource: all.client.resourceOf('many') }
+  for (const name of names) {
+    const answer = await all.present(await all.company.assert({ ...claims, scope: `many:tool:${name}` }))
+    assert.equal(answer.scope, `many:tool:${name}`)
+  }
+  const standing = await all.house.rooms.oauth.listGrants({ principalId, activeAt: all.house.clock.now() })
+  assert.deepEqual(
+    standing.map(({ scope }) => scope),
+    names
+      .slice(-20)
+      .toReversed()
+      .map((name) => `many:tool:${name}`),
+  )
+  const back = await all.present(await all.company.assert({ ...claims, scope: 'many:tool:read_0' }))
+  assert.equal(back.status, 200, 'nobody withdrew it')
+})
+
+test('at the address of a bundle scopes name its members', async (t) => {
+  const all = await open(t)
+  await all.house.upstream('memory', ['list_memories'])
+  const ana = await all.house.person('Ana')
+  const principalId = await entitle(all)
+  await entitleTo(all.house, principalId, ['memory/list_memories'])
+  await all.house.rooms.inventory.makeBundle({
+    name: 'work',
+    purpose: 'all of it',
+    members: [
+      { upstream: 'mux', prefix: 'mux' },
+      { upstream: 'memory', prefix: 'memory' },
+    ],
+    by: 'set-up',
+    ownerId: ana.principal.id,
+    reason: 'for a test',
+  })
+  const claims = { ...all.claims, resource: all.client.resourceOf('work') }
+  const listed = async (scope: string) => {
+    const answer = await all.present(await all.company.assert({ ...claims, scope }))
+    return answer.status === 200 ? (await agentWith(all.house, 'work', answer).list()).toSorted() : answer.error
+  }
+  assert.deepEqual(await listed('memory:read'), ['memory_list_memories'])
+  assert.deepEqual(await listed('mux:tool:get_asset memory:read'), ['memory_list_memories', 'mux_get_asset'])
+  assert.equal(await listed('work:read'), 'invalid_grant')
+})
+
+test('a client that no administrator admitted gets nothing by an assertion, where they are reviewed', async (t) => {
+  const all = await open(t, { admission: 'reviewed' })
+  const { house, client } = all
+  const ida = await house.person('Ida', ['administer'])
+  const step = { by: ida.principal.id, id: client.id, reason: 'for a test' }
+  await house.rooms.oauth.admitClient({ ...step, ownerId: ida.principal.id })
+  await entitle(all)
+  assert.equal((await granted(all, {})).answer.status, 200)
+  const other = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+  const assertion = await all.company.assert({ ...all.claims, client_id: other.id })
+  const { status, error, error_description: said } = await other.token({ grant_type: grantType, assertion })
+  assert.deepEqual([status, error, said], [400, 'invalid_grant', 'grant request is invalid'])
 })
 
 test('who proves a key with its assertion gets a token that is bound to it, and a bad proof spends no assertion', async (t) => {

@@ -79,6 +79,22 @@ test('what it holds is what it was granted and what it is entitled to, at this m
   assert.equal((await ask()).error, 'invalid_grant')
 })
 
+test('who asks for less than it was granted gets nothing rather than more', async (t) => {
+  const { house, ask } = await open(t)
+  await makeMachine(house, 'nightly', tools)
+  await grantTo(house, 'nightly', { upstream: 'desk' })
+  for (const scope of ['desk:read', 'desk:tool:write_note', 'other:write', 'profile', 'DESK:write'])
+    assert.equal((await ask({ scope })).error, 'invalid_scope', scope)
+  for (const scope of ['mcp', 'desk:write', 'desk:read desk:tool:write_note profile']) {
+    const answer = await ask({ scope })
+    assert.deepEqual([answer.status, answer.scope], [200, 'mcp'], scope)
+  }
+  const details = JSON.stringify([{ type: 'mcp_tools', tools: [{ name: 'read_note' }] }])
+  assert.equal((await ask({ authorization_details: details })).error, 'invalid_authorization_details')
+  await grantTo(house, 'nightly', { upstream: 'desk', upTo: 'read' })
+  assert.deepEqual(await agentWith(house, 'desk', await ask({ scope: 'desk:read' })).list(), ['read_note'])
+})
+
 test('at the address of a bundle it gets what it may use of each member', async (t) => {
   const { house, ask } = await open(t)
   const { owner } = await makeMachine(house, 'nightly', ['desk/read_note'])
@@ -96,6 +112,8 @@ test('at the address of a bundle it gets what it may use of each member', async 
   const agent = agentWith(house, 'work', tokens)
   assert.deepEqual(await agent.list(), ['notes_read_note'])
   assert.equal((await agent.call('notes_read_note', { id: 'n1' })).status, 200)
+  const within = async (scope: string) => (await ask({ resource: `${house.origin}/mcp/work`, scope })).status
+  assert.deepEqual([await within('desk:read'), await within('work:read')], [200, 400])
   assert.equal((await ask()).error, 'invalid_grant', 'a grant at one address is none at another')
 })
 

@@ -125,6 +125,23 @@ test('a JWT-SVID need not say who issued it: its trust domain does', async (t) =
     assert.equal((await present(await assertion)).body['error'], 'invalid_grant', what)
 })
 
+test('a token that is limited, or asks for less than the machine was granted, gets nothing rather than more', async (t) => {
+  const { cluster, aud, present } = await open(t)
+  const said = async (claimed: unknown, asked?: string) => {
+    const assertion = await cluster.sign({ sub: nightly, aud, scope: claimed })
+    const { status, body } = await present(assertion, asked === undefined ? {} : { scope: asked })
+    return status === 200 ? body['scope'] : body['error']
+  }
+  for (const claimed of ['desk:read', 'email profile', '', ['desk:write'], 7])
+    assert.equal(await said(claimed), 'invalid_grant', JSON.stringify(claimed))
+  assert.equal(await said(undefined, 'desk:read'), 'invalid_scope')
+  const details = await cluster.sign({ sub: nightly, aud, authorization_details: [{ type: 'mcp_tools', tools: [] }] })
+  assert.equal((await present(details)).body['error'], 'invalid_grant')
+  assert.equal(await said('desk:write', 'desk:tool:read_note'), 'invalid_scope')
+  for (const [claimed, asked] of [[undefined, 'mcp'], ['desk:write'], ['email mcp', 'desk:write']] as const)
+    assert.equal(await said(claimed, asked), 'mcp')
+})
+
 test('whatever is wrong with it, the workload learns only that it was not taken', async (t) => {
   const { house, cluster, aud, present } = await open(t)
   const now = Math.floor(Date.now() / 1_000)

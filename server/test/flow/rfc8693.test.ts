@@ -113,6 +113,46 @@ test('without an agent of its own it is the platform that acts; the configuratio
   assert.deepEqual((await agentWith(all.house, 'desk', answer).list()).sort(), ['read_note', 'write_note'])
 })
 
+test('what is granted is within the scopes of the subject token and of the request, and is told', async (t) => {
+  const all = await open(t, { effects: 'write' })
+  await entitled(all)
+  const [read, write] = ['desk:tool:read_note', 'desk:tool:write_note']
+  const table: [claimed: unknown, asked: string | undefined, told: string, tools: string[]][] = [
+    [undefined, undefined, 'mcp', ['read_note', 'write_note']],
+    ['desk:read', undefined, 'desk:read', ['read_note']],
+    [undefined, write, write, ['write_note']],
+    ['openid mcp', 'desk:read', 'desk:read', ['read_note']],
+    [`${read} ${write}`, 'desk:read', read, ['read_note']],
+    ['openid profile', undefined, 'invalid_grant', []],
+    [['desk:read'], undefined, 'invalid_grant', []],
+    ['desk:tool:delete_note', undefined, 'invalid_grant', []],
+    ['desk:read', write, 'invalid_scope', []],
+    [undefined, 'other:read', 'invalid_scope', []],
+  ]
+  for (const [claimed, asked, told, tools] of table) {
+    const subject = await all.company.sign({ aud: audience, scope: claimed })
+    const answer = await all.exchange(subject, { scope: asked })
+    const listed = answer.status === 200 ? (await agentWith(all.house, 'desk', answer).list()).toSorted() : []
+    assert.deepEqual([answer.error ?? answer.scope, listed], [told, tools], `${JSON.stringify(claimed)} ${asked}`)
+  }
+})
+
+test('a token of ours is exchanged for no wider one; and for a narrower one not at all', async (t) => {
+  const all = await open(t, { effects: 'write' })
+  await entitled(all)
+  const own = { subject_token_type: type('access_token'), ...(await all.agent('planner')) }
+  const subject = async (scope?: string) =>
+    (await all.exchange(await all.company.sign({ aud: audience, scope }))).access_token
+  const narrow = await all.exchange(await subject('desk:read'), { ...own, scope: 'mcp' })
+  assert.equal(narrow.scope, 'desk:read')
+  assert.deepEqual(await agentWith(all.house, 'desk', narrow).list(), ['read_note'])
+  const wide = await subject()
+  for (const scope of ['desk:read', 'desk:tool:write_note', 'profile'])
+    assert.equal((await all.exchange(wide, { ...own, scope })).error, 'invalid_scope', scope)
+  for (const scope of ['desk:write', 'mcp', 'desk:tool:read_note desk:tool:write_note'])
+    assert.equal((await all.exchange(wide, { ...own, scope })).status, 200, scope)
+})
+
 test('a token does not outlive the one that it stands on', async (t) => {
   const all = await open(t)
   await entitled(all)
@@ -207,6 +247,7 @@ test('whatever is wrong, the platform learns only that it was not taken', async 
     ['an agent by its name alone', await good(), { actor_token: 'planner', actor_token_type: type('jwt') }],
     ['an agent that is two', await good(), await agent('planner', { act: { sub: 'x' } })],
     ['an agent whose name has spaces', await good(), await agent('planner for root')],
+    ['limited by details', await company.sign({ aud: audience, authorization_details: [{ type: 'mcp_tools' }] })],
     ['an agent without a type', await good(), { ...(await agent('planner')), actor_token_type: undefined }],
   ]
   for (const [what, subject, fields] of wrong) {

@@ -13,6 +13,7 @@ import { resourceFor, upstreamOf } from '../metadata.ts'
 import type { People } from '../ports.ts'
 import { actorOf, type ClientKeys } from './actor-token.ts'
 import { admit } from './id-jag.ts'
+import { requireWithin, type Said } from './limits.ts'
 import { peek, verifyToken } from './verify.ts'
 import { vouchedGrant, type VouchedParts } from './vouched.ts'
 
@@ -52,8 +53,8 @@ interface Subject {
  *
  * Promise: nothing is issued but for a token of an issuer that the configuration names for this client, for this client
  * alone, or for one of ours that was issued to it and whose grant stands. The principal is the subject's; the grant is a
- * vouched one, or the one of our token; actors are at most so many as the configuration says; the token does not outlive
- * its subject.
+ * vouched one, within the scopes of the subject token and of the request, or the one of our token, if it holds nothing beyond
+ * the scopes of the request; actors are at most so many as the configuration says; the token does not outlive its subject.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8693
  */
@@ -72,7 +73,8 @@ export function openExchange(parts: ExchangeParts): (asked: Asked) => Promise<Gi
     requireAllowed(subject.mayAct, actor)
     const act: Act = { ...actor, ...(subject.act !== undefined && { act: subject.act }) }
     if (depthOf(act) > platform.actorsMax) throw new NotTaken('too many act one for another')
-    const grant = subject.grant ?? (await grantOf(parts, { subject, platform, client, upstream: meant.upstream }))
+    const said = { claims: subject.claims, requested: asked.params['scope'] }
+    const grant = await grantOf(parts, { subject, platform, client, upstream: meant.upstream, said })
     return { grant, resource: meant.resource, act, endsAt: subject.endsAt }
   }
 }
@@ -158,12 +160,16 @@ function requireAllowed(mayAct: unknown, actor: Act): void {
 
 async function grantOf(
   parts: ExchangeParts,
-  of: { subject: Subject; platform: ExchangeConfig; client: StoredClient; upstream: string },
+  of: { subject: Subject; platform: ExchangeConfig; client: StoredClient; upstream: string; said: Said },
 ): Promise<Grant> {
-  const { subject, platform, client, upstream } = of
+  const { subject, platform, client, upstream, said } = of
+  if (subject.grant !== undefined) {
+    await requireWithin(parts, subject.grant, said)
+    return subject.grant
+  }
   const issuer = subject.issuer!
   const principal = await admit(parts.people, issuer, subject.claims)
   const vouchedAt = (subject.claims.iat ?? 0) * 1_000
-  const vouched = { issuer, effects: platform.effects, client, principalId: principal.id, upstream, vouchedAt }
+  const vouched = { issuer, effects: platform.effects, client, principalId: principal.id, upstream, vouchedAt, said }
   return vouchedGrant(parts, vouched)
 }

@@ -42,7 +42,7 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
     parts.issuers.map((one) => [one.issuer, { ...one, keys: issuerKeys({ ...parts, jwksUri: one.jwksUri }) }]),
   )
 
-  return async ({ clientId, authenticated, key, params: { assertion, resource } }) => {
+  return async ({ clientId, authenticated, key, params: { assertion, resource, scope } }) => {
     if (!authenticated) throw new NotTaken('the client has not proved who it is')
     const issuer = trusted.get(peek(assertion).claims.iss ?? '')
     if (issuer === undefined) throw new NotTaken('the issuer is not one of ours')
@@ -72,6 +72,7 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
       client,
       principalId: principal.id,
       vouchedAt: (claims.iat ?? 0) * 1_000,
+      said: { claims, requested: scope },
     }
     return { grant: await vouchedGrant(parts, { ...of, upstream: meant.upstream }), resource: meant.resource }
   }

@@ -4,13 +4,15 @@ import type { Clients } from '../clients.ts'
 import { type Asked, type Given, NotTaken } from '../grant-type.ts'
 import type { Grants } from '../grants.ts'
 import { upstreamOf } from '../metadata.ts'
-import type { People } from '../ports.ts'
+import type { Catalogue, People } from '../ports.ts'
+import { requireWithin, type Said } from './limits.ts'
 
 /** What the grant of a machine stands on. */
 export interface MachineParts {
   origin: string
   clock: Clock
   people: Pick<People, 'findMachine'>
+  catalogue: Catalogue
   clients: Clients
   grants: Grants
 }
@@ -22,21 +24,21 @@ export interface MachineParts {
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4
  */
 export function openClientCredentials(parts: MachineParts): (asked: Asked) => Promise<Given> {
-  return async ({ clientId, authenticated, params: { resource } }) => {
+  return async ({ clientId, authenticated, params: { resource, scope } }) => {
     const machine = parts.clients.machineOf(clientId)
     if (!authenticated || machine === undefined) throw new NotTaken('the client is no machine that has proved itself')
-    return machineGrant(parts, { machine, clientId, resource })
+    return machineGrant(parts, { machine, clientId, resource, said: { claims: {}, requested: scope } })
   }
 }
 
 /**
  * The newest grant in force that an administrator gave a machine, for a client, at a resource.
  *
- * @throws {NotTaken} if the machine is unknown or disabled, or has none.
+ * @throws {NotTaken} if the machine is unknown or disabled, or has none, or one that holds more than was said.
  */
 export async function machineGrant(
   parts: Omit<MachineParts, 'clients'>,
-  of: { machine: string; clientId: string; resource: string | undefined },
+  of: { machine: string; clientId: string; resource: string | undefined; said: Said },
 ): Promise<{ grant: Grant; resource: string }> {
   const { machine, clientId, resource } = of
   const upstream = resource === undefined ? undefined : upstreamOf(parts.origin, resource)
@@ -46,5 +48,6 @@ export async function machineGrant(
   const activeAt = parts.clock.now()
   const [grant] = await parts.grants.list({ principalId: principal.id, clientId, upstream, activeAt })
   if (grant === undefined) throw new NotTaken(`machine \`${machine}\` was granted nothing at \`${upstream}\``)
+  await requireWithin(parts, grant, of.said)
   return { grant, resource }
 }

@@ -4,14 +4,18 @@ import { endedByProvider, type Grant } from '../../model/rights.ts'
 import type { StoredClient } from '../../store/clients.ts'
 import { consentedOf } from '../client/consented.ts'
 import type { Clients } from '../clients.ts'
-import { offerTools, readMembers } from '../consent/offer.ts'
+import { type OfferedTool, offerTools, readMembers } from '../consent/offer.ts'
 import { NotTaken } from '../grant-type.ts'
 import { givenBack, type Grants, replaced } from '../grants.ts'
 import type { Catalogue } from '../ports.ts'
+import { commonScopes, grantedScope } from '../scopes.ts'
+import { lets, readLimits, type Said } from './limits.ts'
 
 /** The provider is asked again for every token of five minutes; the grant behind them is renewed now and then. */
 const grantSeconds = 3_600
 const renewMs = 10 * 60_000
+/** Who asks by other scopes each time, as for each task, has so many grants side by side. */
+const besideMax = 20
 
 /** What a grant that an identity provider vouches for stands on. */
 export interface VouchedParts {
@@ -22,12 +26,14 @@ export interface VouchedParts {
 }
 
 /**
- * The grant of a principal to a client that an identity provider vouches for: the standing one while it holds what it
- * should, else a new one.
+ * The grant of a principal to a client that an identity provider vouches for: the standing one that is told by the same
+ * scopes while it holds what it should, else a new one in its place. Those that are told by other scopes stand beside it, and
+ * are given to nobody who says less or more.
  *
- * Promise: it holds what the principal is entitled to, up to `effects`; never what returns secrets or destroys. Whose
- * grant was withdrawn gets no new one this way until he has given one himself; whose grant the provider has ended, by an
- * event or a logout, until it vouches anew.
+ * Promise: it holds what the principal is entitled to, up to `effects`, as far as the scopes of what was presented reach and
+ * those that were asked for; never what returns secrets or destroys. From whom one was withdrawn, by whatever scopes, gets
+ * none this way until the principal has given one himself; whose grant the provider has ended, by an event or a logout, until
+ * it vouches anew.
  *
  * @throws {NotTaken} if there is nothing to give.
  */
@@ -41,39 +47,64 @@ export async function vouchedGrant(
     upstream: string
     /** When the provider vouched for it. */
     vouchedAt: number
+    said: Said
   },
 ): Promise<Grant> {
-  const { issuer, effects, client, principalId, upstream } = of
+  const { issuer, client, principalId, upstream } = of
   const now = parts.clock.now()
   const whose = { principalId, clientId: client.id, upstream }
   const [place, grants] = await Promise.all([parts.catalogue.findPlace(upstream), parts.grants.list(whose)])
   if (place?.open !== true) throw new NotTaken('the upstream does not serve')
-  const last = grants[0]
-  if (last !== undefined && isWithdrawn(last, of.vouchedAt)) throw new NotTaken('the grant was withdrawn')
-  const tools = new Map(
-    offerTools({ place, members: await readMembers(parts.catalogue, place, principalId), earlier: undefined, now })
-      .filter(({ effect, traits }) => compareEffect(effect, effects) <= 0 && !traits.includes('secret'))
-      .map(({ path, digest }) => [path, digest]),
-  )
-  if (tools.size === 0) throw new NotTaken('the principal is entitled to nothing that is granted so')
-  const standing = grants.find(
-    (one) =>
-      one.issuer === issuer && one.revokedAt === undefined && one.endsAt > now + renewMs && same(one.tools, tools),
-  )
-  if (standing !== undefined) return standing
+  if (isWithdrawn(grants, of.vouchedAt)) throw new NotTaken('the grant was withdrawn')
+  const members = await readMembers(parts.catalogue, place, principalId)
+  const { tools, scope } = chosenOf(offerTools({ place, members, earlier: undefined, now }), of)
+  const standing = grants.filter((one) => one.issuer === issuer && one.revokedAt === undefined && one.endsAt > now)
+  const known = standing.find((one) => one.endsAt > now + renewMs && one.scope === scope && same(one.tools, tools))
+  if (known !== undefined) return known
+  for (const { id } of standing.slice(besideMax - 1)) await parts.grants.revoke({ by: 'system', id, reason: replaced })
   const given = { id: client.id, name: client.name, digest: consentedOf(client) }
-  const choice = { principalId, client: given, upstream, tools, issuer }
+  const choice = { principalId, client: given, upstream, tools, issuer, ...(scope !== undefined && { scope }) }
   return parts.grants.give({ ...choice, durationSeconds: grantSeconds, replaces: true }, (tx) =>
     parts.clients.useWithin(tx, client),
   )
+}
+
+/** What is given of all that could be, and the scopes that it is told by: none where nobody said any. */
+function chosenOf(
+  offered: readonly OfferedTool[],
+  { effects, said }: { effects: 'read' | 'write'; said: Said },
+): { tools: Map<string, string>; scope: string | undefined } {
+  const { claimed, requested } = readLimits(said)
+  const could = offered.filter(
+    (tool) => compareEffect(tool.effect, effects) <= 0 && !tool.traits.includes('secret') && lets(claimed, tool),
+  )
+  if (could.length === 0) throw new NotTaken('the principal is entitled to nothing that is granted so')
+  const given = new Set(could.filter((tool) => lets(requested, tool)))
+  if (given.size === 0) throw new NotTaken('the scope that was asked for reaches nothing of it', 'invalid_scope')
+  const limits = [claimed, requested].filter((limit) => limit !== undefined)
+  const marked = offered.map((tool) => ({ ...tool, given: given.has(tool) }))
+  return {
+    tools: new Map([...given].map(({ path, digest }) => [path, digest])),
+    scope: limits.length === 0 ? undefined : grantedScope(commonScopes(limits), marked),
+  }
 }
 
 function same(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
   return one.size === other.size && [...one].every(([name, digest]) => other.get(name) === digest)
 }
 
-/** Whether somebody withdrew a grant. What the provider itself has ended counts until it vouches anew. */
-function isWithdrawn({ revokedAt, revokedBecause }: Grant, vouchedAt: number): boolean {
-  if (revokedAt === undefined || revokedBecause === replaced || revokedBecause === givenBack) return false
-  return !(revokedBecause?.startsWith(endedByProvider) === true && vouchedAt > revokedAt)
+/**
+ * Whether somebody withdrew one of these grants, and the principal has given none since. What the provider itself has ended
+ * counts until it vouches anew.
+ */
+function isWithdrawn(grants: readonly Grant[], vouchedAt: number): boolean {
+  const givenAt = Math.max(
+    -Infinity,
+    ...grants.filter(({ issuer }) => issuer === undefined).map((one) => one.createdAt),
+  )
+  return grants.some(({ revokedAt, revokedBecause }) => {
+    if (revokedAt === undefined || revokedAt < givenAt) return false
+    if (revokedBecause === replaced || revokedBecause === givenBack) return false
+    return !(revokedBecause?.startsWith(endedByProvider) === true && vouchedAt > revokedAt)
+  })
 }

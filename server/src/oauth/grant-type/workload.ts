@@ -35,7 +35,7 @@ export function openWorkloads(parts: WorkloadParts): (asked: Asked) => Promise<G
   const { store, clock } = parts
   const trusted = new Map(parts.issuers.map((one) => [one.issuer, { ...one, keys: keysOf(one, parts) }]))
 
-  return async ({ clientId, params: { assertion, resource } }) => {
+  return async ({ clientId, params: { assertion, resource, scope } }) => {
     if (clientId !== workloadsClientId) throw new NotTaken('a workload comes without a client of its own')
     const issuer = trusted.get(issuerOf(peek(assertion).claims) ?? '')
     if (issuer === undefined) throw new NotTaken('the issuer is not one of ours')
@@ -51,7 +51,8 @@ export function openWorkloads(parts: WorkloadParts): (asked: Asked) => Promise<G
     })
     const machine = machineFor(issuer, claims)
     if (!isName(claims.sub)) throw new NotTaken('its subject cannot be an actor')
-    const given = await machineGrant(parts, { machine, clientId, resource })
+    const said = { claims, requested: scope }
+    const given = await machineGrant(parts, { machine, clientId, resource, said })
     const { jti } = claims
     if (jti !== undefined && !issuer.reusable) {
       if (typeof jti !== 'string' || jti.length > 512) throw new NotTaken('its `jti` is no text')

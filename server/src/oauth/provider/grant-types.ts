@@ -38,11 +38,13 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
         // Which of its many reasons it was is nobody's business but ours. What was presented is never written down.
         const about = { client: client.clientId, grantType: type.name, reason: error.message }
         parts.log.info(about, 'a request for a token was not taken')
+        if (error.code === 'invalid_scope') throw new errors.InvalidScope('not taken', params['scope'] ?? '')
         throw new errors.InvalidGrant('not taken')
       })
       ctx.body = { ...(await issue(provider, ctx, { parts, given, gty: type.name, key })), ...type.answer }
     }
-    provider.registerGrantType(type.name, handler, [...type.params, 'scope'])
+    // `authorization_details` are taken so that they are refused: left out, they would be asked for and not kept to.
+    provider.registerGrantType(type.name, handler, [...type.params, 'scope', 'authorization_details'])
   }
 }
 
@@ -67,7 +69,7 @@ async function issue(
     expiresIn: Math.min(accessTokenSeconds, leftSeconds),
   } as ConstructorParameters<Provider['AccessToken']>[0])
   token.resourceServer = new provider.ResourceServer(resource, await readResource(parts, ctx, resource))
-  token.scope = scope
+  token.scope = grant.scope ?? scope
   if (key !== undefined) token.setThumbprint('jkt', key)
   if (act !== undefined) parts.acts.set(token, act)
   ctx.oidc.entity('AccessToken', token)
