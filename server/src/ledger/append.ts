@@ -83,8 +83,8 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended: 
   async function drain(): Promise<void> {
     while (queue.length > 0) {
       // Whoever arrives in this turn of the event loop shares the transaction, and whoever comes while it is written the
-      // next: whom its end set going, or who came while that was heard of, included.
-      await nextTurn()
+      // next: whom its end set going, or who came while that was heard of, included. A full one waits for nobody.
+      if (queue.length < batchMax) await nextTurn()
       const batch = queue.splice(0, batchMax).filter(({ givenUp }) => !givenUp)
       if (batch.length > 0) await writeBatch(store, batch, onAppended)
     }
