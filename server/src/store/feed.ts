@@ -92,10 +92,11 @@ export async function openFeed(
     },
     async close() {
       closed = true
-      lease.close()
       clearInterval(timer)
       await stopListening()
       await running?.catch(() => undefined)
+      // Last: what was under way has set the alarm anew.
+      lease.close()
     },
   }
 }
