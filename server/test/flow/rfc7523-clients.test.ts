@@ -138,6 +138,18 @@ test('nothing but a fresh assertion of its own key, for this server alone, lets 
   assert.equal((await client.redeem(code, good)).status, 200)
 })
 
+test('an assertion that has ended by our time is refused, whatever the clock says that the engine reads', async (t) => {
+  const { house, key, client } = await open(t, ({ jwks }) => ({ jwks }))
+  const code = await codeFor(house, client)
+  const of = { id, origin: house.origin }
+  const exp = Math.floor(Date.now() / 1_000) + 300
+  const tenMinutesMs = 600_000
+  house.clock.turn(tenMinutesMs)
+  assert.equal((await client.redeem(code, await clientProof(key, of, { exp }))).error, 'invalid_client')
+  house.clock.turn(-tenMinutesMs)
+  assert.equal((await client.redeem(code, await clientProof(key, of, { exp }))).status, 200)
+})
+
 test('an assertion is good once, at all replicas', async (t) => {
   const postgres = await startPostgres()
   t.after(() => postgres.stop())
