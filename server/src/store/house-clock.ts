@@ -21,9 +21,9 @@ export interface HouseClock {
  * Opens the clock that all replicas go by: the database's time, carried on by the monotonic clock of this machine.
  *
  * Promise: it resolves when the time is known, and from then on the wall clock of this machine, wrong or set while we run,
- * moves nothing. `now()` differs from the database's by no more than half of the time that the quickest question of late
- * has taken, and by what the two clocks drift apart from one question to the next. On SQLite there is one process, and
- * its machine's clock is the time.
+ * moves nothing. `now()` differs from the database's by no more than the quickest question of late has taken, and by what
+ * the two clocks drift apart from one question to the next. On SQLite there is one process, and its machine's clock is the
+ * time.
  *
  * @param parts `readTime`: how the database says what time it is; for tests, in which time passes by hand.
  * @throws {Fault} `store.unavailable` if the database does not say what time it is.
