@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { Agent } from './agent.ts'
-import { unescapeHtml, type Page } from './browser.ts'
+import type { Page } from './browser.ts'
+import { finishConnection, leadBack } from './comeback.ts'
 import { openFakeAuthorizationServer, type FakeAuthorizationServer } from './fake/authorization-server.ts'
 import { toolNamed } from './fake/fake-tools.ts'
 import { openFakeMcpServer, type FakeMcpServer } from './fake/mcp-server.ts'
-import { openHouse, type House } from './house.ts'
+import { openHouse, type House, type HouseOptions } from './house.ts'
 import type { Person } from './person.ts'
 
 /** A house with an upstream, `vaulted`, that wants a token of an authorization server. */
@@ -50,10 +51,10 @@ export async function openGuardedUpstream(): Promise<GuardedUpstream> {
 }
 
 /** Opens such a house; the upstream is approved, and nothing is connected. */
-export async function openGuardedHouse(t: TestContext): Promise<GuardedHouse> {
+export async function openGuardedHouse(t: TestContext, options: HouseOptions = {}): Promise<GuardedHouse> {
   const { server, other, fake, asks, close } = await openGuardedUpstream()
   t.after(close)
-  const house = await openHouse(t, { reach: [fake.url, server.issuer, other.issuer] })
+  const house = await openHouse(t, { reach: [fake.url, server.issuer, other.issuer], ...options })
   const admin = await house.person('admin', ['administer'])
   const { inventory, gateway } = house.rooms
   const by = admin.principal.id
@@ -74,14 +75,11 @@ export async function openGuardedHouse(t: TestContext): Promise<GuardedHouse> {
       return admin.browser.submit(await guarded.page(), { reason, ...values }, { to: `/upstreams/${name}/connect` })
     },
     async comeBack(begun, person = admin) {
-      const link = /<a class="button primary" href="([^"]+)"/.exec(begun.text)?.[1]
-      assert.ok(link, begun.text)
-      const back = await fetch(unescapeHtml(link), { redirect: 'manual' })
-      return person.browser.open(back.headers.get('location')!)
+      return person.browser.open(await leadBack(begun, house.origin))
     },
     async connect(values = {}) {
       const shown = await guarded.comeBack(await guarded.begin(values))
-      const done = await admin.browser.submit(shown, {}, { to: '/connect' })
+      const done = await finishConnection(admin, shown)
       assert.equal(done.status, 200, done.text)
       return done
     },

@@ -102,10 +102,11 @@ export async function answerFault(rooms: ControlRooms, c: Context<Env>, error: u
   return sendPage(rooms, c, { visit, shown: { title, body, width: 'narrow' }, status: fault.status })
 }
 
-// The page on which the form stood: `/people/x/disable` was sent from `/people/x`.
+// The page on which the form stood: `/people/x/disable` was sent from `/people/x`; what came back cannot be gone back to.
 function whereBack(c: Context<Env>): string {
   if (c.req.method !== 'POST') return '/'
   const [, room = '', id, ...rest] = c.req.path.split('/')
+  if (room === 'connect') return '/'
   return rest.length > 0 && room !== 'grants' ? `/${room}/${id}` : `/${room}`
 }
 

@@ -6,6 +6,8 @@ import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import {
   aboutConnection,
+  comebackUrl,
+  redirectUrlFor,
   type Asker,
   type Comeback,
   type GivenClient,
@@ -22,7 +24,7 @@ import { updateConnectionDetails, type ConnectionDetails } from '../store/connec
 import type { Store } from '../store/store.ts'
 import type { RenewableCredential } from '../vault/credentials.ts'
 import type { Vault } from '../vault/vault.ts'
-import { ownAddress } from './client-document.ts'
+import { chooseClient } from './client-document.ts'
 import { notConnected } from './own-connection.ts'
 import {
   beginAuthorization,
@@ -30,12 +32,13 @@ import {
   finishAuthorization,
   issuerOf,
   requireIssuer,
+  type Begun,
   type Challenge,
   type Fetch,
   type Held,
   type Key,
+  type Server,
 } from './upstream/oauth/client.ts'
-import type { Remembered } from './upstream/oauth/dance.ts'
 import { CredentialHolder } from './upstream/oauth/holder.ts'
 
 /** What connecting upstreams to their authorization servers stands on. */
@@ -74,7 +77,8 @@ export interface Connections {
    * What waits for who has come back; nothing is done yet.
    *
    * @throws {Fault} `gateway.connection_unknown` for a state that is not theirs, used or expired; `gateway.connection_failed`
-   *   when somebody else answered than was asked (RFC 9207), or the answer is no.
+   *   when somebody else answered than was asked (by the address that the answer came to, and by RFC 9207), or the
+   *   answer is no.
    */
   find(comeback: Comeback, asker: Asker): Promise<WaitingConnection>
   /** Redeems the code, seals the tokens and puts the connection in force. Fails as `find` does; the state is spent. */
@@ -101,9 +105,8 @@ export interface Connections {
   hold(upstream: string, principalId?: string): CredentialHolder
 }
 
-interface Attempt {
+interface Attempt extends Pick<Begun, 'own' | 'remembered'> {
   serverUrl: string
-  remembered: Remembered
   waiting: WaitingConnection
   reason: string
 }
@@ -115,7 +118,6 @@ const attemptsMax = 20
 /** Opens the connections to authorization servers. */
 export function openConnections(rooms: ConnectionRooms): Connections {
   const { clock, store, vault, ledger } = rooms
-  const own = ownAddress(rooms.origin)
   const challenges = new Map<string, Challenge>()
 
   const current = async (upstream: string, principalId?: string): Promise<RenewableCredential | undefined> => {
@@ -160,12 +162,6 @@ export function openConnections(rooms: ConnectionRooms): Connections {
     return { challenge: challenges.get(upstream.name), ...(before && { before }) }
   }
 
-  // A client belongs to the authorization server that knows it, and to this address of ours.
-  function knownClient(credential: RenewableCredential | undefined): Held['client'] | undefined {
-    const held = credential?.secret as Held | undefined
-    return held?.redirectUrl === own.redirectUrl ? held.client : undefined
-  }
-
   async function read(comeback: Comeback, asker: Asker): Promise<Attempt> {
     const id = digestOf(comeback.state)
     const attempt = await findConnectionAttempt(store, id, clock.now())
@@ -173,6 +169,10 @@ export function openConnections(rooms: ConnectionRooms): Connections {
     const theirs = attempt?.principalId === asker.principalId && (attempt.browser ?? browser) === browser
     if (attempt === undefined || !theirs) throw unknown()
     const opened = JSON.parse(Buffer.from(vault.open('connection-attempt', id, attempt.payload)).toString()) as Attempt
+    // Who was asked may have sent the browser on to another server: that one answers to its own address.
+    if (comebackUrl(rooms.origin, comeback.mark) !== opened.own.redirectUrl) {
+      throw failed('the answer came to the address of another authorization server than was asked', undefined)
+    }
     await step('the answer is not from the authorization server that was asked', () =>
       requireIssuer(opened.remembered, comeback.iss),
     )
@@ -189,13 +189,15 @@ export function openConnections(rooms: ConnectionRooms): Connections {
       const principalId = given.own === undefined ? undefined : asker.principalId
       const { challenge, before } = await inquire(upstream, principalId)
       // The client is the gateway, whoever it was that connected with it.
-      const known = knownClient(before) ?? (given.own && knownClient(await current(upstream.name)))
-      const client = given.client ? { client_id: given.client.id, ...secretOf(given.client) } : known
+      const mayServe = [before, given.own && (await current(upstream.name))]
+      const held = mayServe.flatMap((one) => (one === undefined ? [] : [one.secret as Held]))
+      const client = given.client && { client_id: given.client.id, ...secretOf(given.client) }
       const { scope: asked, wanted } = before?.details ?? {}
       const scope = computeScopeUnion(challenge?.scope ?? asked, wanted, given.scope)
-      const place = { serverUrl, own, fetch: rooms.fetchFor(upstream.name) }
+      const place = { serverUrl, fetch: rooms.fetchFor(upstream.name) }
+      const choose = (server: Server) => chooseClient(rooms.origin, server, { given: client, held })
       const begun = await step('the authorization could not begin', () =>
-        beginAuthorization(place, { challenge, scope, client, issuer: given.own?.issuer }),
+        beginAuthorization(place, { challenge, scope, choose, issuer: given.own?.issuer }),
       )
       requireWebAddress(begun.destination)
       const waiting: WaitingConnection = {
@@ -204,9 +206,11 @@ export function openConnections(rooms: ConnectionRooms): Connections {
         issuer: begun.issuer,
         formerIssuer: before && before.details.issuer !== begun.issuer ? before.details.issuer : undefined,
         clientId: begun.clientId,
+        redirectUrl: redirectUrlFor(rooms.origin, begun.issuer),
         scope: begun.scope,
       }
-      const attempt: Attempt = { serverUrl, remembered: begun.remembered, waiting, reason: given.reason }
+      const { own, remembered } = begun
+      const attempt: Attempt = { serverUrl, own, remembered, waiting, reason: given.reason }
       const id = digestOf(begun.state)
       await insertConnectionAttempt(
         store,
@@ -224,12 +228,12 @@ export function openConnections(rooms: ConnectionRooms): Connections {
     },
     find: async (comeback, asker) => (await read(comeback, asker)).waiting,
     async finish(comeback, asker) {
-      const { serverUrl, remembered, waiting, reason } = await read(comeback, asker)
+      const { serverUrl, own, remembered, waiting, reason } = await read(comeback, asker)
       const { code, iss } = comeback
       if (code === undefined) throw failed('the authorization server sent no code', undefined)
       if ((await takeConnectionAttempt(store, digestOf(comeback.state), clock.now())) === undefined) throw unknown()
-      const place = { serverUrl, own, fetch: rooms.fetchFor(waiting.upstream) }
-      const given = { remembered, code, iss, scope: waiting.scope, now: clock.now() }
+      const place = { serverUrl, fetch: rooms.fetchFor(waiting.upstream) }
+      const given = { own, remembered, code, iss, scope: waiting.scope, now: clock.now() }
       const held = await step('the code could not be redeemed', () => finishAuthorization(place, given))
       const principalId = waiting.own ? asker.principalId : undefined
       await put(waiting.upstream, { held, by: asker.principalId, reason, principalId })

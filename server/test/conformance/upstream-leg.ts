@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { Agent } from '../agent.ts'
 import { unescapeHtml, type Page } from '../browser.ts'
+import { finishConnection } from '../comeback.ts'
 import { openHouse, type House } from '../house.ts'
 import type { Person } from '../person.ts'
 
@@ -111,7 +112,7 @@ class Leg {
     const { pathname, search } = new URL(back.headers.get('location')!)
     const shown = await admin.browser.open(pathname + search)
     succeeded(shown)
-    succeeded(await admin.browser.submit(shown, {}, { to: '/connect' }))
+    succeeded(await finishConnection(admin, shown))
   }
 
   /** What the administrator of a company knows of its servers; here the suite alone knows it, and says it. */

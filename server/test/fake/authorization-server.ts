@@ -20,11 +20,19 @@ export interface FakeAuthorizationServer {
     refuses: string | undefined
     /** What it calls its tokens. */
     tokenType: string
+    /** Names itself in its answers, and says so (RFC 9207). */
+    namesItself: boolean
+    /** Takes the address of a metadata document for a client id. */
+    readsDocuments: boolean
+    registers: boolean
+    /** Sends browsers on to there instead of answering them. */
+    sendsOn: ((asked: URLSearchParams) => string) | undefined
   }
   /** What it gave, in order, and for what. */
   readonly issued: { token: string; fields: Record<string, string> }[]
   /** Every token request, its fields and its `Authorization`. */
   readonly asked: (Record<string, string> & { authorization?: string })[]
+  /** Its clients; one that stands here gets answers at its own `redirect_uris` only. */
   readonly registered: Record<string, unknown>[]
   /** Every authorization request. */
   readonly visits: URLSearchParams[]
@@ -53,6 +61,10 @@ class Fake implements FakeAuthorizationServer {
     rotates: true,
     refuses: undefined,
     tokenType: 'Bearer',
+    namesItself: true,
+    readsDocuments: false,
+    registers: true,
+    sendsOn: undefined,
   }
   readonly issued: FakeAuthorizationServer['issued'] = []
   readonly asked: FakeAuthorizationServer['asked'] = []
@@ -108,7 +120,7 @@ class Fake implements FakeAuthorizationServer {
         return void send(201, client)
       }
       case 'GET /authorize':
-        return void response.writeHead(302, { location: this.#authorize(url.searchParams).href }).end()
+        return this.#leadBack(url.searchParams, response)
       case 'POST /token': {
         const { authorization } = request.headers
         const fields = Object.fromEntries(new URLSearchParams(body))
@@ -127,23 +139,32 @@ class Fake implements FakeAuthorizationServer {
       issuer: this.options.issuer,
       authorization_endpoint: `${this.issuer}/authorize`,
       token_endpoint: `${this.issuer}/token`,
-      registration_endpoint: `${this.issuer}/register`,
+      ...(this.options.registers && { registration_endpoint: `${this.issuer}/register` }),
       response_types_supported: ['code'],
       grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
       code_challenge_methods_supported: ['S256'],
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
-      authorization_response_iss_parameter_supported: true,
+      ...(this.options.namesItself && { authorization_response_iss_parameter_supported: true }),
+      ...(this.options.readsDocuments && { client_id_metadata_document_supported: true }),
     }
   }
 
-  #authorize(asked: URLSearchParams): URL {
+  #leadBack(asked: URLSearchParams, response: ServerResponse): void {
     this.visits.push(asked)
+    const client = this.registered.find((one) => one['client_id'] === asked.get('client_id'))
+    const known = client?.['redirect_uris'] as string[] | undefined
+    if (known?.includes(asked.get('redirect_uri')!) === false) return void response.writeHead(400).end()
+    const location = this.options.sendsOn?.(asked) ?? this.#authorize(asked).href
+    response.writeHead(302, { location }).end()
+  }
+
+  #authorize(asked: URLSearchParams): URL {
     const code = randomUUID()
     this.#codes.set(code, asked)
     const back = new URL(asked.get('redirect_uri')!)
     back.searchParams.set('code', code)
     back.searchParams.set('state', asked.get('state')!)
-    back.searchParams.set('iss', this.options.iss ?? this.options.issuer)
+    if (this.options.namesItself) back.searchParams.set('iss', this.options.iss ?? this.options.issuer)
     return back
   }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from '../agent.ts'
-import { unescapeHtml } from '../browser.ts'
+import { finishConnection, leadBack } from '../comeback.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { freePort, openHouse } from '../house.ts'
 import { openOnBehalfHouse } from '../on-behalf-house.ts'
@@ -34,9 +34,8 @@ test('a person’s connection serves at every replica, is renewed by one of them
   const ana = await of.person('ana')
   const page = await ana.browser.open('/connections/vaulted')
   const begun = await ana.browser.submit(page, {}, { to: '/connections/vaulted/connect' })
-  const link = unescapeHtml(/<a class="button primary" href="([^"]+)"/.exec(begun.text)![1]!)
-  const back = (await fetch(link, { redirect: 'manual' })).headers.get('location')!
-  await ana.browser.submit(await ana.browser.open(back), {}, { to: '/connect' })
+  const back = await leadBack(begun, of.house.origin)
+  await finishConnection(ana, await ana.browser.open(back))
 
   const here = await ana.connect('vaulted', 'all')
   const there = () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { unescapeHtml, type Page } from '../browser.ts'
+import { redirectUrlFor } from '../../src/model/connection.ts'
+import type { Page } from '../browser.ts'
+import { finishConnection, leadBack } from '../comeback.ts'
 import type { GuardedUpstream } from '../guarded-house.ts'
 import { clientTokens, openOnBehalfHouse, type OnBehalfHouse } from '../on-behalf-house.ts'
 import { textOn } from '../operator.ts'
@@ -19,20 +21,12 @@ async function begin(person: Person): Promise<Page> {
   return person.browser.submit(page, {}, { to: '/connections/vaulted/connect' })
 }
 
-function linkOn(begun: Page): string {
-  const link = /<a class="button primary" href="([^"]+)"/.exec(begun.text)?.[1]
-  assert.ok(link, begun.text)
-  return unescapeHtml(link)
-}
-
 /** Where the authorization server sends the browser back to. */
-async function visit(begun: Page): Promise<string> {
-  return (await fetch(linkOn(begun), { redirect: 'manual' })).headers.get('location')!
-}
+const visit = (begun: Page) => leadBack(begun, new URL(begun.url).origin)
 
 async function connect(person: Person): Promise<Page> {
   const shown = await person.browser.open(await visit(await begin(person)))
-  return person.browser.submit(shown, {}, { to: '/connect' })
+  return finishConnection(person, shown)
 }
 
 const refreshes = ({ server }: OnBehalfHouse) =>
@@ -119,9 +113,10 @@ test('a link that somebody else follows connects nothing of theirs to who began 
   assert.equal((await ana.browser.open(stolen)).status, 404)
   // Mallory consents with her own account, and has Ana's browser finish it.
   const planted = await visit(await begin(mallory))
-  const form = elsewhereTo(await ana.browser.open('/connections/vaulted'), '/connections/vaulted/connect', '/connect')
-  const fields = Object.fromEntries(new URL(planted).searchParams)
-  const forced = await ana.browser.submit(form, fields, { to: '/connect' })
+  const to = new URL(planted, of.house.origin).pathname
+  const form = elsewhereTo(await ana.browser.open('/connections/vaulted'), '/connections/vaulted/connect', to)
+  const fields = Object.fromEntries(new URL(planted, of.house.origin).searchParams)
+  const forced = await ana.browser.submit(form, fields, { to })
   assert.equal(forced.status, 404)
   // Not even she, in another browser.
   const elsewhere = await of.house.signIn(mallory)
@@ -248,6 +243,7 @@ test('an administrator sees who has connected it, never a token, and revokes one
   const page = await boss.browser.open('/upstreams/vaulted')
   assert.match(textOn(page), /Calls go out in the name of who calls, by the connection of each person/)
   assert.match(textOn(page), /Connected by 2 people for themselves/)
+  assert.ok(textOn(page).includes(redirectUrlFor(of.house.origin, of.server.issuer)), 'for who registers a client')
   for (const { token } of of.server.issued) assert.ok(!page.text.includes(token))
   const { id } = (await of.house.rooms.vault.listConnectionsOf(ana.principal.id))[0]!
   const done = await boss.browser.submit(

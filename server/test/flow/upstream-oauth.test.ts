@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { redirectUrlFor } from '../../src/model/connection.ts'
+import { finishConnection } from '../comeback.ts'
 import { openGuardedHouse, type GuardedHouse } from '../guarded-house.ts'
 import { openHouse } from '../house.ts'
 import { textOn } from '../operator.ts'
@@ -21,12 +23,12 @@ test('an administrator connects an upstream to the authorization server that it 
   assert.match(textOn(begun), new RegExp(server.issuer))
   assert.match(textOn(begun), /notes:read/)
   const [client] = server.registered
-  const redirectUri = `${house.origin}/connect`
+  const redirectUri = redirectUrlFor(house.origin, server.issuer)
   assert.deepEqual([client!['redirect_uris'], client!['response_types']], [[redirectUri], ['code']])
 
   const shown = await guarded.comeBack(begun)
   assert.equal(server.asked.length, 0, 'coming back alone does nothing')
-  await guarded.admin.browser.submit(shown, {}, { to: '/connect' })
+  await finishConnection(guarded.admin, shown)
   const [visit] = server.visits
   const [redeemed] = server.asked
   assert.equal(visit!.get('code_challenge_method'), 'S256')
@@ -135,7 +137,7 @@ test('an administrator who connects again is told that it is another one, which 
   guarded.server.forget()
   const begun = await guarded.begin()
   assert.match(textOn(begun), new RegExp(`Until now it was ${guarded.server.issuer}`))
-  await guarded.admin.browser.submit(await guarded.comeBack(begun), {}, { to: '/connect' })
+  await finishConnection(guarded.admin, await guarded.comeBack(begun))
   const [first, second] = [guarded.server.registered[0]!, guarded.other.registered[0]!]
   assert.equal(guarded.other.visits[0]!.get('client_id'), second['client_id'])
   assert.ok(!JSON.stringify(guarded.other.asked).includes(String(first['client_id'])))
@@ -166,12 +168,12 @@ test('what was begun is finished once, by who began it, in the same browser, wit
   assert.equal((await guarded.comeBack(begun, other)).status, 404, 'another administrator')
   const elsewhere = await house.signIn(admin)
   assert.equal((await guarded.comeBack(begun, elsewhere)).status, 404, 'another browser of the same person')
-  assert.equal((await admin.browser.open('/connect?state=x&code=y')).status, 404, 'a state that nobody gave out')
+  assert.equal((await admin.browser.open('/connect/x?state=x&code=y')).status, 404, 'a state that nobody gave out')
   assert.equal(server.asked.length, 0)
 
   const shown = await guarded.comeBack(begun)
-  assert.equal((await admin.browser.submit(shown, {}, { to: '/connect' })).status, 200)
-  assert.equal((await admin.browser.submit(shown, {}, { to: '/connect' })).status, 404, 'a second time')
+  assert.equal((await finishConnection(admin, shown)).status, 200)
+  assert.equal((await finishConnection(admin, shown)).status, 404, 'a second time')
   const late = await guarded.begin()
   house.clock.pass(10 * 60_000 + 1)
   assert.equal((await guarded.comeBack(late)).status, 404, 'too late')
@@ -259,7 +261,7 @@ test('a program begins it by the control API, and its administrator finishes it 
   const other = await house.person('other', ['administer'])
   assert.equal((await other.browser.open(back)).status, 404)
   const shown = await admin.browser.open(back)
-  assert.equal((await admin.browser.submit(shown, {}, { to: '/connect' })).status, 200)
+  assert.equal((await finishConnection(admin, shown)).status, 200)
   assert.equal((await (await guarded.agent()).call('echo', { text: 'x' })).status, 200)
 })
 
@@ -268,8 +270,9 @@ test('an authorization server that says no is told to the administrator, and not
   const { admin, server } = guarded
   await guarded.comeBack(await guarded.begin())
   const state = server.visits[0]!.get('state')!
+  const to = new URL(server.visits[0]!.get('redirect_uri')!).pathname
   const said = (iss: string) =>
-    admin.browser.open(`/connect?${new URLSearchParams({ state, error: 'access_denied', iss }).toString()}`)
+    admin.browser.open(`${to}?${new URLSearchParams({ state, error: 'access_denied', iss }).toString()}`)
   assert.match(textOn(await said(server.issuer)), /said no: access_denied/)
   assert.doesNotMatch(textOn(await said('https://evil.example')), /access_denied/, 'of somebody else nothing is told')
   assert.equal(server.asked.length, 0)
@@ -278,7 +281,7 @@ test('an authorization server that says no is told to the administrator, and not
 test('only administrators connect', async (t) => {
   const guarded = await openGuardedHouse(t)
   const nobody = await guarded.house.person('nobody')
-  assert.equal((await nobody.browser.open('/connect?state=x')).status, 404)
+  assert.equal((await nobody.browser.open('/connect/x?state=x')).status, 404)
   const page = await nobody.browser.open('/you')
   const to = '/upstreams/vaulted/connect'
   const forced = { ...page, text: page.text.replace('action="/you/key"', `action="${to}"`) }
@@ -291,5 +294,46 @@ test('the gateway is a client with a metadata document where its origin is https
   const answer = await fetch(`${house.url}/client-metadata.json`)
   const document = (await answer.json()) as Record<string, unknown>
   assert.equal(document['client_id'], 'https://gate.example/client-metadata.json')
-  assert.deepEqual(document['redirect_uris'], ['https://gate.example/connect'])
+  assert.deepEqual(document['redirect_uris'], ['https://gate.example/connect/document'])
+})
+
+test('where a client must be registered by hand, it is told with which address', async (t) => {
+  const guarded = await openGuardedHouse(t)
+  const { server, house } = guarded
+  server.options.registers = false
+  const redirectUrl = redirectUrlFor(house.origin, server.issuer)
+  const refused = await guarded.begin()
+  assert.equal(refused.status, 502)
+  assert.ok(textOn(refused).includes(`register the gateway there with the redirect address ${redirectUrl}`))
+
+  server.registered.push({ client_id: 'by-hand', redirect_uris: [redirectUrl] })
+  const begun = await guarded.begin({ clientId: 'by-hand', clientSecret: 's3cr3t-of-the-client' })
+  assert.ok(textOn(begun).includes(`must have the redirect address ${redirectUrl}`))
+  await finishConnection(guarded.admin, await guarded.comeBack(begun))
+  assert.equal((await (await guarded.agent()).call('echo', { text: 'x' })).status, 200)
+})
+
+test('a connection from before, with another address, is renewed as ever, and its client is not used to connect again', async (t) => {
+  const guarded = await openGuardedHouse(t)
+  await guarded.connect()
+  const { house, server } = guarded
+  const { vault, ledger } = house.rooms
+  const stored = await vault.openCredential('vaulted')
+  assert.ok(stored?.placement === 'oauth')
+  const { details } = stored
+  const secret = { ...(stored.secret as object), redirectUrl: `${house.origin}/connect` }
+  const about = { kind: 'connection', id: 'vaulted' } as const
+  await ledger.recordChange({ by: 'set-up', what: 'connection.put', about, reason: 'as it was' }, (tx) =>
+    vault.renewable.put(tx, { upstream: 'vaulted', principalId: undefined, details, secret, createdBy: 'set-up' }),
+  )
+  const agent = await guarded.agent()
+  house.clock.pass(3_590_000)
+  await agent.refresh()
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+  assert.equal(refreshes(guarded).length, 1)
+
+  await guarded.connect()
+  const [first, second] = server.visits.map((visit) => visit.get('client_id'))
+  assert.notEqual(second, first)
+  assert.equal(server.registered.length, 2)
 })

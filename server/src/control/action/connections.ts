@@ -17,6 +17,7 @@ const scope = z
 
 /** What an authorization server sends a browser back with; the rest of it is not looked at. */
 export const comebackShape = z.object({
+  mark: z.string().min(1).max(64),
   state: z.string().min(1).max(256),
   code: z.string().min(1).max(8_192).optional(),
   iss: z.string().max(2_048).optional(),
@@ -43,6 +44,9 @@ export const connectionActions = [
       authorizationUrl: z.string().openapi({ description: 'to be opened where you are signed in' }),
       issuer: z.string(),
       clientId: z.string(),
+      redirectUrl: z
+        .string()
+        .openapi({ description: 'with which a client that you register at that issuer must be registered' }),
       scope: z.string().optional(),
     }),
     async run(rooms, viewer, input) {
@@ -55,16 +59,16 @@ export const connectionActions = [
       const { destination, ...begun } = await rooms.gateway.connections.begin(upstream, asker, { ...input, client })
       return { ...begun, authorizationUrl: destination.href }
     },
-    after: ({ name: upstream }, { authorizationUrl, issuer, formerIssuer, scope: asked }) => ({
+    after: ({ name: upstream }, { scope: asked, ...begun }) => ({
       title: `Connect ${upstream}`,
-      once: leadThere({ upstream, authorizationUrl, issuer, formerIssuer, scope: asked, own: false }),
+      once: leadThere({ ...begun, upstream, scope: asked, own: false }),
     }),
   }),
   action({
     name: 'finishConnection',
     summary: 'Finish what was begun at an authorization server',
     guard: 'signed-in',
-    path: '/connect',
+    path: '/connect/{mark}',
     faces: 'page',
     input: comebackShape,
     async run(rooms, viewer, comeback) {

@@ -9,10 +9,11 @@ import { scopeList } from './scopes.ts'
 
 /** Where who connects an upstream comes back to from an authorization server. Looking at it does nothing. */
 export const connectPage: PageRoute = {
-  path: '/connect',
+  path: '/connect/{mark}',
   guard: 'signed-in',
-  async show(rooms, { viewer, csrf, query }) {
-    const comeback = readInput(comebackShape, readQuery(query))
+  async show(rooms, { viewer, csrf, query, params }) {
+    const comeback = readInput(comebackShape, { ...readQuery(query), mark: params['mark'] })
+    const { mark, ...sent } = comeback
     const asker = { principalId: viewer.principal.id, browser: viewer.browser }
     const { upstream, issuer, scope, own } = await rooms.gateway.connections.find(comeback, asker)
     if (!own) await requireGuard(rooms, viewer, { guard: 'administrator' })
@@ -32,9 +33,9 @@ export const connectPage: PageRoute = {
             }
           </p>
           ${form({
-            action: '/connect',
+            action: `/connect/${encodeURIComponent(mark)}`,
             csrf,
-            content: html`${hidden(definedOf(comeback))}
+            content: html`${hidden(definedOf(sent))}
               <div class="actions">
                 <button class="primary">Connect it</button>
                 <a class="button" href="${own ? '/connections' : '/upstreams'}/${upstream}">Cancel</a>

@@ -137,9 +137,10 @@ export function leadThere(of: {
   formerIssuer: string | undefined
   scope: string | undefined
   authorizationUrl: string
+  redirectUrl: string
   own: boolean
 }): Html {
-  const { upstream, issuer, formerIssuer, scope, authorizationUrl, own } = of
+  const { upstream, issuer, formerIssuer, scope, authorizationUrl, redirectUrl, own } = of
   return html`<h1>Connect ${upstream}</h1>
     <div class="card">
       <p>${own ? 'It is connected at this authorization server:' : 'The upstream names this authorization server:'}</p>
@@ -155,6 +156,12 @@ export function leadThere(of: {
         It asks you to sign in and to consent there, ${own ? 'as yourself' : 'for your organisation'}. Then it sends you
         back here, and nothing is connected before you have said so.
       </p>
+      ${
+        !own &&
+        html`<p class="muted">
+          A client that somebody registered there must have the redirect address <code>${visible(redirectUrl)}</code>.
+        </p>`
+      }
       <div class="actions">
         <a class="button primary" href="${authorizationUrl}" rel="noreferrer">Continue there</a>
         <a class="button" href="${own ? '/connections' : '/upstreams'}/${upstream}">Cancel</a>

@@ -20,7 +20,7 @@ export async function credentialSection(
     launch.kind === 'stdio' ? (rooms.launches.find((one) => one.name === launch.command)?.credentialNames ?? []) : []
   return html`<section class="stack tight" aria-labelledby="credential">
     <h2 id="credential">Credential</h2>
-    ${inNames(rooms.config.onBehalf.get(name))} ${connections.map((one) => sealed(one, csrf))}
+    ${inNames(rooms.config, name)} ${connections.map((one) => sealed(one, csrf))}
     ${
       connections.length === 0 &&
       html`<p class="muted">

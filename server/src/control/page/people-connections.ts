@@ -1,6 +1,7 @@
 import type { OnBehalf } from '../../base/config.ts'
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
+import { redirectUrlFor } from '../../model/connection.ts'
 import type { Connection } from '../../vault/credentials.ts'
 import type { ControlRooms } from '../rooms.ts'
 import { counted, fold, form, hidden, instant, person, reasonField } from './elements.ts'
@@ -8,7 +9,8 @@ import { counted, fold, form, hidden, instant, person, reasonField } from './ele
 const shownMax = 100
 
 /** Says, of an upstream that is called in the name of who calls, by what; then the organisation's credential only looks. */
-export function inNames(entry: OnBehalf | undefined): Html | undefined {
+export function inNames({ onBehalf, origin }: ControlRooms['config'], upstream: string): Html | undefined {
+  const entry = onBehalf.get(upstream)
   if (entry === undefined) return undefined
   const ways: Record<OnBehalf['way'], Html> = {
     assertion: html`by the signature of this gateway`,
@@ -19,6 +21,11 @@ export function inNames(entry: OnBehalf | undefined): Html | undefined {
   return html`<p class="notice">
     Calls go out in the name of who calls, ${ways[entry.way]}. The organisation’s credential below is used to look at
     what it offers, and by no call.
+    ${
+      entry.way === 'connection' &&
+      html`Their client at <code>${visible(entry.issuer)}</code> has the redirect address
+        <code>${visible(redirectUrlFor(origin, entry.issuer))}</code>, if it was registered by hand.`
+    }
   </p>`
 }
 

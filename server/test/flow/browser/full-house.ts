@@ -183,12 +183,12 @@ async function beginConnection({ rooms }: House, url: string, { principal }: Per
   await inventory.proposeUpstream({ ...of, by: 'set-up', ownerId: principal.id, reason: 'asked for' })
   const asker = { principalId: principal.id, browser: undefined }
   const upstream = (await inventory.findUpstream(of.name))!
-  const { destination, issuer } = await gateway.connections.begin(upstream, asker, {
+  const { destination, issuer, redirectUrl } = await gateway.connections.begin(upstream, asker, {
     scope: 'notes:read notes:write',
     reason: 'asked for',
   })
   const back = new URLSearchParams({ state: destination.searchParams.get('state')!, code: 'a-code', iss: issuer })
-  return `/connect?${back.toString()}`
+  return `${new URL(redirectUrl).pathname}?${back.toString()}`
 }
 
 /** The person's own connection, which has ended. */

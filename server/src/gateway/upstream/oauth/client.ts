@@ -1,6 +1,7 @@
 import {
   auth,
   createPrivateKeyJwtAuth,
+  discoverOAuthServerInfo,
   refreshAuthorization,
   validateAuthorizationResponseIssuer,
   type AddClientAuthentication,
@@ -8,7 +9,7 @@ import {
   type StoredOAuthClientInformation,
   type StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
-import { Dance, UnattendedDance, type OwnAddress, type Remembered } from './dance.ts'
+import { anotherServer, Dance, UnattendedDance, type OwnAddress, type Remembered } from './dance.ts'
 
 // The protocol with the authorization server of an upstream: the SDK's own steps, over a `fetch` that is guarded.
 
@@ -47,30 +48,46 @@ export interface Begun {
   issuer: string
   clientId: string
   scope: string | undefined
-  /** To be kept, sealed, until the end. */
+  /** As whom; to be kept, sealed, until the end, like what is remembered. */
+  own: OwnAddress
   remembered: Remembered
 }
 
-/** Where and as whom. */
+/** Where, and by which way out. */
 export interface Place {
   serverUrl: string
-  own: OwnAddress
   fetch: Fetch
+}
+
+/** What an authorization server says of itself that decides as whom it is met. */
+export interface Server {
+  issuer: string
+  /** It puts `iss` into each of its answers (RFC 9207). */
+  namesItself: boolean
+  /** It takes the address of a metadata document for a client id. */
+  readsDocuments: boolean
+  registers: boolean
 }
 
 /** Finds the authorization server, becomes its client and makes the address to which the administrator goes. */
 export async function beginAuthorization(
-  { serverUrl, own, fetch }: Place,
+  { serverUrl, fetch }: Place,
   ask: {
     challenge: Challenge | undefined
     scope: string | undefined
-    client: StoredOAuthClientInformation | undefined
+    /** As whom the gateway meets the server that was found. */
+    choose(server: Server): { own: OwnAddress; client: StoredOAuthClientInformation | undefined }
     /** Nothing is sent to another one; absent: who begins it is shown which it is. */
     issuer?: string | undefined
   },
 ): Promise<Begun> {
-  const dance = new Dance(own, { client: ask.client })
-  dance.only = ask.issuer
+  const found = await discoverOAuthServerInfo(serverUrl, { fetchFn: fetch, ...metadataOf(ask.challenge) })
+  const resourceMetadataUrl = ask.challenge?.resourceMetadataUrl
+  const discovery: OAuthDiscoveryState = { ...found, ...(resourceMetadataUrl !== undefined && { resourceMetadataUrl }) }
+  const server = serverOf(discovery)
+  if (ask.issuer !== undefined && server.issuer !== ask.issuer) throw anotherServer(server.issuer)
+  const { own, client } = ask.choose(server)
+  const dance = new Dance(own, { client, discovery })
   await auth(dance, {
     serverUrl,
     fetchFn: fetch,
@@ -80,12 +97,15 @@ export async function beginAuthorization(
   })
   const { destination, remembered } = dance
   if (destination === undefined) throw new TypeError('the authorization began without a destination')
+  // It is asked again where it said nothing at first: the address belongs to the one that was found.
+  if (issuerOf(remembered.discovery!) !== server.issuer) throw anotherServer(issuerOf(remembered.discovery!))
   return {
     destination,
     state: remembered.state!,
-    issuer: issuerOf(remembered.discovery!),
+    issuer: server.issuer,
     clientId: remembered.client!.client_id,
     scope: destination.searchParams.get('scope') ?? undefined,
+    own,
     remembered,
   }
 }
@@ -96,19 +116,23 @@ export async function beginAuthorization(
  * @see https://www.rfc-editor.org/rfc/rfc9207#section-2.4
  */
 export function requireIssuer({ discovery }: Remembered, iss: string | undefined): void {
-  const metadata = discovery?.authorizationServerMetadata
-  const issParameterSupported = metadata?.['authorization_response_iss_parameter_supported'] === true
-  validateAuthorizationResponseIssuer({ iss, expectedIssuer: issuerOf(discovery!), issParameterSupported })
+  const { issuer: expectedIssuer, namesItself: issParameterSupported } = serverOf(discovery!)
+  validateAuthorizationResponseIssuer({ iss, expectedIssuer, issParameterSupported })
 }
 
 /** Redeems the code. */
 export async function finishAuthorization(
-  { serverUrl, own, fetch }: Place,
-  given: { remembered: Remembered; code: string; iss: string | undefined; scope: string | undefined; now: number },
+  { serverUrl, fetch }: Place,
+  given: Pick<Begun, 'own' | 'remembered'> & {
+    code: string
+    iss: string | undefined
+    scope: string | undefined
+    now: number
+  },
 ): Promise<Held> {
-  requireIssuer(given.remembered, given.iss)
+  const { own, code, iss, scope } = given
+  requireIssuer(given.remembered, iss)
   const dance = new Dance(own, given.remembered)
-  const { code, iss, scope } = given
   await auth(dance, {
     serverUrl,
     fetchFn: fetch,
@@ -125,7 +149,7 @@ export async function finishAuthorization(
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4
  */
 export async function connectUnattended(
-  { serverUrl, fetch }: Omit<Place, 'own'>,
+  { serverUrl, fetch }: Place,
   given: {
     challenge: Challenge | undefined
     client: StoredOAuthClientInformation
@@ -171,6 +195,17 @@ export async function renewTokens(held: Held, { fetch, now }: { fetch: Fetch; no
 
 export function issuerOf(discovery: OAuthDiscoveryState): string {
   return discovery.authorizationServerMetadata?.issuer ?? discovery.authorizationServerUrl
+}
+
+function serverOf(discovery: OAuthDiscoveryState): Server {
+  const metadata = discovery.authorizationServerMetadata
+  return {
+    issuer: issuerOf(discovery),
+    namesItself: metadata?.['authorization_response_iss_parameter_supported'] === true,
+    readsDocuments: metadata?.['client_id_metadata_document_supported'] === true,
+    // Without metadata there is an address by default.
+    registers: metadata === undefined || metadata.registration_endpoint !== undefined,
+  }
 }
 
 function scopeOf({ scope }: { scope: string | undefined }): { scope?: string } {

@@ -10,9 +10,9 @@ import { makeSecret } from '../../../base/ids.ts'
 
 /** Where this gateway is, as a client of authorization servers. */
 export interface OwnAddress {
-  /** Where the administrator comes back to. */
+  /** Where the browser comes back to. */
   redirectUrl: string
-  /** Its metadata document; absent where it could not be fetched, because the origin is no `https`. */
+  /** Its metadata document, where it is met as the client of that. */
   documentUrl: string | undefined
   metadata: OAuthClientMetadata
 }
@@ -34,8 +34,6 @@ export class Dance implements OAuthClientProvider {
   readonly clientMetadataUrl?: string
   /** Where the SDK would send the browser. */
   destination: URL | undefined
-  /** The one authorization server that is asked, where that is known beforehand. */
-  only: string | undefined
 
   constructor(own: Omit<OwnAddress, 'redirectUrl'> & { redirectUrl: string | undefined }, remembered: Remembered = {}) {
     this.remembered = { ...remembered }
@@ -50,7 +48,6 @@ export class Dance implements OAuthClientProvider {
 
   clientInformation(of?: { issuer?: string | undefined }): StoredOAuthClientInformation | undefined {
     const { client } = this.remembered
-    if (this.only !== undefined && of?.issuer !== this.only) throw anotherServer(of?.issuer)
     return of?.issuer === undefined || client?.issuer === undefined || client.issuer === of.issuer ? client : undefined
   }
 
@@ -113,6 +110,7 @@ export class UnattendedDance extends Dance {
   }
 }
 
-function anotherServer(issuer: string | undefined): TypeError {
+/** Somebody else was named than who may be asked. */
+export function anotherServer(issuer: string | undefined): TypeError {
   return new TypeError(`the upstream names another authorization server: ${issuer ?? 'none'}`)
 }
