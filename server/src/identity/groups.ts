@@ -10,6 +10,7 @@ import {
   insertMembership,
   listGroupIdsOf,
   listMemberships,
+  listNextGroupIds,
   type Membership,
 } from '../store/memberships.ts'
 import { findPrincipal, insertPrincipal, listPrincipals, updatePrincipalState } from '../store/principals.ts'
@@ -212,20 +213,12 @@ export async function requireNesting(tx: Handle, { outer, inner }: { outer: stri
     throw new Fault('identity.input_invalid', `cannot put this group there: groups lie ${groupDepthMax} deep at most`)
 }
 
-/** How many levels of groups lie above or below a group. */
+/** How many levels of groups lie above or below a group: one query for each, for it is asked under a lock. */
 async function heightOf(tx: Handle, id: string, way: 'up' | 'down'): Promise<number> {
-  let level = new Set([id])
+  let level = [id]
   for (let height = 0; height <= groupDepthMax; height++) {
-    const next = new Set<string>()
-    for (const one of level) {
-      const found = await listMemberships(tx, way === 'up' ? { memberId: one } : { groupId: one })
-      for (const { groupId, memberId } of found) {
-        if (way === 'up') next.add(groupId)
-        else if ((await findPrincipal(tx, memberId))?.kind === 'group') next.add(memberId)
-      }
-    }
-    if (next.size === 0) return height
-    level = next
+    level = await listNextGroupIds(tx, level, way)
+    if (level.length === 0) return height
   }
   return groupDepthMax + 1
 }

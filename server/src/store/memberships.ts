@@ -98,6 +98,21 @@ export async function listGroupIdsOf(handle: Handle, memberId: string): Promise<
   return rows.map(({ id }) => id)
 }
 
+/** The groups one level above or below any of these groups, however many people are in them. */
+export async function listNextGroupIds(handle: Handle, ids: readonly string[], way: 'up' | 'down'): Promise<string[]> {
+  const [from, to] = way === 'up' ? (['member_id', 'group_id'] as const) : (['group_id', 'member_id'] as const)
+  const rows = await open(handle)
+    .selectFrom('memberships')
+    .innerJoin('principals', 'principals.id', `memberships.${to}`)
+    .where('principals.kind', '=', 'group')
+    .where(`memberships.${from}`, 'in', ids)
+    .select('principals.id')
+    .distinct()
+    .orderBy('principals.id')
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
 // Each statement names its rows one by one, and engines bound how many values one statement has.
 const rowsMax = 200
 

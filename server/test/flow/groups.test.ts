@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { Fault } from '../../src/base/fault.ts'
-import { groupDepthMax } from '../../src/store/memberships.ts'
+import { groupDepthMax, insertMemberships } from '../../src/store/memberships.ts'
 import { linkOf } from '../agent.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import type { House } from '../house.ts'
@@ -116,6 +116,22 @@ test('groups may not contain one another, nor lie deeper than is looked through'
   await assert.rejects(put(inner, await make('Too deep')), refusedAs('identity.input_invalid'))
   const tower = await make('Tower')
   await assert.rejects(put(tower, outer), refusedAs('identity.input_invalid'))
+})
+
+test('a group that came into another behind ten thousand people is counted among the levels', async (t) => {
+  const { house, by, staff, put } = await openStaff(t)
+  const make = async (name: string) => (await house.rooms.identity.makeGroup({ by, name, reason })).id
+  const memberIds = Array.from({ length: 10_000 }, (_, at) => `person-${at}`)
+  await house.rooms.store.transaction((tx) =>
+    insertMemberships(tx, { groupId: staff.id, source: 'scim', memberIds, createdAt: 1 }),
+  )
+  let outer = staff.id
+  for (let depth = 2; depth <= groupDepthMax; depth++) {
+    const next = await make(`Inner ${depth}`)
+    await put(outer, next)
+    outer = next
+  }
+  await assert.rejects(put(await make('Everybody'), staff.id), refusedAs('identity.input_invalid'))
 })
 
 test('no group may administer, be disabled as a person is, or bear the name of another', async (t) => {
