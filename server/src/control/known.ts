@@ -102,3 +102,17 @@ export async function listOwnPlaces(
     return entry === undefined ? [] : [{ name, entry, connection: own.find(({ upstream }) => upstream === name) }]
   })
 }
+
+/**
+ * How an upstream is connected that the viewer may connect for himself now.
+ *
+ * @throws {Fault} `control.not_found`
+ */
+export async function getConnectable(
+  rooms: Pick<ControlRooms, 'inventory' | 'vault' | 'config'>,
+  viewer: Viewer,
+  upstream: string,
+): Promise<Extract<OnBehalf, { way: 'connection' }>> {
+  const place = (await listOwnPlaces(rooms, viewer)).find((one) => one.name === upstream)
+  return place?.entry.way === 'connection' ? place.entry : unknown('upstream')
+}

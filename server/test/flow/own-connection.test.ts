@@ -222,6 +222,29 @@ test('who may use nothing of it sees no such page, and connects nothing', async 
   assert.equal(of.server.visits.length, 0)
 })
 
+test('whose right ends while they are at the authorization server finishes nothing', async (t) => {
+  const of = await openOnBehalfHouse(t, byThemselves)
+  const { inventory, vault } = of.house.rooms
+  const [ana, bo] = [await of.person('ana'), await of.person('bo')]
+  const back = await visit(await begin(ana))
+  const shown = await ana.browser.open(back)
+  assert.equal(shown.status, 200)
+  const by = (await of.house.person('boss', ['administer'])).principal.id
+  for (const { id } of await inventory.listRights(ana.principal.id)) {
+    await inventory.revokeEntitlement({ by, id, reason: 'not any more' })
+  }
+  const redeemed = () => of.server.asked.filter(({ code }) => code !== undefined).length
+  assert.equal((await ana.browser.open(back)).status, 404)
+  assert.equal((await finishConnection(ana, shown)).status, 404)
+  assert.equal(redeemed(), 0, 'no code was redeemed')
+  assert.deepEqual(await vault.listConnectionsOf(ana.principal.id), [])
+  // An upstream that serves no more is not connected either.
+  const late = await bo.browser.open(await visit(await begin(bo)))
+  await inventory.stepUpstream({ by, name: 'vaulted', to: 'suspended', reason: 'for now' })
+  assert.equal((await finishConnection(bo, late)).status, 404)
+  assert.equal(redeemed(), 0)
+})
+
 test('nobody begins more than twenty authorizations at once, and nobody else is kept from it', async (t) => {
   const of = await openOnBehalfHouse(t, byThemselves)
   const ana = await of.person('ana')

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
 import { action, reason } from '../action.ts'
+import { requireConnecting } from '../connecting.ts'
 import { getUpstream } from '../known.ts'
-import { requireGuard } from '../guard.ts'
 import { leadThere } from '../page/connections.ts'
 
 const name = z.string().min(1).max(64)
@@ -74,8 +74,8 @@ export const connectionActions = [
     async run(rooms, viewer, comeback) {
       const asker = { principalId: viewer.principal.id, browser: viewer.browser }
       const { connections } = rooms.gateway
-      // The organisation's is an administrator's to connect, also when it is finished.
-      if (!(await connections.find(comeback, asker)).own) await requireGuard(rooms, viewer, { guard: 'administrator' })
+      // The right to begin may have ended since.
+      await requireConnecting(rooms, viewer, await connections.find(comeback, asker))
       const finished = await connections.finish(comeback, asker)
       if (!finished.own) await rooms.gateway.look(await getUpstream(rooms, finished.upstream))
       return finished

@@ -1,9 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { aboutConnection } from '../../model/connection.ts'
 import { action } from '../action.ts'
-import { getUpstream, listOwnPlaces, unknown, type OwnPlace } from '../known.ts'
+import { getConnectable, getUpstream, unknown } from '../known.ts'
 import { leadThere } from '../page/connections.ts'
-import type { ControlRooms, Viewer } from '../rooms.ts'
 
 const name = z.string().min(1).max(64)
 const byThemselves = 'by the person whose it is'
@@ -21,7 +20,7 @@ export const ownConnectionActions = [
       scope: z.string().optional(),
     }),
     async run(rooms, viewer, input) {
-      const { entry } = await getConnectable(rooms, viewer, input.name)
+      const entry = await getConnectable(rooms, viewer, input.name)
       const asker = { principalId: viewer.principal.id, browser: viewer.browser }
       const { issuer, client, scope } = entry
       const given = { own: { issuer }, client, scope, reason: byThemselves }
@@ -50,12 +49,3 @@ export const ownConnectionActions = [
     after: () => ({ to: '/connections', flash: 'connection-removed' }),
   }),
 ]
-
-async function getConnectable(
-  rooms: ControlRooms,
-  viewer: Viewer,
-  upstream: string,
-): Promise<{ entry: Extract<OwnPlace['entry'], { way: 'connection' }> }> {
-  const place = (await listOwnPlaces(rooms, viewer)).find((one) => one.name === upstream)
-  return place?.entry.way === 'connection' ? { entry: place.entry } : unknown('upstream')
-}

@@ -2,7 +2,7 @@ import { html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import { comebackShape } from '../action/connections.ts'
 import { readInput } from '../action.ts'
-import { requireGuard } from '../guard.ts'
+import { requireConnecting } from '../connecting.ts'
 import type { PageRoute } from '../page.ts'
 import { form, hidden } from './elements.ts'
 import { scopeList } from './scopes.ts'
@@ -15,8 +15,9 @@ export const connectPage: PageRoute = {
     const comeback = readInput(comebackShape, { ...readQuery(query), mark: params['mark'] })
     const { mark, ...sent } = comeback
     const asker = { principalId: viewer.principal.id, browser: viewer.browser }
-    const { upstream, issuer, scope, own } = await rooms.gateway.connections.find(comeback, asker)
-    if (!own) await requireGuard(rooms, viewer, { guard: 'administrator' })
+    const waiting = await rooms.gateway.connections.find(comeback, asker)
+    await requireConnecting(rooms, viewer, waiting)
+    const { upstream, issuer, scope, own } = waiting
     return {
       title: `Connect ${upstream}`,
       width: 'narrow',
