@@ -21,6 +21,8 @@ export interface Action<Input = unknown, Result = unknown> {
   path: string
   /** `page`: there is no call of the API. */
   faces?: 'both' | 'page'
+  /** It needs a sign-in of the last minutes, in a browser: `faces` is `page` then. */
+  fresh?: true
   /** The changing parts of the path and the members of the body, together. */
   input: z.ZodType<Input>
   /** The fields of a form as members of the body, where they are not the same. */

@@ -82,6 +82,7 @@ async function whoCalls({ identity, inventory }: ControlRooms, req: IncomingMess
     administrator: await inventory.isAdministrator(principal.id),
     browser: undefined,
     login: undefined,
+    provedAt: undefined,
   }
 }
 

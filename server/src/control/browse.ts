@@ -30,10 +30,10 @@ export function addPages(app: OpenAPIHono<Env>, rooms: ControlRooms): void {
 export async function whoLooks(rooms: ControlRooms, c: Context<Env>): Promise<Visit | undefined> {
   const signedIn = await rooms.identity.whoIs(c.env.incoming)
   if (signedIn === undefined) return undefined
-  const { principal, csrf, login } = signedIn
+  const { principal, csrf, login, provedAt } = signedIn
   const administrator = await rooms.inventory.isAdministrator(principal.id)
   const { searchParams: query } = new URL(c.req.url)
-  return { viewer: { principal, administrator, browser: csrf, login }, csrf, params: c.req.param(), query }
+  return { viewer: { principal, administrator, browser: csrf, login, provedAt }, csrf, params: c.req.param(), query }
 }
 
 /** Sends a page with the navigation of its visitor. */

@@ -35,6 +35,24 @@ export async function requireGuard(
   throw new Fault('control.not_allowed', messages[guard], { detail: `principal ${viewer.principal.id}` })
 }
 
+/** How long after a sign-in steps may be taken that outlast it, or let somebody in. */
+const freshSeconds = 10 * 60
+
+/** Whether a viewer signed in a moment ago. Keys never did. */
+export function isFresh({ clock }: Pick<ControlRooms, 'clock'>, { provedAt }: Pick<Viewer, 'provedAt'>): boolean {
+  return provedAt !== undefined && clock.now() - provedAt <= freshSeconds * 1_000
+}
+
+/**
+ * Lets through who signed in a moment ago, or throws.
+ *
+ * @throws {Fault} `identity.not_fresh`
+ */
+export function requireFresh(rooms: Pick<ControlRooms, 'clock'>, viewer: Viewer): void {
+  if (isFresh(rooms, viewer)) return
+  throw new Fault('identity.not_fresh', 'cannot do this: your sign-in is older than 10 minutes; sign in again')
+}
+
 const messages = {
   administrator: 'cannot do this: only an administrator may',
   owner: 'cannot do this: only the owner of the upstream or the tool, or an administrator, may',

@@ -98,4 +98,6 @@ export interface Viewer {
   browser: string | undefined
   /** How and when he proved to be himself in this browser; absent where a program acts. */
   login: Login | undefined
+  /** When that was; absent where a program acts. */
+  provedAt: number | undefined
 }

@@ -1,12 +1,12 @@
 import { type Action, readInput } from './action.ts'
-import { requireGuard } from './guard.ts'
+import { requireFresh, requireGuard } from './guard.ts'
 import type { Reading } from './reading.ts'
 import type { ControlRooms, Viewer } from './rooms.ts'
 
 /**
  * Takes an action: guard, input, the guard that depends on the input, and then the deed. Both faces lead through here.
  *
- * @throws {Fault} `control.not_allowed`, `control.bad_input`, and whatever the rooms below refuse with.
+ * @throws {Fault} `control.not_allowed`, `identity.not_fresh`, `control.bad_input`, and whatever the rooms below refuse with.
  */
 export async function takeAction(
   rooms: ControlRooms,
@@ -16,6 +16,7 @@ export async function takeAction(
   const { guard } = action
   // Who may not do it at all learns nothing of what it would take.
   if (guard === 'administrator') await requireGuard(rooms, viewer, { guard })
+  if (action.fresh) requireFresh(rooms, viewer)
   const input = readInput(action.input, given)
   const concern = action.concern?.(input)
   await requireGuard(rooms, viewer, { guard, ...(concern && { concern }) })

@@ -143,6 +143,6 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     ...mapping,
     ...openMachines({ store, ledger, clock }),
     ...provisioning.keys,
-    ...openOperatorKeys({ store, ledger, clock }),
+    ...openOperatorKeys({ store, ledger, clock, passkeys }),
   }
 }

@@ -1,10 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf, makeSecret } from '../base/ids.ts'
+import type { Login } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
 import { findActiveOperatorKey, insertOperatorKey } from '../store/operator-keys.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
+import { isStrong, type Passkeys } from './passkeys.ts'
 import { checkActive } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
@@ -17,23 +19,33 @@ export interface OperatorKeys {
   /**
    * Makes a key for a principal; it is shown once and stored as a digest.
    *
-   * @param given `expiresInSeconds`: 60 to 86 400, by default 28 800.
+   * @param given `expiresInSeconds`: 60 to 86 400, by default 28 800. `login`: how he had signed in who makes it; the key is
+   *   no stronger than that, and without it weak.
    * @throws {Fault} `identity.input_invalid` for other times or a label that is not 1 to 100 characters.
    */
   makeOperatorKey(given: {
     principal: Principal
     label: string
+    login?: Login | undefined
     expiresInSeconds?: number | undefined
   }): Promise<{ key: string; expiresAt: number }>
-  /** Whose key it is, if the key lasts and the principal is active. Takes the key, or `Bearer` and the key. */
+  /**
+   * Whose key it is, if the key lasts, the principal is active, and a passkey was behind the key where one is demanded now.
+   * Takes the key, or `Bearer` and the key.
+   */
   whoHasKey(bearer: string): Promise<Principal | undefined>
 }
 
 /** Opens the operator keys. */
-export function openOperatorKeys(parts: { store: Store; ledger: IdentityLedger; clock: Clock }): OperatorKeys {
-  const { store, ledger, clock } = parts
+export function openOperatorKeys(parts: {
+  store: Store
+  ledger: IdentityLedger
+  clock: Clock
+  passkeys: Pick<Passkeys, 'demanded'>
+}): OperatorKeys {
+  const { store, ledger, clock, passkeys } = parts
   return {
-    async makeOperatorKey({ principal, label, expiresInSeconds = secondsDefault }) {
+    async makeOperatorKey({ principal, label, login, expiresInSeconds = secondsDefault }) {
       if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 60 || expiresInSeconds > secondsMax) {
         throw new Fault('identity.input_invalid', `cannot make this key: it must last 60 to ${secondsMax} seconds`)
       }
@@ -44,9 +56,10 @@ export function openOperatorKeys(parts: { store: Store; ledger: IdentityLedger; 
       const key = prefix + makeSecret()
       const now = clock.now()
       const expiresAt = now + expiresInSeconds * 1_000
-      const stored = { id: digestOf(key), principalId: principal.id, label: named, createdAt: now, expiresAt }
+      const strong = login !== undefined && isStrong(login)
+      const stored = { id: digestOf(key), principalId: principal.id, label: named, createdAt: now, expiresAt, strong }
       const about = { kind: 'principal', id: principal.id } as const
-      const details = { key: stored.id, label: named, expiresAt }
+      const details = { key: stored.id, label: named, expiresAt, strong }
       await ledger.recordChange({ by: principal.id, what: 'operator_key.made', about, details }, async (tx) => {
         const now = await findPrincipal(tx, principal.id)
         if (!now) throw new Fault('identity.not_found', 'cannot make a key for a principal who does not exist')
@@ -60,7 +73,9 @@ export function openOperatorKeys(parts: { store: Store; ledger: IdentityLedger; 
       if (!key.startsWith(prefix)) return undefined
       const found = await findActiveOperatorKey(store, digestOf(key), clock.now())
       const principal = found && (await findPrincipal(store, found.principalId))
-      return principal?.state === 'active' ? principal : undefined
+      if (principal?.state !== 'active') return undefined
+      // Asked at each use, as of sign-ins: who is to have a passkey from now on is held to it at once.
+      return found!.strong || !(await passkeys.demanded(principal)) ? principal : undefined
     },
   }
 }

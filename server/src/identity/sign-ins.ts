@@ -26,6 +26,8 @@ export interface SignedIn {
   csrf: string
   /** How and when it was proved who he is. */
   login: Login
+  /** When that was; where a provider does not say it, when it was said here. */
+  provedAt: number
 }
 
 /** Who is signed in, as the pages of every room ask it. */
@@ -95,7 +97,8 @@ export function openSignIns(parts: {
     if (principal?.state !== 'active') return undefined
     const login = signIn!.login ?? { at: signIn!.createdAt, amr: [] }
     const wanting = !isStrong(login) && (await parts.passkeys.demanded(principal))
-    return { principal, signInId: signIn!.id, csrf: signedInToken(secret), login, wanting }
+    const provedAt = login.at > 0 ? login.at : signIn!.createdAt
+    return { principal, signInId: signIn!.id, csrf: signedInToken(secret), login, provedAt, wanting }
   }
 
   const signIns: SignIns = {

@@ -12,6 +12,8 @@ export interface OperatorKey {
   createdAt: number
   expiresAt: number
   revokedAt: number | undefined
+  /** The sign-in by which it was made was one that a stolen password does not make. */
+  strong: boolean
 }
 
 function toKey(row: Selectable<Tables['operator_keys']>): OperatorKey {
@@ -22,6 +24,7 @@ function toKey(row: Selectable<Tables['operator_keys']>): OperatorKey {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at ?? undefined,
+    strong: row.strong !== 0,
   }
 }
 
@@ -36,6 +39,7 @@ export async function insertOperatorKey(handle: Handle, key: OperatorKey): Promi
       created_at: key.createdAt,
       expires_at: key.expiresAt,
       revoked_at: key.revokedAt ?? null,
+      strong: key.strong ? 1 : 0,
     })
     .execute()
 }

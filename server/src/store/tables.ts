@@ -121,6 +121,7 @@ export interface Tables {
     created_at: number
     expires_at: number
     revoked_at: number | null
+    strong: number
   }
 
   upstreams: {

@@ -26,6 +26,7 @@ async function makeFolder(t: TestContext, trap: string): Promise<string> {
     'create table entries (seq bigint primary key not null, kind text not null, at bigint not null, call_id text, leaf text not null)',
     'insert into entries select * from newer',
     'drop table newer',
+    'alter table operator_keys drop column strong',
     `delete from kysely_migration where name >= '0017'`,
     trap,
   ])

@@ -11,10 +11,16 @@ export const keyActions = [
     path: '/you/key',
     // A key that could make keys would never end.
     faces: 'page',
+    fresh: true,
     input: z.object({ label: z.string().trim().min(1).max(100), hours: z.coerce.number().int().min(1).max(24) }),
     fromForm: fieldsOf,
     run: async ({ identity, config }, viewer, { label, hours }) => ({
-      ...(await identity.makeOperatorKey({ principal: viewer.principal, label, expiresInSeconds: hours * 3_600 })),
+      ...(await identity.makeOperatorKey({
+        principal: viewer.principal,
+        label,
+        login: viewer.login,
+        expiresInSeconds: hours * 3_600,
+      })),
       origin: config.origin,
     }),
     after: (_input, { key, expiresAt, origin }) => ({

@@ -89,8 +89,10 @@ export const peopleActions = [
     summary: 'Make a link by which a principal sets a new password; passkeys and recovery codes end with it',
     guard: 'administrator',
     path: '/people/{id}/reset',
+    // The link is as good as the account: a key that was found makes none.
+    faces: 'page',
+    fresh: true,
     input: z.object({ id: z.string().max(64), reason }),
-    answer: z.object({ url: z.string(), expiresAt: z.int() }),
     run: ({ identity }, viewer, { id, reason: why }) =>
       identity.makeResetLink({ by: viewer.principal.id, id, reason: why }),
     after: ({ id }, { url, expiresAt }) => ({

@@ -117,6 +117,16 @@ export function fold(summary: string, content: Html, open = false): Html {
   </details>`
 }
 
+/** What stands in the place of a form for which one must have signed in a moment ago. */
+export function signInAgain(returnTo: string): Html {
+  return html`<div class="notice">
+    <div class="row apart">
+      <span>For this, sign in once more.</span>
+      <a class="button quiet" href="/sign-in?again&return_to=${encodeURIComponent(returnTo)}">Sign in again</a>
+    </div>
+  </div>`
+}
+
 export function option(value: string, label: string, selected = false): Html {
   return html`<option value="${value}" ${selected ? html`selected` : ''}>${label}</option>`
 }

@@ -6,6 +6,7 @@ import { itemOf } from '../../model/item.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Entitlement } from '../../model/rights.ts'
 import type { Tool } from '../../model/tool.ts'
+import { isFresh } from '../guard.ts'
 import { getPrincipal } from '../known.ts'
 import type { PageRoute, Shown, Visit } from '../page.ts'
 import { readNames } from '../people.ts'
@@ -21,6 +22,7 @@ import {
   option,
   person,
   reasonField,
+  signInAgain,
   stateBadge,
   traitBadges,
 } from './elements.ts'
@@ -68,7 +70,7 @@ export const personPage: PageRoute = {
           <h2 id="grants">Grants to clients</h2>
           ${grants.length === 0 ? empty('None in force.') : await grantCards(rooms, { grants, visit })}
         </section>
-        ${principal.state === 'must_sign_in' && lettingOff(principal, visit)} ${resetting(principal, visit)}
+        ${principal.state === 'must_sign_in' && lettingOff(principal, visit)} ${resetting(rooms, principal, visit)}
         ${standing(principal, visit)}`,
     }
   },
@@ -270,11 +272,13 @@ function toolBoxes(tools: readonly Tool[]): Html {
   </div>`
 }
 
-function resetting(principal: Principal, { viewer, csrf }: Visit): Html {
+function resetting(rooms: ControlRooms, principal: Principal, { viewer, csrf }: Visit): Html {
   if (principal.issuer !== 'local' || principal.state !== 'active' || principal.id === viewer.principal.id)
     return html``
+  const title = 'Send a link to set a new password'
+  if (!isFresh(rooms, viewer)) return fold(title, signInAgain(`/people/${principal.id}`))
   return fold(
-    'Send a link to set a new password',
+    title,
     form({
       action: `/people/${principal.id}/reset`,
       csrf,

@@ -1,12 +1,14 @@
 import { html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { PageRoute } from '../page.ts'
-import { form, instant } from './elements.ts'
+import { isFresh } from '../guard.ts'
+import { form, instant, signInAgain } from './elements.ts'
 
 export const youPage: PageRoute = {
   path: '/you',
   guard: 'signed-in',
-  async show({ inventory, config }, { viewer, csrf }) {
+  async show(rooms, { viewer, csrf }) {
+    const { inventory, config } = rooms
     const { principal } = viewer
     const rights = await inventory.listRights(principal.id)
     const count = (right: string) => rights.filter((one) => one.right === right).length
@@ -38,19 +40,23 @@ export const youPage: PageRoute = {
         <section class="card" aria-labelledby="key">
           <h2 id="key">A key for the command line</h2>
           <p class="muted">It has your rights, for a day at most, and is shown once.</p>
-          ${form({
-            action: '/you/key',
-            csrf,
-            content: html`<div class="field">
-                <label for="label">What is it for?</label>
-                <input id="label" name="label" required maxlength="100" placeholder="laptop" autocomplete="off" />
-              </div>
-              <div class="field">
-                <label for="hours">It lasts, in hours</label>
-                <input id="hours" name="hours" type="number" min="1" max="24" value="8" required />
-              </div>
-              <div class="actions"><button class="primary">Make the key</button></div>`,
-          })}
+          ${
+            !isFresh(rooms, viewer)
+              ? signInAgain('/you')
+              : form({
+                  action: '/you/key',
+                  csrf,
+                  content: html`<div class="field">
+                      <label for="label">What is it for?</label>
+                      <input id="label" name="label" required maxlength="100" placeholder="laptop" autocomplete="off" />
+                    </div>
+                    <div class="field">
+                      <label for="hours">It lasts, in hours</label>
+                      <input id="hours" name="hours" type="number" min="1" max="24" value="8" required />
+                    </div>
+                    <div class="actions"><button class="primary">Make the key</button></div>`,
+                })
+          }
         </section>`,
     }
   },

@@ -16,6 +16,7 @@ import * as groups from './0014-groups.ts'
 import * as passkeys from './0015-passkeys.ts'
 import * as clients from './0016-clients.ts'
 import * as entriesByPosition from './0017-entries-by-position.ts'
+import * as strongKeys from './0018-strong-keys.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -36,4 +37,5 @@ export const migrations: Record<string, Migration> = {
   '0015-passkeys': passkeys,
   '0016-clients': clients,
   '0017-entries-by-position': entriesByPosition,
+  '0018-strong-keys': strongKeys,
 }

@@ -9,6 +9,7 @@ const key = (id: string, principalId: string) => ({
   createdAt: 1,
   expiresAt: 100,
   revokedAt: undefined,
+  strong: id === 'one',
 })
 
 export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
