@@ -160,6 +160,32 @@ test('a provider that is down, or that the dialler may not reach, is said to be 
   assert.deepEqual([login!.status, login!.reason], ['failure', 'identity.provider_failed'])
 })
 
+test('a provider that spells its issuer otherwise than the configuration signs nobody in, and the log says how', async (t) => {
+  for (const [configured, spelt] of [
+    ['', '/'],
+    ['/', ''],
+  ]) {
+    const idp = await openFakeIdp(client, ana)
+    t.after(() => idp.close())
+    const issuer = `${idp.issuer}${configured}`
+    const oidc = [{ id: 'idp-0', name: 'Provider', issuer, clientId: client.id }]
+    const house = await openWithProviders(t, oidc)
+    idp.knobs = { discoveredIssuer: `${idp.issuer}${spelt}` }
+    const browser = house.browser()
+    const page = await signIn(house, browser)
+    assert.deepEqual([page.status, page.url.origin], [502, house.origin], 'nobody is sent there')
+    assert.match(page.text, /did not give an answer that can be believed/)
+    const said = `calls itself ${idp.issuer}${spelt}: \`issuer\` must be spelt exactly so, not ${issuer}`
+    assert.ok(house.log.some((line) => line.includes(said)))
+    const logout = new URLSearchParams({ logout_token: await idp.writeLogout({ sub: ana.sub }) })
+    const told = await fetch(`${house.url}/sign-in/backchannel-logout/idp-0`, { method: 'POST', body: logout })
+    assert.equal(told.status, 503, 'the provider tells it again')
+    idp.knobs = { discoveredIssuer: issuer, claims: { iss: issuer }, responseIss: issuer }
+    assert.equal((await signIn(house, browser)).url.href, `${house.origin}/sign-out`)
+    assert.equal((await whoIs(house, browser))?.principal.issuer, issuer)
+  }
+})
+
 test('a refusal at the provider is told and recorded', async (t) => {
   const { house, idps } = await openWithIdps(t, [ana])
   idps[0]!.knobs = { deny: true }

@@ -68,6 +68,7 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
     const options = { [customFetch]: fetch, timeout: timeoutSeconds, execute }
     const found = await discovery(issuer, provider.clientId, undefined, None(), options)
     const metadata = found.serverMetadata()
+    checkIssuer(provider, metadata.issuer)
     checkEndpoint(metadata.authorization_endpoint, insecure)
     return metadata
   }
@@ -176,7 +177,7 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
         const { name, email } = provider.claims
         const shown = { ...claims, name: readAt(claims, name), email: readAt(claims, email) }
         return {
-          ...personOf(issuerOf(provider, configuration), own[provider.provisioning?.claim ?? 'sub'], shown),
+          ...personOf(provider.issuer, own[provider.provisioning?.claim ?? 'sub'], shown),
           groups: await groupsOf(claims, tokens.access_token),
           login: readLogin(claims, clock.now()),
           session: sessionOf(own),
@@ -274,12 +275,11 @@ function loginNeeded(provider: OidcProviderConfig, cause: unknown): Fault {
   return new Fault('identity.login_needed', message, { cause, detail: 'the provider answered invalid_grant' })
 }
 
-// Who is provisioned is keyed by the issuer as it is configured. Spelt otherwise here, he would be somebody else, whom nobody
-// could disable.
-function issuerOf({ issuer, provisioning }: OidcProviderConfig, configuration: Configuration): string {
-  const said = configuration.serverMetadata().issuer
-  if (provisioning === undefined || said === issuer) return said
-  throw new TypeError(`the issuer calls itself ${said}: with \`provisioning\`, \`issuer\` must be spelt exactly so`)
+// All that is known of a person is kept under the issuer as it is configured. Spelt otherwise here, he would be somebody
+// else, whom no logout, no signal and no provisioning would find (OpenID Connect Discovery 1.0, section 4.3).
+function checkIssuer({ issuer }: OidcProviderConfig, said: string): void {
+  if (said === issuer) return
+  throw new TypeError(`the issuer calls itself ${said}: \`issuer\` must be spelt exactly so, not ${issuer}`)
 }
 
 function failed(provider: OidcProviderConfig, cause: unknown, toDo = 'sign in'): Fault {
