@@ -1,30 +1,48 @@
+import { grantAt } from '../model/bundle.ts'
 import type { LoginDemand } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import { unknown } from './known.ts'
 import type { ControlRooms, Viewer } from './rooms.ts'
 
+/** A tool of a grant whose use demands something of the login behind it: one of these is enough. */
+interface Demanding {
+  upstream: string
+  tool: string
+  demands: LoginDemand[]
+}
+
 /**
  * What the use of a tool by a grant of the viewer's own demands of his login: one of these is enough, for each stands with a
- * right of his.
+ * right of his. With it every tool of that grant whose use demands something, for there is one login behind them all; the
+ * link that leads here is written by the program, and names the one that it likes best.
  *
- * @throws {Fault} `control.not_found` for a grant of somebody else, or none, and for a tool whose use demands nothing.
+ * @throws {Fault} `control.not_found` for a grant of somebody else, or none, and for a tool that the grant does not hold, or
+ *   whose use demands nothing.
  */
 export async function getWanted(
-  { oauth, inventory, clock }: ControlRooms,
+  rooms: ControlRooms,
   { principal }: Viewer,
   { id, upstream, tool }: { id: string; upstream: string; tool: string },
-): Promise<{ grant: Grant; demands: LoginDemand[] }> {
-  const grant = await oauth.findGrant(id)
-  const now = clock.now()
-  if (grant?.principalId !== principal.id || grant.revokedAt !== undefined || grant.endsAt <= now) unknown('grant')
-  const held = await inventory.listEntitlements({
-    principalId: principal.id,
-    right: 'use',
-    upstream,
-    tool,
-    activeAt: now,
-  })
-  const demands = held.flatMap(({ login }) => (login === undefined ? [] : [login]))
-  if (demands.length === 0) unknown('tool')
-  return { grant, demands }
+): Promise<{ grant: Grant; demands: LoginDemand[]; all: Demanding[] }> {
+  const grant = await rooms.oauth.findGrant(id)
+  const gone = grant?.revokedAt !== undefined || (grant?.endsAt ?? 0) <= rooms.clock.now()
+  if (grant?.principalId !== principal.id || gone) unknown('grant')
+  const all = await listDemanding(rooms, grant)
+  const wanted = all.find((one) => one.upstream === upstream && one.tool === tool) ?? unknown('tool')
+  return { grant, demands: wanted.demands, all }
+}
+
+async function listDemanding({ inventory }: Pick<ControlRooms, 'inventory'>, grant: Grant): Promise<Demanding[]> {
+  const bundle = await inventory.findBundle(grant.upstream)
+  const parts = bundle?.members.map(({ upstream }) => grantAt(grant, bundle, upstream)) ?? [grant]
+  const rights = (await inventory.listRights(grant.principalId)).filter(({ right }) => right === 'use')
+  return parts.flatMap((part) =>
+    [...(part?.tools.keys() ?? [])].flatMap((tool) => {
+      const held = rights.filter((one) => one.upstream === part!.upstream && one.tool === tool)
+      const demands = held.flatMap(({ login }) => (login === undefined ? [] : [login]))
+      // A right that demands nothing lets the program through whatever the others demand.
+      const some = held.length > 0 && demands.length === held.length
+      return some ? [{ upstream: part!.upstream, tool, demands }] : []
+    }),
+  )
 }

@@ -169,6 +169,60 @@ test('nobody else can put his login behind a grant, whatever he may do', async (
   assert.equal(weak.status, 400, 'a login that does not do is not put there')
 })
 
+test('a link opens no tool that the grant does not hold, and the page names every tool that the login opens', async (t) => {
+  const { house, idp, by, ana, enter } = await openDemanding(t, { maxAgeSeconds: 600 })
+  const { inventory } = house.rooms
+  const give = { by, principalId: ana.principal.id, right: 'use', upstream: 'desk', reason } as const
+  await inventory.entitle({ ...give, tools: ['hang'] })
+  const demandOf = async (tool: string, demand: LoginDemand) => {
+    const held = await inventory.listEntitlements({ principalId: ana.principal.id, tool })
+    await inventory.demandLogin({ by, principalId: ana.principal.id, ids: held.map(({ id }) => id), demand, reason })
+  }
+  await demandOf('read_note', { maxAgeSeconds: 86_400 })
+  await demandOf('hang', { acr: ['phr'] })
+  const narrow = await ana.connect('desk', ['write_note'])
+  const broad = await ana.connect('desk', 'all')
+  house.clock.pass(601_000)
+  await narrow.refresh()
+  idp.knobs = { claims: { auth_time: Math.floor(house.clock.now() / 1_000), amr: ['pwd'] } }
+  // A fresh login in the browser, for whatever reason; the link is written by the program.
+  const { browser } = await enter()
+  const linkTo = (grantId: string, tool: string) => `/grants/${grantId}/login?upstream=desk&tool=${tool}`
+  assert.equal((await write(narrow)).status, 401)
+  assert.equal((await browser.open(linkTo(narrow.grantId, 'read_note'))).status, 404)
+  const own = await browser.open(linkTo(narrow.grantId, 'write_note'))
+  assert.doesNotMatch(textOn(own), /all of these/, 'it holds one tool')
+  const fields = { upstream: 'desk', tool: 'read_note' }
+  const to = `/grants/${narrow.grantId}/login`
+  assert.equal((await browser.submit(own, fields, { to })).status, 404)
+  assert.equal((await write(narrow)).result['isError'], true)
+
+  const text = textOn(await browser.open(linkTo(broad.grantId, 'read_note')))
+  assert.match(text, /Your login in this browser opens all of these to it/)
+  assert.match(text, /read_note with a login of the last 24 hours/)
+  assert.match(text, /write_note with a login of the last 10 minutes/)
+  assert.doesNotMatch(text, /hang/, 'it is not of that class')
+  idp.knobs = { claims: { auth_time: 1, amr: ['pwd'] } }
+  const weak = textOn(await (await enter()).browser.open(linkTo(broad.grantId, 'read_note')))
+  assert.match(weak, /A new login can open all of these to it/)
+  assert.match(weak, /hang with a login of the class phr/)
+})
+
+test('at a bundle the page names the tools of all its members', async (t) => {
+  const { house, by, ana } = await openDemanding(t, { maxAgeSeconds: 600 })
+  const { inventory } = house.rooms
+  const held = await inventory.listEntitlements({ principalId: ana.principal.id, tool: 'read_note' })
+  const ids = held.map(({ id }) => id)
+  await inventory.demandLogin({ by, principalId: ana.principal.id, ids, demand: { maxAgeSeconds: 60 }, reason })
+  const members = [{ upstream: 'desk', prefix: 'notes' }]
+  await inventory.makeBundle({ by, ownerId: by, name: 'all', purpose: 'everything', members, reason })
+  const { grantId } = await ana.connect('all', 'all')
+  const page = textOn(await ana.browser.open(`/grants/${grantId}/login?upstream=desk&tool=write_note`))
+  assert.match(page, /read_note of desk with a login of the last minute/)
+  assert.match(page, /write_note of desk with a login of the last 10 minutes/)
+  assert.equal((await ana.browser.open(`/grants/${grantId}/login?upstream=desk&tool=hang`)).status, 404)
+})
+
 test('a provider that does not say when somebody signed in cannot make him fresh', async (t) => {
   const { idp, enter, house } = await openDemanding(t, { maxAgeSeconds: 600 })
   idp.knobs = {}

@@ -10,10 +10,12 @@ export const grantLoginPage: PageRoute = {
   guard: 'signed-in',
   async show(rooms, { viewer, csrf, params, query }) {
     const of = { upstream: query.get('upstream') ?? '', tool: query.get('tool') ?? '' }
-    const { grant, demands } = await getWanted(rooms, viewer, { id: params['id']!, ...of })
+    const { grant, demands, all } = await getWanted(rooms, viewer, { id: params['id']!, ...of })
     const client = await rooms.oauth.findClient(grant.clientId)
     const { login } = viewer
-    const met = login !== undefined && demands.some((one) => findLack(login, one, rooms.clock.now()) === undefined)
+    const meets = (one: LoginDemand) => login !== undefined && findLack(login, one, rooms.clock.now()) === undefined
+    const met = demands.some(meets)
+    const opened = met ? all.filter((one) => one.demands.some(meets)) : all
     const here = `/grants/${grant.id}/login?${new URLSearchParams(of).toString()}`
     const acr = demands.flatMap((one) => one.acr ?? [])
     const again = `${rooms.identity.signInUrl(here)}&again${acr.length > 0 ? `&${new URLSearchParams({ acr: acr.join(' ') }).toString()}` : ''}`
@@ -25,8 +27,9 @@ export const grantLoginPage: PageRoute = {
           <p>
             <strong>${visible(client?.name ?? grant.clientId)}</strong> wants to use
             <strong>${itemLabel(of.tool)}</strong> of <strong>${visible(of.upstream)}</strong> in your name. That needs
-            ${demands.map((one, at) => html`${at > 0 && ', or '}${demandText(one)}`)}.
+            ${anyOf(demands)}.
           </p>
+          ${opened.length > 1 && openedList(opened, { met, upstream: grant.upstream })}
           <dl class="facts">
             <dt>Your login in this browser</dt>
             <dd>${loginText(login)}</dd>
@@ -48,6 +51,37 @@ export const grantLoginPage: PageRoute = {
         </div>`,
     }
   },
+}
+
+type Opened = Awaited<ReturnType<typeof getWanted>>['all']
+
+// One login stands behind all that a program may use: whoever gives it for one tool is told of the others.
+function openedList(opened: Opened, { met, upstream }: { met: boolean; upstream: string }): Html {
+  const groups = Map.groupBy(opened, ({ demands }) => JSON.stringify(demands))
+  return html`<div class="notice">
+    <p>
+      ${met ? 'Your login in this browser opens' : 'A new login can open'} all of these to it, not only the one that it
+      asks for, each for as long as the login is good enough:
+    </p>
+    <ul>
+      ${[...groups.values()].map(
+        (same) =>
+          html`<li>
+            ${same.map(
+              (one, at) =>
+                html`${at > 0 && ', '}<strong>${itemLabel(one.tool)}</strong>${
+                  one.upstream !== upstream && html` of ${visible(one.upstream)}`
+                }`,
+            )}
+            with ${anyOf(same[0]!.demands)}
+          </li>`,
+      )}
+    </ul>
+  </div>`
+}
+
+function anyOf(demands: readonly LoginDemand[]): Html {
+  return html`${demands.map((one, at) => html`${at > 0 && ', or '}${demandText(one)}`)}`
 }
 
 /** What is demanded, as a person reads it. */
