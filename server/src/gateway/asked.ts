@@ -78,7 +78,10 @@ export function isForwarded(method: string, catalogue: PinnedCatalogue | undefin
  * @param catalogue by which the URI of a resource is matched with templates.
  * @throws {Fault} `gateway.bad_params` naming the member that does not fit.
  */
-export function readAsked({ method, params }: Envelope, catalogue: PinnedCatalogue | undefined): Asked {
+export function readAsked(
+  { method, params }: Pick<Envelope, 'method' | 'params'>,
+  catalogue: PinnedCatalogue | undefined,
+): Asked {
   if (!Object.hasOwn(ways, method)) return declared(method, params)
   const way = ways[method]!
   requireOnly(params, way.members)

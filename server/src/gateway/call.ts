@@ -59,38 +59,10 @@ export interface CallRooms extends AskingRooms {
  * @throws {Fault} what the door turns into an answer. Nothing was sent then, unless the outcome in the ledger says so.
  */
 export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
-  const view = await rooms.facts.view(call.caller, call.upstream)
-  const asked = readAsked(call.envelope, view.catalogue)
-  const name = asked.item
-  const tool = view.catalogue?.tools.get(name)
-
-  // May this caller see the item at all? Only then is there anything to say about its arguments.
-  const seen = decide(rooms.facts.gather(view, { tool: name }))
-  if (!seen.allow || tool === undefined) return refuseOrLead(rooms, call, { view, name, decision: seen as Deny })
-
-  let args: ReadArguments
-  try {
-    args = readArguments(view.rulesOf(tool), asked.judged, asked.bound)
-  } catch (error) {
-    return refuseArguments(rooms, call, { view, tool, error })
-  }
-  requireMirrors(call, tool, args)
-  const judged = { view, tool, asked, args }
-  const bound = needsApproval(tool.tool.effect)
-  if (bound) requireBound(call.envelope)
-  const approval = bound ? await findApproval(rooms, call, judged) : undefined
-  const question = { tool: name, argumentsDigest: args.digest, arguments: args.value, approval }
-  const decision = decide(rooms.facts.gather(view, question))
-  if (!decision.allow && isLackOfLogin(decision)) return refuseLogin(rooms, call, { ...judged, decision })
-  if (!decision.allow)
-    return decision.requestable || decision.approvalId
-      ? hold(rooms, call, { ...judged, decision })
-      : refuse(rooms, call, { view, name, decision })
-
-  if (rooms.onBehalf.serves(call.upstream)) {
-    const fault = await rooms.onBehalf.whyNot(view.catalogue!.upstream, call.caller)
-    if (fault !== undefined) return refuseUnconnected(rooms, call, { ...judged, fault })
-  }
+  const judged = await judgeItem(rooms, call)
+  if (judged === undefined) return
+  const { view, decision, question } = judged
+  const { approval } = question
 
   // Once sent, the approval and the login have done their work: that their time runs out then does not break the call off.
   const at = rooms.facts.now()
@@ -108,6 +80,62 @@ export async function callItem(rooms: CallRooms, call: Call): Promise<void> {
     next = await forward(rooms, again, { ...judged, view: now, decision: decided, exchange })
   }
   rooms.pool.watch(upstream)
+}
+
+type Allowed = Judged & { decision: Allow; question: Parameters<FactSource['gather']>[1] }
+
+/**
+ * Judges a call whole: the item, its arguments, and whether this caller may make it now.
+ *
+ * @returns undefined where it was refused by an answer that is written already.
+ * @throws {Fault} where it is refused otherwise; the denial is recorded.
+ */
+export async function judgeItem(rooms: CallRooms, call: Call): Promise<Allowed | undefined> {
+  const view = await rooms.facts.view(call.caller, call.upstream)
+  const asked = readAsked(call.envelope, view.catalogue)
+  const name = asked.item
+  const tool = view.catalogue?.tools.get(name)
+
+  // May this caller see the item at all? Only then is there anything to say about its arguments.
+  const seen = decide(rooms.facts.gather(view, { tool: name }))
+  if (!seen.allow || tool === undefined) {
+    await refuseOrLead(rooms, call, { view, name, decision: seen as Deny })
+    return undefined
+  }
+
+  let args: ReadArguments
+  try {
+    args = readArguments(view.rulesOf(tool), asked.judged, asked.bound)
+  } catch (error) {
+    await refuseArguments(rooms, call, { view, tool, error })
+    return undefined
+  }
+  requireMirrors(call, tool, args)
+  const judged = { view, tool, asked, args }
+  const bound = needsApproval(tool.tool.effect)
+  if (bound) requireBound(call.envelope)
+  const approval = bound ? await findApproval(rooms, call, judged) : undefined
+  const question = { tool: name, argumentsDigest: args.digest, arguments: args.value, approval }
+  const decision = decide(rooms.facts.gather(view, question))
+  if (!decision.allow && isLackOfLogin(decision)) {
+    await refuseLogin(rooms, call, { ...judged, decision })
+    return undefined
+  }
+  if (!decision.allow) {
+    await (decision.requestable || decision.approvalId
+      ? hold(rooms, call, { ...judged, decision })
+      : refuse(rooms, call, { view, name, decision }))
+    return undefined
+  }
+
+  if (rooms.onBehalf.serves(call.upstream)) {
+    const fault = await rooms.onBehalf.whyNot(view.catalogue!.upstream, call.caller)
+    if (fault !== undefined) {
+      await refuseUnconnected(rooms, call, { ...judged, fault })
+      return undefined
+    }
+  }
+  return { ...judged, decision, question }
 }
 
 /** Records the intent, decides once more if anything has moved meanwhile, and makes the call. */

@@ -1,17 +1,17 @@
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { isObject } from '../base/json.ts'
 import { digestOf } from '../base/ids.ts'
 import type { PinnedCatalogue } from '../inventory/catalogue.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { ItemKind } from '../model/item.ts'
 import type { Caller } from '../oauth/access-token.ts'
-import { decide } from '../policy/decide.ts'
-import { needsApproval } from '../policy/needs-approval.ts'
 import { isResourceUri } from './asked.ts'
-import { resourceAt } from './asked/resource.ts'
 import type { Envelope } from './envelope.ts'
 import type { Exchange, Exchanges } from './exchanges.ts'
 import { nextEnd, type FactSource, type View } from './facts.ts'
 import type { Lists } from './list.ts'
+import { mayHearOf, mayListenTo, recordListening } from './may-listen.ts'
 import type { News } from './news.ts'
 import { Pace } from './pace.ts'
 import type { Pool } from './pool.ts'
@@ -26,6 +26,8 @@ import type { Listener } from './upstream/upstream-kind.ts'
 /** The rooms that a listening client needs. */
 export interface ListeningRooms {
   facts: FactSource
+  ledger: Ledger
+  clock: Clock
   lists: Lists
   exchanges: Exchanges
   pool: Pool
@@ -67,17 +69,10 @@ const gatherMs = 25
 export async function openListening(rooms: ListeningRooms, listening: Listening): Promise<void> {
   const { caller, reply, envelope } = listening
   await requireStanding(rooms.facts, caller)
-  const views = await rooms.facts.views(caller)
   const wanted = envelope === undefined ? Object.keys(filters) : readFilter(envelope)
   const asked = envelope === undefined ? [] : readResources(envelope)
-  const sources = views.flatMap((view) => {
-    const upstream = heardIn(rooms.facts, view)
-    if (upstream === undefined) return []
-    // What the caller may not read is not listened to, and the acknowledgement says so by leaving it out.
-    const resources = asked.filter((uri) => mayListenTo(rooms.facts, view, uri))
-    return [{ upstream, resources, ending: new AbortController() }]
-  })
-  const shown = new Map(wanted.map((filter) => [filter, digestsOf(rooms.lists, views, filter)]))
+  let sources: Source[] = []
+  const shown = new Map<string, string>()
   const waiting = new Map<string, NodeJS.Timeout>()
   const tell = (filter: string): void => {
     if (waiting.has(filter)) return
@@ -99,6 +94,10 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
     }
     return Math.min(...views.map((view) => nextEnd(view, now)))
   })
+  if (envelope !== undefined) await recordListening(rooms, { ...listening, envelope, requestId: envelope.id }, asked)
+  const views = await rooms.facts.views(caller)
+  sources = sourcesOf(rooms.facts, views, asked)
+  for (const filter of wanted) shown.set(filter, digestsOf(rooms.lists, views, filter))
   using news = new DisposableStack()
   for (const { upstream, ending } of sources) {
     const heard = (method: string) => {
@@ -127,6 +126,22 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
   for (const timer of waiting.values()) clearTimeout(timer)
   reply.end()
   await Promise.all(hearing)
+}
+
+interface Source {
+  upstream: PinnedCatalogue['upstream']
+  resources: string[]
+  ending: AbortController
+}
+
+// What the caller may not read is not listened to, and the acknowledgement says so by leaving it out.
+function sourcesOf(facts: FactSource, views: readonly View[], asked: readonly string[]): Source[] {
+  return views.flatMap((view) => {
+    const upstream = heardIn(facts, view)
+    if (upstream === undefined) return []
+    const resources = asked.filter((uri) => mayListenTo(facts, view, uri))
+    return [{ upstream, resources, ending: new AbortController() }]
+  })
 }
 
 // The upstream behind a view, where something of it was granted and it serves: nobody else may say anything to the client.
@@ -213,19 +228,7 @@ async function passing(
   const { method, params } = said
   if (/list_changed$|^notifications\/(?:progress|cancelled|subscriptions\/)/.test(method)) return false
   if (method !== updated) return of.protocolVersion < '2026'
-  const uri = params?.['uri']
-  return typeof uri === 'string' && mayRead(facts, await view(), uri)
-}
-
-/** Whether this caller may read the resource at this address, as it stands now. */
-function mayRead(facts: FactSource, view: View, uri: string): boolean {
-  return decide(facts.gather(view, { tool: resourceAt(view.catalogue, uri).item })).allow
-}
-
-/** Whether we may listen to it for this caller: nobody approves that, so not where a use of it needs an approval. */
-export function mayListenTo(facts: FactSource, view: View, uri: string): boolean {
-  const { tool } = facts.gather(view, { tool: resourceAt(view.catalogue, uri).item })
-  return tool !== undefined && !needsApproval(tool.effect) && mayRead(facts, view, uri)
+  return mayHearOf(facts, await view(), params?.['uri'])
 }
 
 function digestsOf(lists: Lists, views: readonly View[], filter: string): string {
@@ -244,7 +247,7 @@ function readResources({ params }: Envelope): string[] {
   if (uris === undefined) return []
   if (!Array.isArray(uris) || uris.length > urisMax || !uris.every(isResourceUri))
     throw new Fault('gateway.bad_params', `cannot listen: \`resourceSubscriptions\` must be at most ${urisMax} URIs`)
-  return uris
+  return [...new Set(uris)]
 }
 
 function acknowledged(envelope: Envelope, wanted: readonly string[], resources: readonly string[]): string {

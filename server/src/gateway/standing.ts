@@ -32,6 +32,13 @@ export async function requireStanding(facts: FactSource, caller: Caller): Promis
   return standing.catalogue
 }
 
+const kinds: Readonly<Record<string, string>> = {
+  'prompts/get': 'prompt',
+  'resources/read': 'resource',
+  'resources/subscribe': 'resource',
+  'resources/unsubscribe': 'resource',
+  'completion/complete': 'reference',
+}
 const onlyLoginHelps: ReadonlySet<DenialReason> = new Set(standingReasons)
 
 /**
@@ -42,7 +49,7 @@ const onlyLoginHelps: ReadonlySet<DenialReason> = new Set(standingReasons)
  */
 export function faultOfItem(decision: Deny, { method, params }: Envelope, lack?: Lack): Fault {
   if (!decision.hidden || method === 'tools/call') return faultOf(decision, lack)
-  const kind = { 'prompts/get': 'prompt', 'resources/read': 'resource', 'completion/complete': 'reference' }[method]
+  const kind = Object.hasOwn(kinds, method) ? kinds[method] : undefined
   if (kind === undefined) return unknownMethod(method)
   const { uri } = params
   return new Fault('gateway.item_unknown', `there is no such ${kind}, or it is not yours to read`, {

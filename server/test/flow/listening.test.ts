@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test, type TestContext } from 'node:test'
-import type { Agent } from '../agent.ts'
+import { Agent } from '../agent.ts'
 import { EventReader, until } from '../event-reader.ts'
 import { noteOffers } from '../fake/fake-offers.ts'
 import type { Message } from '../fake/mcp-server.ts'
@@ -159,6 +159,97 @@ for (const era of ['legacy', 'modern'] as const) {
       )
       assert.equal(set[0]!.headers['mcp-session-id'], calls[1]!.headers['mcp-session-id'])
     }
+  })
+}
+
+/** A client that was given the notes only where their address is that of the seventh, and files of any path. */
+async function connectLimited(desk: Desk) {
+  const { house } = desk
+  const ana = await house.person('ana', ['desk/template:memo://notes/{id}', 'desk/template:file:///{+path}'])
+  const client = await house.register()
+  const limited = { name: 'template:memo://notes/{id}', arguments: { uri: { const: 'memo://notes/7' } } }
+  const details = [{ type: 'mcp_tools', tools: [limited, { name: 'template:file:///{+path}' }] }]
+  const url = client.authorizeUrl('desk', (params) => params.set('authorization_details', JSON.stringify(details)))
+  const page = await ana.consent(await ana.browser.open(url), 'all')
+  const resource = client.resourceOf('desk')
+  const tokens = await client.redeem(page.url.searchParams.get('code'), { resource })
+  return { ana, agent: new Agent({ origin: house.url, upstream: 'desk', client: client.id, resource, tokens }) }
+}
+
+const beyond = ['memo://notes/8', 'file:///../etc/passwd', 'file:///a/%2e%2e/b', 'memo://notes/%2E%2E%2Fapi-keys']
+const reasons = ['grant.argument_beyond', ...beyond.slice(1).map(() => 'gateway.argument_refused')]
+
+for (const era of ['legacy', 'modern'] as const) {
+  test(`${era} upstream: what may not be read for its arguments is not listened to either, and both are in the ledger`, async (t) => {
+    const desk = await openDesk(t, era)
+    const { ana, agent } = await connectLimited(desk)
+    const stream = await listen(agent, { resourceSubscriptions: [...beyond, 'memo://notes/7', 'memo://notes/7'] })
+    const acknowledged = (await stream.next()).params?.['notifications']
+    assert.deepEqual(acknowledged, { resourceSubscriptions: ['memo://notes/7'] })
+    const denials = await desk.house.entries('denial')
+    assert.deepEqual(denials.map(({ reason }) => reason).toSorted(), reasons.toSorted())
+    const [intent, ...others] = await desk.house.entries('intent')
+    assert.deepEqual(others, [])
+    assert.deepEqual(intent?.arguments, '{"method":"resources/subscribe","uri":"memo://notes/7"}')
+    assert.deepEqual(
+      (await desk.house.entries('outcome')).map(({ callId, status }) => [callId, status]),
+      [[intent?.callId, 'success']],
+    )
+    const at = () => desk.streams.findIndex((one) => isOwn(desk, era, one))
+    await until(() => at() >= 0, 'the upstream is listened to')
+    const sent = JSON.stringify(desk.fake.journal.map(({ message }) => message ?? null))
+    for (const uri of beyond) assert.ok(!sent.includes(uri), uri)
+    for (const uri of beyond) desk.say(updated(uri), at())
+    desk.say(updated('memo://notes/7'), at())
+    assert.equal((await stream.next()).params?.['uri'], 'memo://notes/7')
+
+    const { inventory } = desk.house.rooms
+    const principalId = ana.principal.id
+    const held = await inventory.listEntitlements({ principalId, tool: 'template:memo://notes/{id}' })
+    const demand = {
+      by: 'set-up',
+      principalId,
+      ids: held.map(({ id }) => id),
+      demand: { acr: ['gold'] },
+      reason: 'test',
+    }
+    await inventory.demandLogin(demand)
+    desk.say(updated('memo://notes/7'), at())
+    desk.say(updated('file:///kept'), at())
+    assert.equal(
+      (await stream.next()).params?.['uri'],
+      'file:///kept',
+      'of what is not admitted any more nothing is told',
+    )
+    const later = await listen(agent, { resourceSubscriptions: ['memo://notes/7'] }, 'later')
+    assert.deepEqual((await later.next()).params?.['notifications'], {})
+    assert.equal((await desk.house.entries('denial')).at(-1)?.reason, 'login.too_weak')
+    for (const one of [stream, later]) one.close()
+  })
+
+  test(`${era} upstream: a legacy client is refused a subscription as it is refused a reading`, async (t) => {
+    const desk = await openDesk(t, era)
+    const { agent } = await connectLimited(desk)
+    const within = await begin(agent)
+    const ask = (method: string, uri: string) => agent.rpc(method, { uri }, { headers: within })
+    for (const uri of [...beyond, 'memo://api-keys']) {
+      const [read, subscribed] = [await ask('resources/read', uri), await ask('resources/subscribe', uri)]
+      assert.deepEqual([subscribed.status, subscribed.error], [read.status, read.error], uri)
+    }
+    const told = (await desk.house.entries('denial')).map(({ reason }) => reason)
+    assert.deepEqual(
+      told,
+      [...reasons, 'entitlement.missing'].flatMap((reason) => [reason, reason]),
+    )
+    assert.deepEqual(await desk.house.entries('intent'), [])
+    assert.deepEqual((await ask('resources/subscribe', 'memo://notes/7')).result, {})
+    assert.deepEqual((await ask('resources/unsubscribe', 'memo://notes/7')).result, {})
+    const intents = (await desk.house.entries('intent')).map((one) => one.arguments)
+    assert.deepEqual(intents, [
+      '{"method":"resources/subscribe","uri":"memo://notes/7"}',
+      '{"method":"resources/unsubscribe","uri":"memo://notes/7"}',
+    ])
+    assert.equal((await desk.house.entries('outcome')).length, 2)
   })
 }
 
