@@ -13,6 +13,8 @@ export interface Asked {
   item: string
   /** What the rules of the item are held against: its arguments, by their names. */
   judged: unknown
+  /** What the limits of a grant are held against: the arguments of the plain call, as far as this use says them. */
+  limited: Params
   /** What is recorded, and what an approval binds: of this the canonical bytes and their digest are made. */
   bound: Params
   /** The members of `params` that go to the upstream, from what was bound. */
@@ -95,7 +97,7 @@ export function isResourceUri(value: unknown): value is string {
 
 function atUri({ uri }: Params, catalogue: PinnedCatalogue | undefined): Asked {
   if (!isResourceUri(uri)) throw bad('`uri` must be the URI of a resource')
-  return { ...resourceAt(catalogue, uri), bound: { uri }, written: asBound }
+  return { ...resourceAt(catalogue, uri), limited: { uri }, bound: { uri }, written: asBound }
 }
 
 const asBound = (bound: Params): Params => bound
@@ -113,6 +115,7 @@ function named(kind: 'tool' | 'prompt', params: Params): Asked {
   return {
     item: nameOfItem({ kind, key: name }),
     judged,
+    limited: judged ?? {},
     bound: judged ?? {},
     written: (bound) => ({ name, arguments: bound }),
   }
@@ -121,7 +124,7 @@ function named(kind: 'tool' | 'prompt', params: Params): Asked {
 // Of a method that the protocol does not know everything is an argument but what belongs to every request.
 function declared(method: string, params: Params): Asked {
   const bound = Object.fromEntries(Object.entries(params).filter(([name]) => !unjudged.includes(name)))
-  return { item: nameOfItem({ kind: 'method', key: method }), judged: bound, bound, written: asBound }
+  return { item: nameOfItem({ kind: 'method', key: method }), judged: bound, limited: bound, bound, written: asBound }
 }
 
 function completion(params: Params, catalogue: PinnedCatalogue | undefined): Asked {
@@ -132,9 +135,14 @@ function completion(params: Params, catalogue: PinnedCatalogue | undefined): Ask
   const given = context === undefined ? {} : isObject(context) ? (context['arguments'] ?? {}) : undefined
   if (!isObject(given)) throw bad('`context` must hold `arguments`')
   if (context !== undefined) requireOnly(context as Params, ['arguments'])
+  const { name, value } = argument as { name: string; value: string }
+  // Programs send what is being completed twice, as it was and as it is: then neither may be what is refused.
+  const twice = Object.hasOwn(given, name) && given[name] !== value
+  const judged = { ...given, [name]: twice ? [given[name], value] : value }
   return {
     item: completed(ref, catalogue),
-    judged: { ...given, [argument['name']]: argument['value'] },
+    judged,
+    limited: judged,
     bound: { ref, argument, ...(context !== undefined && { context }) },
     written: asBound,
   }

@@ -115,7 +115,7 @@ export async function judgeItem(rooms: CallRooms, call: Call): Promise<Allowed |
   const bound = needsApproval(tool.tool.effect)
   if (bound) requireBound(call.envelope)
   const approval = bound ? await findApproval(rooms, call, judged) : undefined
-  const question = { tool: name, argumentsDigest: args.digest, arguments: args.value, approval }
+  const question = { tool: name, argumentsDigest: args.digest, arguments: asked.limited, approval }
   const decision = decide(rooms.facts.gather(view, question))
   if (!decision.allow && isLackOfLogin(decision)) {
     await refuseLogin(rooms, call, { ...judged, decision })

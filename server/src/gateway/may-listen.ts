@@ -37,7 +37,7 @@ function judge(facts: FactSource, view: View, uri: string): Heard | Unheard {
     if (!(error instanceof Fault)) throw error
     return { allow: false, view, name, reason: error.code, requestable: false }
   }
-  const decision = decide(facts.gather(view, { tool: name, argumentsDigest: args.digest, arguments: args.value }))
+  const decision = decide(facts.gather(view, { tool: name, argumentsDigest: args.digest, arguments: asked.limited }))
   if (decision.allow) return { allow: true, view, tool, asked, args, decision }
   // Nobody approves what has no end: there is nothing to ask for.
   return { allow: false, view, name, reason: decision.reason, requestable: false, args }

@@ -41,6 +41,7 @@ export async function callTask(rooms: CallRooms, given: Call): Promise<void> {
   const asked = usedBy(envelope.method, {
     item: task.item,
     judged: undefined,
+    limited: {},
     bound: { taskId: task.taskId },
     written: (bound) => bound,
   })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { decodeJwt } from 'jose'
 import { Agent } from '../agent.ts'
+import { noteOffers } from '../fake/fake-offers.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import { offeredOn, type OAuthClient } from '../oauth-client.ts'
 import type { Person } from '../person.ts'
@@ -148,6 +149,47 @@ test('what a client had for certain arguments is not ticked for all of them, and
     fake.calls.map(({ name }) => name),
     ['progress'],
   )
+})
+
+test('completion of a limited prompt is held to the limits of its arguments, and to none of its own form', async (t) => {
+  const { house, fake } = await openFakeHouse(t, { fake: { offers: noteOffers() } })
+  const ana = await house.person('ana', ['desk/prompt:summarise'])
+  const client = await house.register()
+  const connectFor = async (limited: object) => {
+    const tools = [{ name: 'prompt:summarise', arguments: limited }]
+    const page = await ana.consent(await ana.browser.open(ask(client, [{ type: 'mcp_tools', tools }])), 'all')
+    const resource = client.resourceOf('desk')
+    const tokens = await client.redeem(page.url.searchParams.get('code'), { resource })
+    return new Agent({ origin: house.url, upstream: 'desk', client: client.id, resource, tokens })
+  }
+  const agent = await connectFor({ id: { enum: ['n1', 'n2'] } })
+  const complete = (by: Agent, argument: object, given: object = {}) =>
+    by.ask('modern', 'completion/complete', {
+      ref: { type: 'ref/prompt', name: 'summarise' },
+      argument,
+      context: { arguments: given },
+    })
+  const style = { name: 'style', value: 'sh' }
+  assert.equal((await complete(agent, style, { id: 'n1' })).status, 200)
+  assert.equal((await complete(agent, { name: 'id', value: 'n2' })).status, 200)
+  assert.equal((await complete(agent, { name: 'id', value: 'n2' }, { id: 'n2' })).status, 200)
+  const sent = fake.journal.length
+  for (const refused of [
+    await complete(agent, style, { id: 'n3' }),
+    await complete(agent, style),
+    await complete(agent, { name: 'id', value: 'n3' }),
+    await complete(agent, { name: 'id', value: 'n1' }, { id: 'n3' }),
+  ])
+    assert.deepEqual([refused.status, refused.error?.data?.['reason']], [403, 'grant.argument_beyond'])
+  const twisted = await complete(agent, { name: 'style', value: 'short' }, { style: '../keys', id: 'n1' })
+  assert.equal(
+    twisted.error?.data?.['fault'],
+    'gateway.argument_refused',
+    'what the context says of it is judged as well',
+  )
+  const other = await connectFor({ method: { const: 'completion/complete' } })
+  assert.equal((await complete(other, style)).status, 403, 'the form of the request is no argument')
+  assert.equal(fake.journal.length, sent)
 })
 
 test('the metadata names the type', async (t) => {
