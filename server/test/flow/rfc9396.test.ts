@@ -140,6 +140,21 @@ test('what a client had for certain arguments is not ticked for all of them, and
   const { offered, ticked } = offeredOn(await ana.browser.open(client.authorizeUrl('desk')))
   assert.ok(offered.includes('write_note'))
   assert.equal(ticked.includes('write_note'), false)
+  const without = [{ type: 'mcp_tools', tools: [{ name: 'write_note' }] }]
+  const byScope = client.authorizeUrl('desk', (params) =>
+    params.set('scope', 'desk:tool:write_note desk:tool:progress'),
+  )
+  for (const url of [byScope, ask(client, without), ask(client, without, 'desk:tool:write_note')]) {
+    const named = await ana.browser.open(url)
+    assert.ok(offeredOn(named).offered.includes('write_note'))
+    assert.equal(offeredOn(named).ticked.includes('write_note'), false)
+    assert.match(named.text, /Until now only if\s+<strong>count is at most 5/)
+  }
+  assert.ok(offeredOn(await ana.browser.open(byScope)).ticked.includes('progress'), 'what it had not at all is')
+  assert.ok(
+    offeredOn(await ana.browser.open(ask(client, details))).ticked.includes('write_note'),
+    'as it had it, it is',
+  )
   const refused = await agent.call('progress', {})
   const url = new URL(String(refused.error?.data?.['url']))
   await ana.browser.submit(await ana.browser.open(url), {}, { to: url.pathname })

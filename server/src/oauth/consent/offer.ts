@@ -25,6 +25,8 @@ export interface OfferedTool {
   preselected: boolean
   /** What bounds its arguments, where the client asked for it so. */
   limits?: ArgumentLimits
+  /** What bounded its arguments until now, where the client had it so. */
+  hadOnly?: ArgumentLimits
   /** Whether the client had it, by this definition, until now. */
   had: boolean
 }
@@ -33,7 +35,8 @@ const descriptionMax = 240
 
 /**
  * What the consent page offers at an address: of each upstream behind it what `offerOf` says, in the order of the address, as
- * far as the client asked for it or has it. What it named one by one is ticked too, but for what destroys.
+ * far as the client asked for it or has it. What it named one by one is ticked too, but for what destroys, and for what it
+ * had for certain arguments and wants for all.
  */
 export function offerAsked(facts: {
   place: Pick<Place, 'bundle'>
@@ -53,7 +56,8 @@ export function offerAsked(facts: {
     const reached = scopes.some((scope) => reaches(scope, tool)) || (details === undefined && tool.had)
     if (limits === undefined && !reached) return []
     const named = limits !== undefined || scopes.some((scope) => scope.of === 'tool' && reaches(scope, tool))
-    const preselected = tool.preselected || (named && tool.effect !== 'destructive')
+    const wider = tool.hadOnly !== undefined && !isLimited(limits)
+    const preselected = !wider && (tool.preselected || (named && tool.effect !== 'destructive'))
     return [{ ...tool, preselected, ...(limits !== undefined && { limits }) }]
   })
 }
@@ -102,6 +106,7 @@ function offerOf(facts: {
     if (compareEffect(tool.effect, pinned.upstream.ceiling) > 0) continue
     // What it had for certain arguments it has not had for all.
     const had = earlier?.tools.get(name) === tool.digest && !earlier.limits?.has(name)
+    const hadOnly = earlier?.limits?.get(name)
     const harmless = tool.effect === 'read' && !tool.traits.includes('secret')
     offered.push({
       name,
@@ -112,10 +117,16 @@ function offerOf(facts: {
       traits: tool.traits,
       digest: tool.digest,
       preselected: tool.effect !== 'destructive' && (earlier === undefined ? harmless : had),
+      ...(isLimited(hadOnly) && { hadOnly }),
       had,
     })
   }
   return offered.sort((a, b) => compareEffect(a.effect, b.effect) || (a.name < b.name ? -1 : 1))
+}
+
+// A tool that was named without limits is kept with none.
+function isLimited(limits: ArgumentLimits | undefined): limits is ArgumentLimits {
+  return limits !== undefined && Object.keys(limits).length > 0
 }
 
 /** The upstreams of an address that serve now, with what this principal may use of each. */
@@ -142,12 +153,13 @@ export function digestOfOffer(seen: {
   upstream: string
   tools: OfferedTool[]
 }): string {
-  const tools = seen.tools.map(({ path, digest, effect, traits, limits }) => [
+  const tools = seen.tools.map(({ path, digest, effect, traits, limits, hadOnly }) => [
     path,
     digest,
     effect,
     traits,
     limits ?? null,
+    hadOnly ?? null,
   ])
   return digestOf(JSON.stringify([seen.clientName, seen.client ?? null, seen.redirectUri, seen.upstream, tools]))
 }

@@ -204,11 +204,11 @@ function itemGroup({ kind, effect, items }: ItemGroup<OfferedTool>, again: boole
   </fieldset>`
 }
 
-function limitLines(limits: ArgumentLimits): Html {
+function limitLines(lead: string, limits: ArgumentLimits): Html {
   const lines = describeLimits(limits)
   if (lines.length === 0) return html``
   return html`<span class="small"
-    >Only if ${lines.map((line, at) => html`${at > 0 && ', and '}<strong>${visible(line)}</strong>`)}</span
+    >${lead} ${lines.map((line, at) => html`${at > 0 && ', and '}<strong>${visible(line)}</strong>`)}</span
   >`
 }
 
@@ -225,7 +225,9 @@ function itemChoice(tool: OfferedTool, again: boolean): Html {
           ${tool.traits.map((trait) => html`<span class="badge trait">${traitWords[trait]}</span>`)}
           ${again && !tool.had ? html`<span class="badge">new</span>` : ''}
         </span>
-        ${words && html`<span class="small muted">${visible(words)}</span>`} ${tool.limits && limitLines(tool.limits)}
+        ${words && html`<span class="small muted">${visible(words)}</span>`}
+        ${tool.limits && limitLines('Only if', tool.limits)}
+        ${tool.hadOnly && limitLines('Until now only if', tool.hadOnly)}
       </span>
     </label>
   </li>`
