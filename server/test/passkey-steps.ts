@@ -19,7 +19,7 @@ export async function enterByPassword(house: House, browser: Browser, login = 'a
 /** The page on which the browser of somebody who signed in just now makes a passkey. */
 export async function beginPasskey(house: House, browser: Browser, name = 'laptop'): Promise<Page> {
   const ways = await browser.open(`${house.origin}/sign-in/ways`)
-  return browser.submit(ways, { name }, { to: '/sign-in/ways/passkeys' })
+  return browser.submit(ways, { name, current: password }, { to: '/sign-in/ways/passkeys' })
 }
 
 /** Adds a passkey for who is signed in in this browser. */
@@ -35,9 +35,20 @@ export async function addPasskey(
   return { authenticator, shown }
 }
 
+/** Adds the first passkey for who is signed in by password in this browser, and signs in there with it. */
+export async function addAndEnter(
+  house: House,
+  browser: Browser,
+  given: Parameters<typeof addPasskey>[2] = {},
+): Promise<{ authenticator: FakeAuthenticator; shown: Page }> {
+  const { authenticator } = await addPasskey(house, browser, given)
+  await enterByPasskey(house, browser, { authenticator })
+  return { authenticator, shown: await browser.open(`${house.origin}/sign-in/ways`) }
+}
+
 /** The page on which a browser uses a passkey. */
 export async function beginPasskeySignIn(house: House, browser: Browser, returnTo = '/you'): Promise<Page> {
-  const page = await browser.open(`${house.origin}/sign-in?return_to=${encodeURIComponent(returnTo)}`)
+  const page = await browser.open(`${house.origin}/sign-in?again&return_to=${encodeURIComponent(returnTo)}`)
   return browser.submit(page, {}, { to: '/sign-in/passkey/begin' })
 }
 

@@ -63,7 +63,7 @@ export function openIdentityDoor(parts: DoorParts): Door {
 
 async function showSignIn(parts: DoorParts, visit: Visit): Promise<void> {
   const who = await parts.desk.whoIsHere(visit.req)
-  if (who?.wanting) return redirect(visit.res, '/sign-in/ways')
+  if (who?.wanting && !visit.url.searchParams.has('again')) return redirect(visit.res, '/sign-in/ways')
   const browser = parts.browsers.meet(visit.req)
   const returnTo = readReturnTo(visit.url.searchParams.get('return_to'))
   const again = visit.url.searchParams.has('again')

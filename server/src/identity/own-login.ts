@@ -45,17 +45,13 @@ export interface OwnLogin {
   /** How many recovery codes are left. */
   countCodes(principalId: string): Promise<number>
   /**
-   * Sets a new password; all other sign-ins end.
+   * Asks for the password until now, where the sign-in itself is not proof enough.
    *
-   * @param given `current`: the one before, where the sign-in itself is not proof enough.
-   * @throws {Fault} `identity.sign_in_failed` for a wrong one; `identity.password_refused`.
+   * @throws {Fault} `identity.sign_in_failed` for a wrong one.
    */
-  changePassword(given: {
-    principal: Principal
-    signInId: string
-    current: string | undefined
-    password: string
-  }): Promise<void>
+  checkPassword(principal: Principal, current: string): Promise<void>
+  /** Sets a new password; all other sign-ins end. Throws `identity.password_refused`. */
+  changePassword(given: { principal: Principal; signInId: string; password: string }): Promise<void>
   /** Makes ten codes in the place of those before. They are shown once and kept as hashes. */
   makeCodes(principal: Principal): Promise<string[]>
   /**
@@ -95,11 +91,13 @@ export function openOwnLogin(parts: {
   const own: OwnLogin = {
     find: (principalId) => findPasswordOf(store, principalId),
     countCodes: (principalId) => countRecoveryCodes(store, principalId),
-    async changePassword({ principal, signInId, current, password }) {
+    async checkPassword(principal, current) {
+      const { hash } = await getPassword(store, principal.id)
+      if ((await hasher.check(current.slice(0, 1_000), hash)).ok) return
+      throw new Fault('identity.sign_in_failed', 'cannot change this: the password until now is wrong')
+    },
+    async changePassword({ principal, signInId, password }) {
       const before = await getPassword(store, principal.id)
-      if (current !== undefined && !(await hasher.check(current.slice(0, 1_000), before.hash)).ok) {
-        throw new Fault('identity.sign_in_failed', 'cannot change the password: the one until now is wrong')
-      }
       const hash = await hashNew(principal, before.login, password)
       const about = { kind: 'principal', id: principal.id } as const
       await ledger.recordChange({ by: principal.id, what: 'password.set', about }, async (tx) => {

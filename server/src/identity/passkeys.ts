@@ -13,7 +13,6 @@ import {
 import { deletePasskey, findPasskey, insertPasskey, listPasskeys, type Passkey, usePasskey } from '../store/passkeys.ts'
 import { findPasswordOf, lockPassword, updatePassword } from '../store/passwords.ts'
 import { listAdministratorIds } from '../store/principals.ts'
-import { updateSignInLogin } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
 import {
@@ -69,13 +68,13 @@ export interface Passkeys {
   /** Begins to make a passkey, within this sign-in. */
   beginAdding(given: { principal: Principal; signInId: string; name: string }): Promise<WebauthnOptions>
   /**
-   * Adds the passkey that was made; the sign-in counts as one by passkey from then on.
+   * Adds the passkey that was made. The sign-in stays what it was: it is used at the next one.
    *
-   * @param given `first`: only if there is none yet, for who came without the passkey that is demanded.
+   * @param given `first`: only if there is none yet, for who did not come by passkey.
    *
    * @throws {Fault} `identity.passkey_refused`.
    */
-  add(given: { principal: Principal; signInId: string; answer: string; login: Login; first: boolean }): Promise<void>
+  add(given: { principal: Principal; signInId: string; answer: string; first: boolean }): Promise<void>
   /**
    * Removes a passkey.
    *
@@ -173,7 +172,7 @@ export function openPasskeys(parts: {
       const { login } = password
       return creationOptions(to, { challenge, principalId: principal.id, login, name: principal.name, known })
     },
-    async add({ principal, signInId, answer, login, first }) {
+    async add({ principal, signInId, answer, first }) {
       const to = requireParty()
       const read = readMade(answer)
       const { kept } = await take({ challenge: read.challenge, browser: signInId, what: 'adding' })
@@ -187,8 +186,6 @@ export function openPasskeys(parts: {
         const known = await listPasskeys(tx, principal.id)
         if (known.length >= (first ? 1 : passkeysMax)) throw passkeyRefused('others were added meanwhile')
         if (!(await insertPasskey(tx, passkey))) throw passkeyRefused('known already')
-        const { at, amr, acr } = loginBy(passkey, clock)
-        await updateSignInLogin(tx, signInId, { at, amr: [...new Set([...login.amr, ...amr])], acr })
       })
     },
     async remove({ principal, id }) {

@@ -59,15 +59,6 @@ export async function deleteSignIn(handle: Handle, id: string): Promise<void> {
   await open(handle).deleteFrom('sign_ins').where('id', '=', id).execute()
 }
 
-/** Says anew how and when it was proved who is signed in. */
-export async function updateSignInLogin(handle: Handle, id: string, login: Login): Promise<void> {
-  await open(handle)
-    .updateTable('sign_ins')
-    .set({ login: JSON.stringify(login) })
-    .where('id', '=', id)
-    .execute()
-}
-
 /** Ends all sign-ins of a principal but one, and what they brought. */
 export async function deleteOtherSignIns(handle: Handle, principalId: string, keptId: string): Promise<void> {
   await open(handle)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { administratorOf, password, whoIs } from '../administrator.ts'
 import type { Browser } from '../browser.ts'
 import { type House, openNamedHouse } from '../house.ts'
-import { addPasskey, enterByPasskey } from '../passkey-steps.ts'
+import { addAndEnter } from '../passkey-steps.ts'
 
 const minute = 60_000
 const yaml = 'login: { local: { passkeys: administrators } }'
@@ -30,9 +30,8 @@ async function ask(house: House, key: string, what: { path?: string; body?: obje
 
 /** The first administrator, signed in by a passkey that she has added. */
 async function strongAdministrator(house: House): Promise<{ ana: Browser; id: string }> {
-  const { authenticator } = await addPasskey(house, await administratorOf(house))
-  const ana = house.browser()
-  await enterByPasskey(house, ana, { authenticator })
+  const ana = await administratorOf(house)
+  await addAndEnter(house, ana)
   return { ana, id: (await whoIs(house, ana))!.principal.id }
 }
 

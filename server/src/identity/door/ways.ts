@@ -21,7 +21,7 @@ export const wayRoutes: Route[] = [
 
 /** What is said after something was done. Pages take only a key of this list from the address, never a text. */
 const flashes = {
-  'passkey-added': 'The passkey is added. Make recovery codes, if you have none.',
+  'passkey-added': 'The passkey is added.',
   'passkey-removed': 'The passkey is removed.',
   'only-set': 'It is set.',
   'password-set': 'The password is changed. You are signed out everywhere else.',
@@ -59,7 +59,7 @@ async function show(
     codesLeft: await parts.own.countCodes(principal.id),
   }
   const { possible } = parts.passkeys
-  const more = { possible, wanting, fresh: isFresh(parts, here), asksCurrent: !isStrong(login) }
+  const more = { possible, wanting, fresh: isFresh(parts, here), strong: isStrong(login) }
   const text = waysPage({
     name: principal.name,
     issuer: principal.issuer,
@@ -127,7 +127,7 @@ async function beginAdding(parts: DoorParts, visit: Visit): Promise<void> {
   await orShowWays(parts, visit, {
     here,
     work: (async () => {
-      await requireFirst(parts, here)
+      await prove(parts, visit, given)
       await parts.throttle.admitBeginning(visit.address)
       const options = await parts.passkeys.beginAdding({ principal, signInId, name: body.get('name') ?? '' })
       const action = `${waysPath}/passkeys/add`
@@ -139,13 +139,21 @@ async function beginAdding(parts: DoorParts, visit: Visit): Promise<void> {
 
 async function add(parts: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
   const { principal, signInId, login } = here
-  await requireFirst(parts, here)
-  await parts.passkeys.add({ principal, signInId, answer: body.get('answer') ?? '', login, first: here.wanting })
+  await parts.passkeys.add({ principal, signInId, answer: body.get('answer') ?? '', first: !isStrong(login) })
 }
 
-// Who came without a passkey although one is demanded may add the first one, and nothing else: whoever has one uses it.
-async function requireFirst({ passkeys }: DoorParts, { principal, wanting }: Here): Promise<void> {
-  if (wanting && (await passkeys.list(principal.id)).length > 0) throw wants()
+// Whoever has a passkey uses it. Who has none gives the password until now: a browser that was left open is not enough.
+async function prove(parts: DoorParts, visit: Visit, given: Given): Promise<void> {
+  if (isStrong(given.here.login)) return
+  if ((await parts.passkeys.list(given.here.principal.id)).length > 0) throw wants()
+  await checkCurrent(parts, visit, given)
+}
+
+async function checkCurrent({ own, throttle }: DoorParts, visit: Visit, { here, body }: Given): Promise<void> {
+  const login = (await own.find(here.principal.id))?.login ?? ''
+  await throttle.admit(login, visit.address)
+  await own.checkPassword(here.principal, body.get('current') ?? '')
+  await throttle.succeeded(login, visit.address)
 }
 
 function wants(): Fault {
@@ -153,7 +161,7 @@ function wants(): Fault {
 }
 
 async function remove({ passkeys }: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
-  if (here.wanting) throw wants()
+  if (!isStrong(here.login)) throw wants()
   await passkeys.remove({ principal: here.principal, id: (body.get('id') ?? '').slice(0, 1_500) })
 }
 
@@ -168,19 +176,16 @@ async function makeCodes(parts: DoorParts, visit: Visit): Promise<void> {
   const { here } = given
   const codes = async () => {
     if (here.wanting) throw wants()
+    await prove(parts, visit, given)
     return parts.own.makeCodes(here.principal)
   }
   const made = await orShowWays(parts, visit, { here, work: codes() })
   if (made) send(visit, { text: codesPage(made) })
 }
 
-async function changePassword(parts: DoorParts, visit: Visit, { here, body }: Given): Promise<void> {
-  if (here.wanting) throw wants()
-  const { principal, signInId, login: how } = here
-  const password = body.get('password') ?? ''
-  if (isStrong(how)) return parts.own.changePassword({ principal, signInId, current: undefined, password })
-  const login = (await parts.own.find(principal.id))?.login ?? ''
-  await parts.throttle.admit(login, visit.address)
-  await parts.own.changePassword({ principal, signInId, current: body.get('current') ?? '', password })
-  await parts.throttle.succeeded(login, visit.address)
+async function changePassword(parts: DoorParts, visit: Visit, given: Given): Promise<void> {
+  const { principal, signInId, login, wanting } = given.here
+  if (wanting) throw wants()
+  if (!isStrong(login)) await checkCurrent(parts, visit, given)
+  await parts.own.changePassword({ principal, signInId, password: given.body.get('password') ?? '' })
 }

@@ -18,8 +18,8 @@ export interface WaysPage {
   wanting: boolean
   /** Whether he signed in a moment ago: only then is anything changed. */
   fresh: boolean
-  /** Whether the password until now must be given to change it. */
-  asksCurrent: boolean
+  /** Whether he came by passkey or recovery code. Otherwise a passkey that he has must be used, or else the password given. */
+  strong: boolean
   problem?: string | undefined
   done?: string | undefined
 }
@@ -28,7 +28,6 @@ export const waysPath = '/sign-in/ways'
 
 export function waysPage(given: WaysPage): string {
   const { own, wanting, fresh } = given
-  const again = `/sign-in?again&return_to=${encodeURIComponent(waysPath)}`
   return taskPage(
     'Ways to sign in',
     html`${problem(given.problem)}
@@ -36,21 +35,12 @@ export function waysPage(given: WaysPage): string {
       ${
         wanting &&
         html`<p class="notice warn" role="status">
-          Here a password alone is not enough. Add a passkey to go
-          on${own?.passkeys.length ? ', or sign in with yours' : ''}.
+          Here a password alone is not enough. ${own?.passkeys.length ? 'Sign in with your passkey' : 'Add a passkey'}
+          to go on.
         </p>`
       }
       ${own === undefined ? elsewhere(given) : ''}
-      ${
-        own !== undefined &&
-        !fresh &&
-        html`<div class="notice">
-          <div class="row apart">
-            <span>To change anything, sign in once more.</span>
-            <a class="button quiet" href="${again}">Sign in again</a>
-          </div>
-        </div>`
-      }
+      ${own !== undefined && !fresh && signInAgain('To change anything, sign in once more.')}
       ${own !== undefined && html`${passkeyCard(given, own)} ${!wanting && html`${codeCard(given, own)} ${passwordCard(given)}`}`}
       <form method="post" action="/sign-out">
         ${hidden({ csrf: given.csrf })}
@@ -70,7 +60,30 @@ function elsewhere({ issuer }: WaysPage): Html {
   </div>`
 }
 
-function passkeyCard({ csrf, fresh, possible }: WaysPage, own: Own): Html {
+/** Whether passkeys are shown to somebody who has not used one. */
+function isLocked({ strong }: WaysPage, { passkeys }: Own): boolean {
+  return !strong && passkeys.length > 0
+}
+
+function signInAgain(why: string): Html {
+  return html`<div class="notice">
+    <div class="row apart">
+      <span>${why}</span>
+      <a class="button quiet" href="/sign-in?again&return_to=${encodeURIComponent(waysPath)}">Sign in again</a>
+    </div>
+  </div>`
+}
+
+function currentField(id: string): Html {
+  return html`<div class="field">
+    <label for="${id}">Password until now</label>
+    <input id="${id}" name="current" type="password" autocomplete="current-password" maxlength="1000" required />
+  </div>`
+}
+
+function passkeyCard(page: WaysPage, own: Own): Html {
+  const { csrf, possible, strong } = page
+  const fresh = page.fresh && !isLocked(page, own)
   if (!possible) {
     return html`<section class="card" aria-labelledby="passkeys">
       <h2 id="passkeys">Passkeys</h2>
@@ -86,6 +99,7 @@ function passkeyCard({ csrf, fresh, possible }: WaysPage, own: Own): Html {
         ${own.passkeys.map((one) => passkeyLine(one, { csrf, fresh }))}
       </ul>`
     }
+    ${page.fresh && !fresh && signInAgain('To change these, sign in with your passkey.')}
     ${
       fresh &&
       html`<form method="post" action="${waysPath}/passkeys">
@@ -94,10 +108,11 @@ function passkeyCard({ csrf, fresh, possible }: WaysPage, own: Own): Html {
           <label for="name">Name of the new one</label>
           <input id="name" name="name" maxlength="60" required autocomplete="off" placeholder="this laptop" />
         </div>
+        ${!strong && currentField('current-add')}
         <div class="actions"><button class="primary" type="submit">Add a passkey</button></div>
       </form>`
     }
-    ${own.passkeys.length > 0 && onlyForm({ csrf, fresh }, own)}
+    ${own.passkeys.length > 0 && !page.wanting && onlyForm({ csrf, fresh }, own)}
   </section>`
 }
 
@@ -136,7 +151,10 @@ function onlyForm({ csrf, fresh }: { csrf: string; fresh: boolean }, { passkeyOn
   </div>`
 }
 
-function codeCard({ csrf, fresh }: WaysPage, { codesLeft }: Own): Html {
+function codeCard(page: WaysPage, own: Own): Html {
+  const { csrf, strong } = page
+  const { codesLeft } = own
+  const fresh = page.fresh && !isLocked(page, own)
   return html`<section class="card" aria-labelledby="codes">
     <h2 id="codes">Recovery codes</h2>
     <p class="muted">
@@ -146,7 +164,7 @@ function codeCard({ csrf, fresh }: WaysPage, { codesLeft }: Own): Html {
     ${
       fresh &&
       html`<form method="post" action="${waysPath}/codes">
-        ${hidden({ csrf })}
+        ${hidden({ csrf })} ${!strong && currentField('current-codes')}
         <div class="actions">
           <button type="submit">${codesLeft === 0 ? 'Make ten codes' : 'Make ten new codes'}</button>
         </div>
@@ -155,29 +173,14 @@ function codeCard({ csrf, fresh }: WaysPage, { codesLeft }: Own): Html {
   </section>`
 }
 
-function passwordCard({ csrf, fresh, asksCurrent }: WaysPage): Html {
+function passwordCard({ csrf, fresh, strong }: WaysPage): Html {
   return html`<section class="card" aria-labelledby="change">
     <h2 id="change">Password</h2>
     <p class="muted">With a new one you are signed out everywhere else.</p>
     ${
       fresh &&
       html`<form method="post" action="${waysPath}/password">
-        ${hidden({ csrf })}
-        ${
-          asksCurrent &&
-          html`<div class="field">
-            <label for="current">Password until now</label>
-            <input
-              id="current"
-              name="current"
-              type="password"
-              autocomplete="current-password"
-              maxlength="1000"
-              required
-            />
-          </div>`
-        }
-        ${newPasswordFields()}
+        ${hidden({ csrf })} ${!strong && currentField('current')} ${newPasswordFields()}
         <div class="actions"><button type="submit">Change the password</button></div>
       </form>`
     }

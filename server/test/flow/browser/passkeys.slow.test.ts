@@ -45,8 +45,17 @@ async function addPasskey(page: Page, origin: string, name: string): Promise<voi
   await page.goto(`${origin}/you`)
   await page.getByRole('link', { name: 'Password, passkeys and recovery codes' }).click()
   await page.getByLabel('Name of the new one').fill(name)
+  await page.locator('#current-add').fill(password)
   await page.getByRole('button', { name: 'Add a passkey' }).click()
   await page.getByRole('status').filter({ hasText: 'The passkey is added' }).waitFor()
+}
+
+/** From the page of the ways, where a password was not enough. */
+async function enterByPasskey(page: Page): Promise<void> {
+  await page.getByText('The passkey is added').waitFor()
+  await page.getByRole('link', { name: 'Sign in again' }).click()
+  await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  await page.getByRole('heading', { name: 'Ways to sign in' }).waitFor()
 }
 
 test('Chromium makes a passkey and signs in with it, without a name or a password', async (t) => {
@@ -99,6 +108,7 @@ test('who is not recognised by the authenticator makes no passkey, is told so, a
   await plugIn(window, false)
   await page.goto(`${house.origin}/sign-in/ways`)
   await page.getByLabel('Name of the new one').fill('phone')
+  await page.locator('#current-add').fill(password)
   await page.getByRole('button', { name: 'Add a passkey' }).click()
   await page.getByRole('alert').filter({ hasText: 'No passkey was made' }).waitFor()
   assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 390)
@@ -111,6 +121,8 @@ test('an authenticator that holds a passkey of the person says so, and a removed
   const { house, window, page } = await openOffice(t)
   await plugIn(window)
   await addPasskey(page, house.origin, 'laptop')
+  await picture(page, 'ways-locked')
+  await enterByPasskey(page)
   await page.getByLabel('Name of the new one').fill('laptop again')
   await page.getByRole('button', { name: 'Add a passkey' }).click()
   await page.getByText('This authenticator holds a passkey of yours already.').waitFor()
@@ -139,7 +151,7 @@ test('without scripts passwords and recovery codes work, and the page of a passk
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await page.getByRole('heading', { name: 'Ways to sign in' }).waitFor()
-  await page.getByLabel('Password until now').fill(password)
+  await page.locator('#current').fill(password)
   await page.getByLabel('New password').fill('a quite different sentence')
   await picture(page, 'ways-phone')
   await page.getByRole('button', { name: 'Change the password' }).click()
@@ -160,7 +172,9 @@ test('in the dark, and where a passkey is demanded, the page reads well', async 
   await picture(page, 'wanting-dark')
   await plugIn(window)
   await page.getByLabel('Name of the new one').fill('laptop')
+  await page.locator('#current-add').fill(password)
   await page.getByRole('button', { name: 'Add a passkey' }).click()
+  await enterByPasskey(page)
   await page.getByRole('button', { name: 'Make ten codes' }).waitFor()
   await page.goto(`${house.origin}/people`)
   await page.getByRole('heading', { name: 'People' }).waitFor()
