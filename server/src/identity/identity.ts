@@ -101,6 +101,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     ledger,
     sealer: vault,
     clock,
+    log,
     origin,
     idps,
     throttle,

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf, makeSecret } from '../base/ids.ts'
+import type { Log } from '../base/log.ts'
 import {
   countLoginAttempts,
   deleteExpiredLoginAttempts,
@@ -64,7 +65,8 @@ export interface Logins {
    * Completes a login when the browser comes back, and accepts the invitation that it was begun with.
    *
    * @throws {Fault} `identity.sign_in_failed` if this browser did not begin it, or it was completed already, or is too old;
-   *   `identity.provider_failed`; `identity.disabled`; `identity.link_invalid`.
+   *   `identity.provider_failed`; `identity.disabled`; `identity.link_invalid`; `identity.too_many`. Where nothing that was
+   *   begun here is answered, no entry says so.
    */
   complete(visitor: Visitor, answer: { provider: string; browser: string | undefined; url: URL }): Promise<Entered>
   /**
@@ -83,7 +85,8 @@ export interface Logins {
   /**
    * Signs in by a passkey, in the browser that began.
    *
-   * @throws {Fault} `identity.passkey_refused`, `identity.disabled`.
+   * @throws {Fault} `identity.passkey_refused`, `identity.disabled`, `identity.too_many`. Where nothing that was begun here is
+   *   answered, no entry says so.
    */
   withPasskey(visitor: Visitor, given: { browser: string | undefined; answer: string }): Promise<Entered>
   /**
@@ -101,6 +104,7 @@ export function openLogins(parts: {
   ledger: IdentityLedger
   sealer: Sealer
   clock: Clock
+  log: Log
   origin: string
   idps: readonly Idp[]
   throttle: Throttle
@@ -189,15 +193,18 @@ export function openLogins(parts: {
       const idp = findIdp(idps, 'redirect', provider) as RedirectIdp
       const states = url.searchParams.getAll('state')
       const state = states[0] ?? ''
+      const { address } = visitor
+      // Any page can send browsers here, without our cookie: it must not use up the tries of their network.
+      if (browser !== undefined) await throttle.admitAnswer(address)
       const attempt = states.length === 1 ? await takeLoginAttempt(store, digestOf(state), clock.now()) : undefined
-      const sameBrowser = browser !== undefined && attempt?.browser === digestOf(browser)
-      if (!attempt || attempt.provider !== provider || !sameBrowser) {
-        const fault = new Fault(
-          'identity.sign_in_failed',
-          'cannot complete this login: it was begun in another browser, took longer than 10 minutes, or was completed already; begin again',
-          { detail: attempt ? 'another browser or provider' : 'no such attempt' },
-        )
-        return refuse(visitor, { provider, person: undefined, fault })
+      if (attempt === undefined) {
+        // The ledger is not for anybody to fill.
+        parts.log.debug({ provider, address }, 'a login came back that had not been begun')
+        throw notBegun('no such attempt')
+      }
+      if (browser !== undefined) await throttle.answerTaken(address)
+      if (attempt.provider !== provider || browser === undefined || attempt.browser !== digestOf(browser)) {
+        return refuse(visitor, { provider, person: undefined, fault: notBegun('another browser or provider') })
       }
       const { kept, link } = unseal(attempt)
       const arrival = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
@@ -231,6 +238,12 @@ export function openLogins(parts: {
       return refuse(given.visitor, { provider: given.provider, person: given.person, fault: error })
     }
   }
+}
+
+function notBegun(detail: string): Fault {
+  const message =
+    'cannot complete this login: it was begun in another browser, took longer than 10 minutes, or was completed already; begin again'
+  return new Fault('identity.sign_in_failed', message, { detail })
 }
 
 function isToSignInAnew(error: unknown): error is Fault {

@@ -56,14 +56,15 @@ export interface Passkeys {
   /** Begins a sign-in. `browser`: the secret of the browser, which alone can complete it, once, within five minutes. */
   beginSignIn(given: { browser: string; returnTo: string }): Promise<WebauthnOptions>
   /**
-   * Judges the use of a passkey. Whose it is is known once `found` has been told.
+   * Judges the use of a passkey.
    *
+   * @param given `found` is told once that a login that was begun here is answered, and once whose passkey it is.
    * @throws {Fault} `identity.passkey_refused`, for whatever reason, in the same words.
    */
   proveSignIn(given: {
     browser: string | undefined
     answer: string
-    found: (principalId: string) => void
+    found: (principalId?: string) => void
   }): Promise<ProvedByPasskey>
   /** Begins to make a passkey, within this sign-in. */
   beginAdding(given: { principal: Principal; signInId: string; name: string }): Promise<WebauthnOptions>
@@ -121,10 +122,17 @@ export function openPasskeys(parts: {
   }
 
   // Whatever comes of it, the challenge is used up.
-  async function take(given: { challenge: string; browser: string | undefined; what: Kept['what'] }) {
+  async function take(given: {
+    challenge: string
+    browser: string | undefined
+    what: Kept['what']
+    found?: () => void
+  }) {
     const attempt = await takeLoginAttempt(store, digestOf(given.challenge), clock.now())
-    if (!attempt || given.browser === undefined || attempt.browser !== digestOf(given.browser)) {
-      throw passkeyRefused(attempt ? 'begun in another browser' : 'no such challenge waits')
+    if (attempt === undefined) throw passkeyRefused('no such challenge waits')
+    given.found?.()
+    if (given.browser === undefined || attempt.browser !== digestOf(given.browser)) {
+      throw passkeyRefused('begun in another browser')
     }
     const kept = JSON.parse(Buffer.from(sealer.open('login-attempt', attempt.id, attempt.payload)).toString()) as Kept
     if (attempt.provider !== 'local' || kept.what !== given.what) throw passkeyRefused('begun for something else')
@@ -150,7 +158,7 @@ export function openPasskeys(parts: {
     async proveSignIn({ browser, answer, found }) {
       const to = requireParty()
       const read = readUsed(answer)
-      const { returnTo } = await take({ challenge: read.challenge, browser, what: 'sign-in' })
+      const { returnTo } = await take({ challenge: read.challenge, browser, what: 'sign-in', found })
       const passkey = await findPasskey(store, read.id)
       if (passkey === undefined) throw passkeyRefused('no such passkey')
       found(passkey.principalId)

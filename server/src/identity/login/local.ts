@@ -70,15 +70,22 @@ export function localLogins(parts: LocalParts): LocalLogins {
       return enter(visitor, { principal, provider, returnTo, login: how })
     },
     async withPasskey(visitor, { browser, answer }) {
+      await throttle.admitAnswer(visitor.address)
+      let begun = false
       let whose: string | undefined
-      const found = (principalId: string) => {
+      const found = (principalId?: string) => {
+        begun = true
         whose = principalId
       }
       const proved = await passkeys.proveSignIn({ browser, answer, found }).catch(async (error: unknown) => {
-        if (!(error instanceof Fault) || error.code !== 'identity.passkey_refused') throw error
+        // What answers nothing of ours anybody can send, as often as he likes: the ledger is not his to fill.
+        const ours = begun && error instanceof Fault && error.code === 'identity.passkey_refused'
+        if (!ours) throw error
+        await throttle.answerTaken(visitor.address)
         const person = whose === undefined ? undefined : await findPrincipal(store, whose)
         return refuse(visitor, { provider, person, fault: error })
       })
+      await throttle.answerTaken(visitor.address)
       const { login, returnTo, passkey } = proved
       const person = await findPrincipal(store, passkey.principalId)
       const principal = await admitted(() => admitKnown(person, login), { visitor, provider, person })

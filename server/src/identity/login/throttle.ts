@@ -16,6 +16,7 @@ const limits = {
   address: { name: 'login.address', points: 20, seconds },
   login: { name: 'login.login', points: 50, seconds },
   begun: { name: 'login.begun', points: 60, seconds },
+  answered: { name: 'login.answered', points: 60, seconds },
   vouching: { name: 'login.vouching', points: 20, seconds },
   signal: { name: 'login.signal', points: 200, seconds },
 } as const satisfies Record<string, RateLimit>
@@ -28,6 +29,13 @@ export interface Throttle {
   succeeded(login: string, address: string): Promise<void>
   /** Counts a login that is begun at a provider. Throws `identity.too_many`. */
   admitBeginning(address: string): Promise<void>
+  /**
+   * Counts what says that it is the answer to a login that was begun here, before that is looked for. Throws
+   * `identity.too_many`.
+   */
+  admitAnswer(address: string): Promise<void>
+  /** Takes it back: it is. */
+  answerTaken(address: string): Promise<void>
   /** Counts what says that it is the backend of an application, before it is judged. Throws `identity.too_many`. */
   admitVouching(address: string): Promise<void>
   /** Takes it back: it is. */
@@ -61,6 +69,8 @@ export function openThrottle({ store, clock }: { store: Store; clock: Clock }): 
       await givePoint(store, limits.login, keyOf(login))
     },
     admitBeginning: (address) => consume(limits.begun, keyOf(networkOf(address))),
+    admitAnswer: (address) => consume(limits.answered, keyOf(networkOf(address))),
+    answerTaken: (address) => givePoint(store, limits.answered, keyOf(networkOf(address))),
     admitVouching: (address) => consume(limits.vouching, keyOf(networkOf(address))),
     vouched: (address) => givePoint(store, limits.vouching, keyOf(networkOf(address))),
     admitSignal: (address) => consume(limits.signal, keyOf(networkOf(address))),
