@@ -23,12 +23,12 @@ import { cannotAsk } from './questions.ts'
 import type { AskingRooms } from './client-side.ts'
 import { refuseUnconnected } from './not-connected.ts'
 import type { OnBehalfTokens } from './on-behalf.ts'
-import { isLackOfLogin, refuseLogin, type StepUps } from './login-needed.ts'
+import { isLackOfLogin, refuseLogin } from './login-needed.ts'
 import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
 import { nextRound, requestOf, requireBound } from './request.ts'
 import { faultOfItem } from './standing.ts'
-import { findGrantLack, needsLink, replyLack } from './step-up.ts'
+import { findGrantLack, needsLink, replyLack, type StepUps } from './step-up.ts'
 import { findLiar } from './upstream/routing-headers.ts'
 
 /** The rooms that one call passes through. */
@@ -43,7 +43,7 @@ export interface CallRooms extends AskingRooms {
   onBehalf: OnBehalfTokens
   /** The public origin: where our pages are, and the only one that a browser may send. */
   origin: string
-  /** Which grants were told to log in anew. */
+  /** What grants were told by a challenge. */
   stepUps: StepUps
   /** Whether this principal may still approve calls of this tool. */
   mayApprove(principalId: string, upstream: string, tool: string): Promise<boolean>
@@ -296,16 +296,17 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
   replyHeld(call.reply, call.envelope, { approval, url, message: decision.message, earlier })
 }
 
-/** Denied; who would make nothing of a challenge is told in the result where the person can add what is missing. */
+/** Denied; who makes nothing of a challenge is told in the result where the person can add what is missing. */
 async function refuseOrLead(
   rooms: CallRooms,
   call: Call,
   at: { view: View; name: string; decision: Deny },
 ): Promise<void> {
-  const lack = findGrantLack(rooms.origin, call, at)
-  if (lack === undefined || !needsLink(call)) return refuse(rooms, call, at)
   const { reason, requestable, message } = at.decision
   await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
+  const lack = findGrantLack(rooms.origin, call, at)
+  if (lack === undefined || !needsLink(rooms.stepUps, call, { lack, now: rooms.facts.now() }))
+    throw faultOfItem(at.decision, call.envelope, lack)
   replyLack(call, lack, message)
 }
 

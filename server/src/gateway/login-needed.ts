@@ -6,6 +6,7 @@ import type { Call, Judged } from './call-state.ts'
 import type { FactSource } from './facts.ts'
 import { maySendTo, ownKeys } from './own-elicitation.ts'
 import { denialOf } from './record.ts'
+import type { StepUps } from './step-up.ts'
 
 /** The rooms that this needs. */
 interface LoginRooms {
@@ -16,35 +17,9 @@ interface LoginRooms {
   stepUps: StepUps
 }
 
-/** How long a grant is remembered that was told by the door to log in anew. */
-const toldMs = 10 * 60_000
-const toldMax = 10_000
-
 /** Whether a call is denied for want of a fresher or stronger login. */
 export function isLackOfLogin({ reason }: Deny): boolean {
   return reason === 'login.too_old' || reason === 'login.too_weak'
-}
-
-/**
- * The grants that were told by a 401 to log in anew. A client that can step up goes and does, and comes back with another
- * grant, or with this one and a new login behind it; one that comes back with the same cannot, and is told otherwise.
- * Each process remembers for itself: at another replica it is told once more.
- */
-export class StepUps {
-  readonly #told = new Map<string, number>()
-
-  /** Whether this is the first time in a while; it is remembered. */
-  isFirst(key: string, now: number): boolean {
-    const known = this.#told.get(key)
-    if (known !== undefined && now - known < toldMs) return false
-    this.#told.delete(key)
-    for (const oldest of this.#told.keys()) {
-      if (this.#told.size < toldMax) break
-      this.#told.delete(oldest)
-    }
-    this.#told.set(key, now)
-    return true
-  }
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Envelope } from './envelope.ts'
 export const ownKeys = {
   approval: 'sallyport-approval',
   connection: 'sallyport-connection',
+  grant: 'sallyport-grant',
   login: 'sallyport-login',
 } as const
 

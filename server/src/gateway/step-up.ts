@@ -3,6 +3,7 @@ import { toolScope } from '../oauth/scopes.ts'
 import type { DenialReason, Deny } from '../policy/decision.ts'
 import type { Call } from './call-state.ts'
 import type { View } from './facts.ts'
+import { maySendTo, ownKeys } from './own-elicitation.ts'
 
 /** What a refused call lacks, and the two ways to it: a scope to ask for, and a page on which the person adds it. */
 export interface Lack {
@@ -31,17 +32,58 @@ export function findGrantLack(
   return { scope: toolScope(call.upstream, name), url: page }
 }
 
-// From the field: they take the challenge for the end of their token, or ask for something else. All others get the link in
-// the body of the refusal.
-const cannot: ReadonlySet<string> = new Set(['claude-code', 'codex-mcp-client'])
+/** How long is remembered what a grant was told by a challenge, and of how many. */
+const toldMs = 10 * 60_000
+const toldMax = 10_000
 
-/** Whether the client would make nothing of a challenge, so that it is told of the page in the result of the call. */
-export function needsLink({ envelope }: Call): boolean {
-  return envelope.method === 'tools/call' && cannot.has(envelope.clientInfo?.name ?? '')
+/**
+ * What grants were told by a challenge: to log in anew, or which scope a call lacks. A client that can step up goes and does,
+ * and comes back with another grant, or with this one and what it lacked; one that comes back with the same cannot, and is
+ * told otherwise. Each process remembers for itself: at another replica it is told once more.
+ */
+export class StepUps {
+  readonly #told = new Map<string, number>()
+
+  /** Whether this is the first time in a while; it is remembered. */
+  isFirst(key: string, now: number): boolean {
+    const known = this.#told.get(key)
+    if (known !== undefined && now - known < toldMs) return false
+    this.#told.delete(key)
+    for (const oldest of this.#told.keys()) {
+      if (this.#told.size < toldMax) break
+      this.#told.delete(oldest)
+    }
+    this.#told.set(key, now)
+    return true
+  }
 }
 
-/** Tells in the result of the call where its person can add what it lacks. */
+// From the field: they take the challenge for the end of their token, or ask for something else. All others get the link in
+// the body of the refusal first.
+const cannot: ReadonlySet<string> = new Set(['claude-code', 'codex-mcp-client'])
+
+/**
+ * Whether the client makes nothing of a challenge, so that it is told of the page in the result of the call: by its name, or
+ * because this grant was challenged for this tool before. Only the result of a tool can say that it is an error.
+ */
+export function needsLink(stepUps: StepUps, { envelope, caller }: Call, at: { lack: Lack; now: number }): boolean {
+  if (envelope.method !== 'tools/call') return false
+  if (cannot.has(envelope.clientInfo?.name ?? '')) return true
+  return !stepUps.isFirst(`${caller.grantId} ${at.lack.scope}`, at.now)
+}
+
+/**
+ * Tells where the person can add what the call lacks: by an elicitation if the client takes those, else in the result. A
+ * client that comes back from the elicitation while nothing was added gets the result.
+ *
+ * @see https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation
+ */
 export function replyLack({ reply, envelope }: Call, { url, scope }: Lack, message: string): void {
+  if (maySendTo(envelope, ownKeys.grant)) {
+    const params = { mode: 'url', url, message }
+    const inputRequests = { [ownKeys.grant]: { method: 'elicitation/create', params } }
+    return reply.result(envelope, { resultType: 'input_required', inputRequests })
+  }
   const next = 'The person who connected this client can add the tool there. Then make the same call again.'
   const content = [{ type: 'text', text: `${message}\n\n${url}\n\n${next}` }]
   reply.result(envelope, { isError: true, content, _meta: { 'sallyport/grant': { scope, url } } })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { textOf } from '../agent.ts'
 import { type Page, redirectUri } from '../browser.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import { openClientHost } from '../fake/client-host.ts'
@@ -101,14 +102,15 @@ test('Claude Code: its document names loopback without a port, and it comes with
   }
 })
 
-test('Claude Code, which takes every 403 for an expired token: renewing changes nothing and ends nothing, and connecting again offers what was missing', async (t) => {
+test('Claude Code, which takes every 403 for an expired token: renewing ends nothing and leads to the link, and connecting again offers what was missing', async (t) => {
   const { house } = await openFakeHouse(t)
   const ana = await house.person('Ana', ['desk/read_note', 'desk/write_note'])
   const client = await house.register({ client_name: 'Claude Code' })
   let agent = await ana.connect('desk', ['read_note'], { client })
   for (let round = 0; round < 3; round++) {
     const denied = await agent.call('write_note', {})
-    assert.deepEqual([denied.status, denied.error?.data?.['reason']], [403, 'grant.tool_not_chosen'])
+    assert.deepEqual([denied.status, denied.result?.['isError']], round === 0 ? [403, undefined] : [200, true])
+    if (round > 0) assert.match(textOf(denied), /\/grants\/[\w-]+\/widen\?tool=write_note/)
     assert.equal((await agent.refresh()).status, 200)
     assert.equal((await agent.call('read_note')).status, 200)
   }

@@ -104,6 +104,8 @@ test('a forbidden tool is in no list, by whichever way it is asked for, and is r
     '2025-11-25': (method, params) => agent.rpc(method, params, legacy('2025-11-25')),
     '2026-07-28': (method, params) => agent.modern(method, params),
   }
+  // Challenged once for what the person may choose, and led to the page after that.
+  assert.equal((await agent.call('write_note', {})).status, 403)
   for (const [way, ask] of Object.entries(ways)) {
     const { result } = await ask('tools/list', {})
     assert.deepEqual(
@@ -111,7 +113,8 @@ test('a forbidden tool is in no list, by whichever way it is asked for, and is r
       ['read_note'],
       way,
     )
-    for (const name of ['write_note', 'delete_note', 'grow']) {
+    assert.equal((await ask('tools/call', { name: 'write_note', arguments: {} })).result['isError'], true, way)
+    for (const name of ['delete_note', 'grow']) {
       assert.equal((await ask('tools/call', { name, arguments: {} })).status, 403, `${way}: ${name}`)
     }
   }

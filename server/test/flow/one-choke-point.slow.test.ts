@@ -38,6 +38,8 @@ const expected: Record<State, string> = {
   revoked: 'denial grant.revoked → 401 gateway.grant_ended',
   suspended: 'denial upstream.not_approved → 403 gateway.denied',
 }
+/** A grant that was challenged for this tool before is told of the page in the result: another answer, the same denial. */
+const challengedBefore = 'denial grant.tool_not_chosen → 200 isError'
 /** What is not to be seen is, where the protocol has an error for it, not there. */
 const hiddenElsewhere = 'denial entitlement.missing → 200 gateway.item_unknown'
 /** A batch of who may not be here at all is refused whole, before any message of it is read. */
@@ -209,7 +211,10 @@ async function openPlaces(house: House, ways: Way[]): Promise<Place[]> {
     places.push({ way, prefix: prefixOf(way.name), asked, clients })
   }
   // Everything is as it is to be when the questions begin.
-  for (const place of places) await hold(place)
+  for (const place of places) {
+    await hold(place)
+    await challenge(place)
+  }
   for (const way of ways) await spoil(house, way, person)
   for (const one of new Set(places.map((place) => place.clients)))
     await house.rooms.oauth.revokeGrant({ by: 'set-up', id: one.revoked.grantId, reason: 'for a test' })
@@ -223,6 +228,11 @@ function prefixOf(name: string): string {
 async function hold(place: Place): Promise<void> {
   const answer = await place.clients.main.call(itemOf(place, 'tools/call', 'pending'), {})
   assert.equal(answer.result['isError'], true)
+}
+
+async function challenge(place: Place): Promise<void> {
+  const answer = await place.clients.main.call(itemOf(place, 'tools/call', 'not chosen'), {})
+  assert.equal(tell(answer, false), '403 gateway.denied')
 }
 
 async function spoil(house: House, way: Way, person: Person): Promise<void> {
@@ -305,6 +315,7 @@ function storyOf(entry: Entry, place: Place, { method, state }: { method: Method
 function dueFor({ order, method, state }: { order: Order; method: Method; state: State }): string {
   const ofBatch = order === 'in a batch' ? expectedOfBatch[state] : undefined
   if (ofBatch !== undefined) return ofBatch
+  if (state === 'not chosen' && method === 'tools/call') return challengedBefore
   return state === 'not entitled' && method !== 'tools/call' ? hiddenElsewhere : expected[state]
 }
 

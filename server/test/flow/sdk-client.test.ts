@@ -221,6 +221,23 @@ for (const era of ['legacy', 'modern'] as const) {
     })
   }
 
+  test(`the SDK whose person does not come back from the browser is told of the page when it calls again (${era} client)`, async (t) => {
+    const { house, fake } = await openFakeHouse(t)
+    const ana = await house.person('ana', ['desk/read_note', 'desk/write_note'])
+    const { client, keeper } = await connect(house, ana, { upstream: 'desk', era, tools: ['read_note'] })
+    t.after(() => client.close())
+    keeper.redirectToAuthorization = async () => {}
+    const write = () => client.callTool({ name: 'write_note', arguments: { id: 'n1' } })
+    await assert.rejects(write(), UnauthorizedError)
+    const told = await write()
+    assert.equal(told.isError, true)
+    const { url } = told._meta!['sallyport/grant'] as { url: string }
+    const shown = await ana.browser.open(url)
+    await ana.browser.submit(shown, {}, { to: new URL(url).pathname })
+    assert.equal(textOf(await write()), '{"id":"n1"}')
+    assert.deepEqual([keeper.issued, fake.calls.length], [1, 1])
+  })
+
   test(`the SDK proves itself where the upstream takes no other token, also when it renews (${era} client)`, async (t) => {
     const { house, fake } = await openFakeHouse(t)
     const required = { by: 'set-up', name: 'desk', proof: 'required', reason: 'for a test' } as const

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { decodeJwt } from 'jose'
-import type { Agent } from '../agent.ts'
+import { textOf, type Agent } from '../agent.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import { offeredOn } from '../oauth-client.ts'
 
@@ -44,6 +44,78 @@ for (const era of ['legacy', 'modern'] as const) {
     assert.deepEqual(fake.calls, [])
   })
 }
+
+for (const era of ['legacy', 'modern'] as const) {
+  test(`a client that comes back as it was gets a result with the link, and passes when the tool was added (${era})`, async (t) => {
+    const { house, fake, ana } = await open(t)
+    const [agent, other] = [await ana.connect('desk', ['read_note']), await ana.connect('desk', ['read_note'])]
+    assert.notEqual(agent.grantId, other.grantId)
+    const call = (of: Agent, name = 'write_note') => of.ask(era, 'tools/call', { name, arguments: { id: 'n1' } })
+    assert.equal((await call(agent)).status, 403)
+    assert.equal((await agent.refresh()).status, 200, 'a new token is no step up')
+    const told = await call(agent)
+    assert.deepEqual([told.status, told.result['isError']], [200, true])
+    assert.equal(told.headers.get('www-authenticate'), null)
+    const url = urlIn(told)
+    assert.ok(textOf(told).includes(url))
+    assert.deepEqual(told.result['_meta'], { 'sallyport/grant': { scope: 'desk:tool:write_note', url } })
+    assert.equal((await call(agent, 'delete_note')).status, 403, 'of another tool it was not told')
+    assert.equal((await call(other)).status, 403, 'another grant was not told')
+    assert.ok(urlIn(await call(other)).includes(other.grantId))
+    for (let round = 0; round < 2; round++) {
+      assert.equal((await call(agent, 'grow')).status, 403, 'what is not the person’s to give is refused each time')
+    }
+    assert.deepEqual(fake.calls, [])
+    const denials = (await house.entries('denial')).map(({ tool, reason }) => `${tool} ${reason}`)
+    assert.deepEqual(denials, [
+      ...Array.from({ length: 2 }, () => 'write_note grant.tool_not_chosen'),
+      'delete_note grant.tool_not_chosen',
+      ...Array.from({ length: 2 }, () => 'write_note grant.tool_not_chosen'),
+      ...Array.from({ length: 2 }, () => 'grow entitlement.missing'),
+    ])
+
+    const shown = await ana.browser.open(url)
+    await ana.browser.submit(shown, {}, { to: new URL(url).pathname })
+    assert.equal((await call(agent)).result['isError'], undefined)
+    assert.equal((await call(other)).result['isError'], true, 'nothing was added to the other')
+    assert.equal(fake.calls.length, 1)
+    house.clock.pass(10 * 60_000)
+    assert.equal((await other.refresh()).status, 200)
+    assert.equal((await call(other)).status, 403, 'after a while it is challenged anew')
+  })
+}
+
+test('a client that stepped up comes back with another grant, which is challenged before it gets a link', async (t) => {
+  const { house, ana } = await open(t)
+  const client = await house.register()
+  const before = await ana.connect('desk', ['read_note'], { client })
+  assert.equal((await before.call('write_note', {})).status, 403)
+  const refused = await ana.connect('desk', ['read_note'], { client })
+  assert.equal((await refused.call('write_note', {})).status, 403)
+  const stepped = await ana.connect('desk', ['read_note', 'write_note'], { client })
+  assert.equal((await stepped.call('write_note', {})).result['isError'], undefined)
+})
+
+test('a modern client that takes links is sent to the page, once, and passes when it comes back from there', async (t) => {
+  const { fake, ana } = await open(t)
+  const agent = await ana.connect('desk', ['read_note'])
+  const params = { name: 'write_note', arguments: { id: 'n1' } }
+  const call = (more: object = {}) => agent.modern('tools/call', { ...params, ...more }, { elicitation: { url: {} } })
+  assert.equal((await call()).status, 403)
+  const sent = await call()
+  assert.equal(sent.result['resultType'], 'input_required')
+  const asked = sent.result['inputRequests'] as Record<string, { params: { mode: string; url: string } }>
+  const { mode, url } = asked['sallyport-grant']!.params
+  assert.equal(mode, 'url')
+  const back = { inputResponses: { 'sallyport-grant': { action: 'accept' } } }
+  const early = await call(back)
+  assert.equal(early.result['isError'], true, 'nothing was added yet')
+  assert.equal(urlIn(early), url)
+  const shown = await ana.browser.open(url)
+  await ana.browser.submit(shown, {}, { to: new URL(url).pathname })
+  assert.equal((await call(back)).result['isError'], undefined)
+  assert.deepEqual(fake.calls, [{ name: 'write_note', arguments: { id: 'n1' } }])
+})
 
 test('the consent page offers what was asked for and what the client had; a named tool is ticked unless it destroys', async (t) => {
   const { house, ana } = await open(t)
@@ -98,7 +170,7 @@ test('token, answer and introspection tell the scopes that were given, also afte
   assert.deepEqual((metadata as { scopes_supported: string[] }).scopes_supported, ['mcp', 'desk:read', 'desk:write'])
 })
 
-test('a client that cannot step up gets a result with a link, and its next call passes once the person has added the tool', async (t) => {
+test('a client known to make nothing of a challenge gets the link at once, and its next call passes once the person has added the tool', async (t) => {
   const { house, fake, ana } = await open(t)
   const agent = await ana.connect('desk', ['read_note'])
   const meta = {
