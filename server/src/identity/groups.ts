@@ -13,14 +13,23 @@ import {
   listNextGroupIds,
   type Membership,
 } from '../store/memberships.ts'
-import { findPrincipal, insertPrincipal, listPrincipals, updatePrincipalState } from '../store/principals.ts'
+import {
+  countGroupsByHand,
+  findPrincipal,
+  insertPrincipal,
+  listGroups,
+  updatePrincipalState,
+} from '../store/principals.ts'
 import { deleteGroupRules } from '../store/group-rules.ts'
 import { deleteProvisioned, findProvisionedPrincipal, touchProvisioned } from '../store/provisioned.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { checkAdministers, lockAdministration, type OnDisable } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
+/** Groups that are made by hand. Identity providers have a limit of their own each. */
 const groupsMax = 2_000
+/** Groups that are read at once. */
+const pageMax = 1_000
 const groupName = /^[^\p{C}\s](?:[^\p{C}]{0,98}[^\p{C}\s])?$/u
 
 /** The source of a membership that an administrator gave on a page. */
@@ -44,8 +53,12 @@ export interface Groups {
   makeGroup(step: { by: string; name: string; reason: string }): Promise<Principal>
   /** Ends a group for good: its memberships, its rights and the rules that lead to it. */
   retireGroup(step: GroupStep): Promise<void>
-  /** The groups that are not retired, in the order in which they were made. */
-  listGroups(): Promise<Principal[]>
+  /**
+   * The groups that are not retired, in the order in which they were made.
+   *
+   * @param page Those after the id `after`, at most `limit` (1 000 at most); left out, all of them.
+   */
+  listGroups(page?: { after?: string; limit: number }): Promise<Principal[]>
   /**
    * Puts a principal, or a group, into a group by hand.
    *
@@ -111,10 +124,10 @@ export function openGroups(parts: GroupParts): Groups {
           await retireWithin(parts, tx, step.group)
         },
       }),
-    async listGroups() {
-      const groups = await listPrincipals(store, { limit: groupsMax, groups: true })
-      return groups.filter(({ state }) => state === 'active')
-    },
+    listGroups: (page) =>
+      page === undefined
+        ? listAllGroups(store)
+        : listGroups(store, { after: page.after, limit: Math.min(page.limit, pageMax) }),
     addMember: (step) =>
       change(step, 'group.joined', {
         details: { members: [step.member], source: byHand },
@@ -188,11 +201,23 @@ export function newGroup(name: string, clock: Clock): Principal {
 
 /** Stores a group under the lock of administration. Throws `identity.input_invalid` for the name of another one. */
 export async function insertGroup(tx: Handle, group: Principal): Promise<void> {
-  const others = await listPrincipals(tx, { limit: groupsMax, groups: true })
-  if (others.length >= groupsMax) throw new Fault('identity.input_invalid', `there are ${groupsMax} groups already`)
-  const same = (one: Principal) => one.state === 'active' && one.name.toLowerCase() === group.name.toLowerCase()
-  if (others.some(same)) throw new Fault('identity.input_invalid', `there is a group \`${group.name}\` already`)
+  if ((await countGroupsByHand(tx)) >= groupsMax)
+    throw new Fault('identity.input_invalid', `somebody has made ${groupsMax} groups already: retire some first`)
+  const same = (one: Principal) => one.name.toLowerCase() === group.name.toLowerCase()
+  if ((await listAllGroups(tx)).some(same))
+    throw new Fault('identity.input_invalid', `there is a group \`${group.name}\` already`)
   await insertPrincipal(tx, group)
+}
+
+/** There are no more than are made by hand and each identity provider keeps, and nothing that was retired counts. */
+async function listAllGroups(handle: Handle): Promise<Principal[]> {
+  const groups: Principal[] = []
+  for (;;) {
+    const after = groups.at(-1)?.id
+    const page = await listGroups(handle, { after, limit: pageMax })
+    groups.push(...page)
+    if (page.length < pageMax) return groups
+  }
 }
 
 /**

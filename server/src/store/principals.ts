@@ -65,21 +65,32 @@ export async function findPrincipalBySubject(
   return row && toPrincipal(row)
 }
 
-/**
- * The people and workloads, or the groups, in the order in which they came, those after the id `after`, at most `limit`.
- */
-export async function listPrincipals(
-  handle: Handle,
-  page: { after?: string | undefined; limit: number; groups?: boolean },
-): Promise<Principal[]> {
-  let query = open(handle)
-    .selectFrom('principals')
-    .selectAll()
-    .where('kind', page.groups ? '=' : '!=', 'group')
-    .orderBy('id')
-    .limit(page.limit)
-  if (page.after !== undefined) query = query.where('id', '>', page.after)
-  return (await query.execute()).map(toPrincipal)
+/** Which of a list: those after the id `after`, at most `limit`. */
+interface Page {
+  after?: string | undefined
+  limit: number
+}
+
+/** The people and workloads, in the order in which they came. */
+export async function listPrincipals(handle: Handle, { after = '', limit }: Page): Promise<Principal[]> {
+  const query = open(handle).selectFrom('principals').selectAll().where('kind', '!=', 'group').where('id', '>', after)
+  return (await query.orderBy('id').limit(limit).execute()).map(toPrincipal)
+}
+
+function groupsOf(handle: Handle) {
+  return open(handle).selectFrom('principals').where('kind', '=', 'group').where('state', '=', 'active')
+}
+
+/** The groups that are not retired, in the order in which they came. */
+export async function listGroups(handle: Handle, { after = '', limit }: Page): Promise<Principal[]> {
+  const query = groupsOf(handle).selectAll().where('id', '>', after)
+  return (await query.orderBy('id').limit(limit).execute()).map(toPrincipal)
+}
+
+/** How many groups that somebody made by hand are not retired: their subject is their own id. */
+export async function countGroupsByHand(handle: Handle): Promise<number> {
+  const query = groupsOf(handle).whereRef('subject', '=', 'id')
+  return (await query.select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()).count
 }
 
 /** Renews what is for display only. */

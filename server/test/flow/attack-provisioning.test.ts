@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Principal } from '../../src/model/principal.ts'
+import { insertPrincipal } from '../../src/store/principals.ts'
 import { whoIs } from '../administrator.ts'
 import { formPaths, openCommandLine, sendForm, textOn } from '../operator.ts'
 import { bulkUrn, groupUrn, openProvisionedHouse, Provisioner, userUrn } from '../provisioner.ts'
@@ -157,6 +159,42 @@ test('questions that look through everything are limited, those for one person a
   assert.equal(refused?.status, 429)
   assert.ok(Number(refused.headers.get('retry-after')) > 0)
   assert.equal((await company.find('/Users', 'userName eq "a"')).status, 200)
+})
+
+test('however many groups a provider keeps or has deleted, administrators make groups and see those that live', async (t) => {
+  const { house, administrator, company, other } = await openProvisionedHouse(t)
+  const by = administrator.principal.id
+  const rest = { issuer: 'group', kind: 'group', email: undefined, createdAt: 1 } as const
+  // As 2,000 groups that were made and deleted leave it, and 2,000 that are there: all older than what follows.
+  await house.rooms.store.transaction(async (tx) => {
+    for (const state of ['disabled', 'active'] satisfies Principal['state'][])
+      for (let at = 0; at < 2_000; at++) {
+        const id = `0-${state}-${at}`
+        await insertPrincipal(tx, { ...rest, id, subject: `scim:company:${id}`, name: id, state })
+      }
+  })
+  const theirs = [(await company.group('Theirs'))['id'], (await other.group('Others'))['id']]
+  const made = await house.rooms.identity.makeGroup({ by, name: 'On call', reason: 'for a test' })
+  await assert.rejects(house.rooms.identity.makeGroup({ by, name: '0-active-1999', reason: 'for a test' }), {
+    code: 'identity.input_invalid',
+  })
+  const groups = await house.rooms.identity.listGroups()
+  assert.equal(groups.length, 2_003)
+  assert.ok(groups.every(({ state }) => state === 'active'))
+  assert.deepEqual(
+    groups
+      .slice(-3)
+      .map(({ id }) => id)
+      .sort(),
+    [...theirs, made.id].sort(),
+  )
+  const command = await openCommandLine(house, administrator)
+  assert.ok((await command('groups')).out.includes(made.id))
+  const first = textOn(await administrator.browser.open(`${house.origin}/groups`))
+  assert.match(first, /Those that were made later/)
+  const last = await administrator.browser.open(`${house.origin}/groups?after=${theirs[0]}`)
+  assert.match(textOn(last), /On call/)
+  assert.doesNotMatch(textOn(last), /Those that were made later/)
 })
 
 test('who has no key is limited by his address, and who has one is not kept out by it', async (t) => {

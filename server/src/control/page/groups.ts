@@ -3,11 +3,14 @@ import { visible } from '../../base/visible.ts'
 import type { PageRoute } from '../page.ts'
 import { counted, empty, fold, form, instant, reasonField } from './elements.ts'
 
+const pageMax = 100
+
 export const groupsPage: PageRoute = {
   path: '/groups',
   guard: 'administrator',
-  async show({ identity }, { csrf }) {
-    const groups = await identity.listGroups()
+  async show({ identity }, { csrf, query }) {
+    const after = query.get('after') ?? undefined
+    const groups = await identity.listGroups({ limit: pageMax, ...(after !== undefined && { after }) })
     const rows = []
     for (const group of groups) {
       const members = await identity.listMemberships({ groupId: group.id })
@@ -38,7 +41,7 @@ export const groupsPage: PageRoute = {
         ${fold('Make a group', form({ action: '/groups', csrf, content: making }))}
         ${
           rows.length === 0
-            ? empty('There is no group yet.')
+            ? empty(after === undefined ? 'There is no group yet.' : 'There is no later group.')
             : html`<div class="table">
                 <table>
                   <thead>
@@ -53,6 +56,10 @@ export const groupsPage: PageRoute = {
                   </tbody>
                 </table>
               </div>`
+        }
+        ${
+          groups.length === pageMax &&
+          html`<p><a class="button" href="/groups?after=${groups.at(-1)!.id}">Those that were made later</a></p>`
         }`,
     }
   },

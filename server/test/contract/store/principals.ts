@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import type { Principal } from '../../../src/model/principal.ts'
 import { open } from '../../../src/store/engine/handle.ts'
 import {
+  countGroupsByHand,
   demandSignIn,
   findPrincipal,
   findPrincipalBySubject,
   fulfilSignIn,
   insertPrincipal,
   listAdministratorIds,
+  listGroups,
   listPrincipals,
   listWorkloads,
   updatePrincipalDisplay,
@@ -83,6 +85,20 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
         (await listPrincipals(store, { after: 'b', limit: 2 })).map(({ id }) => id),
         ['c'],
       )
+    },
+  ],
+  [
+    'groups are listed and counted without those that are retired, however many and old these are',
+    async (store) => {
+      const group = (id: string, subject = id) => principal(id, { issuer: 'group', subject, kind: 'group' })
+      for (const id of ['a', 'b', 'd', 'e']) await insertPrincipal(store, group(id))
+      await insertPrincipal(store, group('c', 'scim:company:c'))
+      await insertPrincipal(store, principal('p'))
+      for (const id of ['a', 'b']) await updatePrincipalState(store, id, { state: 'disabled', at: 5 })
+      const ids = async (page: { after?: string; limit: number }) => (await listGroups(store, page)).map(({ id }) => id)
+      assert.deepEqual(await ids({ limit: 2 }), ['c', 'd'])
+      assert.deepEqual(await ids({ after: 'd', limit: 2 }), ['e'])
+      assert.equal(await countGroupsByHand(store), 2, 'what a provider keeps is not made by hand')
     },
   ],
   [
