@@ -6,12 +6,13 @@ import type { Principal } from '../model/principal.ts'
 import type { Grant } from '../model/rights.ts'
 import type { Upstream } from '../model/upstream.ts'
 import type { Feed } from '../store/feed.ts'
+import { HeldGrants, type OnBehalfCaller } from './held-grants.ts'
 import { notConnected, OwnConnections, type AskedCredential } from './own-connection.ts'
 import { TokenCache, type CachedToken } from './upstream/on-behalf/token-cache.ts'
 import { errorCodeOf } from './upstream/on-behalf/token-server.ts'
 import type { WayParts } from './upstream/on-behalf/way.ts'
 import { openWay } from './upstream/on-behalf/ways.ts'
-import type { Refusal, SentCredential } from './upstream/upstream-kind.ts'
+import type { Refusal, SentCredential, UpstreamNeeds } from './upstream/upstream-kind.ts'
 
 /** What calling upstreams in the name of people stands on. */
 export interface OnBehalfRooms extends Pick<WayParts, 'assertions' | 'exchangeLogin' | 'issuerOf'> {
@@ -28,15 +29,8 @@ export interface OnBehalfRooms extends Pick<WayParts, 'assertions' | 'exchangeLo
   findPrincipal(id: string): Promise<Principal | undefined>
 }
 
-/** Who calls, as far as tokens in their name are concerned. */
-export interface OnBehalfCaller {
-  principalId: string
-  clientId: string
-  grantId: string
-}
-
 /** The credential of one caller. What was begun with it ends when `gone` is aborted. */
-export type CallerCredential = AskedCredential & { gone?: AbortSignal }
+export type CallerCredential = AskedCredential & Pick<UpstreamNeeds, 'parting'> & { gone?: AbortSignal }
 
 /** The tokens with which upstreams are called in the name of the person who calls, one for each caller. */
 export interface OnBehalfTokens {
@@ -100,46 +94,52 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
     return { grantId, principalId: grant.principalId, clientId: grant.clientId }
   }
 
+  const grants = new HeldGrants(callerOf)
+
   function holdToken(upstream: string, grantId: string): CallerCredential {
-    let known: Promise<OnBehalfCaller> | undefined
-    const caller = (): Promise<OnBehalfCaller> => {
-      known ??= callerOf(upstream, grantId)
-      known.catch(() => (known = undefined))
-      return known
-    }
+    const { caller, gone } = grants.hold(upstream, grantId)
+    const sentOf = ({ token }: CachedToken): SentCredential => ({
+      placement: 'headers',
+      values: { authorization: `Bearer ${token}` },
+    })
     return {
-      async credential(): Promise<SentCredential> {
-        const { token } = await obtain(upstream, await caller())
-        return { placement: 'headers', values: { authorization: `Bearer ${token}` } }
+      async credential() {
+        const token = await obtain(upstream, await caller())
+        if (gone.aborted) throw refused(upstream, 'the grant has ended meanwhile')
+        return sentOf(token)
       },
       async onRefused({ status, sent }: Refusal): Promise<boolean> {
         const token = sent?.values['authorization']?.slice('Bearer '.length)
         if (status !== 401 || token === undefined) return false
         return cache.drop({ ...(await caller()), upstream }, { token, olderThanMs: restMs })
       },
+      // Nobody is vouched for only to say farewell.
+      async parting() {
+        const token = cache.find({ ...(await caller()), upstream })
+        return token && sentOf(token)
+      },
+      gone,
     }
   }
 
   // Whose grant it is, is known when it is first used: connections are opened without waiting.
   function holdOwn(upstream: string, grantId: string): CallerCredential {
-    const gone = new AbortController()
-    let held: Promise<ReturnType<OwnConnections['hold']>> | undefined
-    const open = async () => {
-      const { principalId } = await callerOf(upstream, grantId)
-      await requireActive(upstream, principalId)
-      const now = own.hold(upstream, principalId)
-      now.gone.addEventListener('abort', () => gone.abort(), { once: true })
-      return now
-    }
-    const get = () => {
-      held ??= open()
-      held.catch(() => (held = undefined))
+    const { caller, gone } = grants.hold(upstream, grantId)
+    const lost = new AbortController()
+    let held: ReturnType<OwnConnections['hold']> | undefined
+    const get = async () => {
+      const { principalId } = await caller()
+      if (held === undefined) {
+        await requireActive(upstream, principalId)
+        held = own.hold(upstream, principalId)
+        held.gone.addEventListener('abort', () => lost.abort(), { once: true })
+      }
       return held
     }
     return {
       credential: async () => (await get()).credential(),
       onRefused: async (refusal) => (await get()).onRefused(refusal),
-      gone: gone.signal,
+      gone: AbortSignal.any([gone, lost.signal]),
     }
   }
 
@@ -165,6 +165,7 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
     close: feed.subscribe((about) => {
       cache.forget(about)
       own.forget(about)
+      void grants.hear(about)
     }),
   }
 }

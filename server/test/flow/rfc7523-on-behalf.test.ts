@@ -149,6 +149,41 @@ test('a grant, a person or a client that is withdrawn leaves no token behind', a
   assert.equal(of.calls().length, 2)
 })
 
+test('nobody is vouched for only to end a session: it is ended by the token that is at hand, or lapses', async (t) => {
+  const of = await openOnBehalfHouse(t, (at) => {
+    Object.assign(at.fake.options, { era: 'legacy', sessions: true })
+    return asserting(at)
+  })
+  of.server.options.lifeSeconds = 300
+  const [ana, bo, cy] = [await of.person('ana'), await of.person('bo'), await of.person('cy')]
+  const call = async (person: typeof ana) => {
+    const agent = await person.connect('vaulted', 'all')
+    assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+    return agent.grantId
+  }
+  await of.house.rooms.oauth.revokeGrant({ by: ana.principal.id, id: await call(ana), reason: 'enough' })
+  await call(bo)
+  of.house.clock.pass(400_000)
+  await call(cy)
+  await of.house.rooms.gateway.close()
+  assert.equal(asked(of).length, 3, 'one for each call')
+  const ended = of.fake.journal.filter(({ method }) => method === 'DELETE').map(({ headers }) => headers.authorization)
+  const [, , last] = of.calls()
+  assert.ok(ended.includes(`Bearer ${last!.token}`))
+  for (const { token } of of.calls().slice(0, 2)) assert.ok(!ended.includes(`Bearer ${token}`))
+})
+
+test('a grant that is revoked ends its own calls, and nobody else’s, and no other token is asked for', async (t) => {
+  const of = await openOnBehalfHouse(t, asserting)
+  const [ana, bo] = [await of.person('ana'), await of.person('bo')]
+  const [first, other] = [await ana.connect('vaulted', 'all'), await bo.connect('vaulted', 'all')]
+  for (const agent of [first, other]) assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+  await of.house.rooms.oauth.revokeGrant({ by: ana.principal.id, id: first.grantId, reason: 'enough' })
+  assert.equal((await first.call('echo', { text: 'x' })).status, 401)
+  assert.equal((await other.call('echo', { text: 'x' })).status, 200)
+  assert.equal(asked(of).length, 2)
+})
+
 test('another authorization server under the same address, or one that calls itself otherwise, gets no assertion', async (t) => {
   const of = await openOnBehalfHouse(t, asserting)
   of.server.options.issuer = of.other.issuer

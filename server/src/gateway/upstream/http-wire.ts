@@ -12,6 +12,7 @@ export interface WireParts {
   dispatcher: MessageDispatcher
   credential: UpstreamNeeds['credential']
   onRefused?: UpstreamNeeds['onRefused']
+  parting?: UpstreamNeeds['parting']
 }
 
 const partingMsMax = 1_000
@@ -50,10 +51,13 @@ export class HttpWire {
   /** Ends a session, if the upstream keeps one. */
   async end(id: string | undefined, headers: Record<string, string>): Promise<void> {
     if (id === undefined) return
+    const { credential, parting } = this.#parts
+    const sent = await (parting ?? credential)()
+    if (parting !== undefined && sent === undefined) return
     const request = {
       url: this.#parts.url,
       method: 'DELETE' as const,
-      headers: headersOf(await this.#parts.credential(), headers),
+      headers: headersOf(sent, headers),
       body: null,
     }
     const answer = await this.#exchange(request, AbortSignal.timeout(partingMsMax))

@@ -68,8 +68,9 @@ export const httpKind: UpstreamKind = {
     if (needs.dispatcher === undefined) throw new TypeError('http upstreams need a dispatcher')
     const { dispatcher } = needs
     const credential = () => needs.credential()
-    const { onRefused } = needs
-    const wire = new HttpWire({ upstream: spec.name, url: new URL(spec.launch.url), dispatcher, credential, onRefused })
+    const { onRefused, parting } = needs
+    const url = new URL(spec.launch.url)
+    const wire = new HttpWire({ upstream: spec.name, url, dispatcher, credential, onRefused, parting })
     return new HttpConnection(spec, wire, needs)
   },
 }

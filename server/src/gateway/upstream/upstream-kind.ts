@@ -65,6 +65,12 @@ export interface UpstreamNeeds {
    *   refused in this way was not carried out.
    */
   onRefused?(refusal: Refusal): Promise<boolean>
+  /**
+   * The credential with which a session is ended, where none may be got for that alone; absent: `credential`.
+   *
+   * @returns nothing when there is none at hand: the session is left to lapse.
+   */
+  parting?: (() => Promise<SentCredential | undefined>) | undefined
   /** Whether programs can be confined here; absent: they cannot. */
   sandbox?: (() => Promise<Sandbox>) | undefined
   /** The guarded way out, for `http`. */

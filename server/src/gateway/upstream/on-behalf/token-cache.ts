@@ -60,6 +60,12 @@ export class TokenCache {
     }
   }
 
+  /** The token of a place, if there is one that is good. */
+  find(place: TokenPlace): CachedToken | undefined {
+    const settled = this.#kept.get(keyOf(place))?.settled
+    return settled !== undefined && settled.until > this.#clock.monotonic() ? settled : undefined
+  }
+
   /**
    * Forgets the token that was refused.
    *
