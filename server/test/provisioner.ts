@@ -152,14 +152,29 @@ export interface ProvisionedHouse extends FakeHouse {
 }
 
 /** Opens it; at `company` the subject is `externalId`, at `other` it is `userName`. */
-export async function openProvisionedHouse(t: TestContext, options: HouseOptions = {}): Promise<ProvisionedHouse> {
+export async function openProvisionedHouse(
+  t: TestContext,
+  { provisioning = {}, ...options }: HouseOptions & { provisioning?: { endingsPerHour?: number } } = {},
+): Promise<ProvisionedHouse> {
   const client = { id: 'sallyport', secret: 'the client secret' }
   const [idp, second] = [await openFakeIdp(client, { sub: 'sub-ana' }), await openFakeIdp(client, { sub: 'ana' })]
   for (const one of [idp, second]) t.after(() => one.close())
   const shared = { clientId: client.id, clientSecretEnv: 'IDP_SECRET' }
   const oidc = [
-    { id: 'company', name: 'Company', issuer: idp.issuer, provisioning: { subject: 'externalId' }, ...shared },
-    { id: 'other', name: 'Other', issuer: second.issuer, provisioning: { subject: 'userName' }, ...shared },
+    {
+      id: 'company',
+      name: 'Company',
+      issuer: idp.issuer,
+      provisioning: { subject: 'externalId', ...provisioning },
+      ...shared,
+    },
+    {
+      id: 'other',
+      name: 'Other',
+      issuer: second.issuer,
+      provisioning: { subject: 'userName', ...provisioning },
+      ...shared,
+    },
     { id: 'plain', name: 'Plain', issuer: 'https://plain.example', ...shared },
   ]
   const opened = await openFakeHouse(t, {

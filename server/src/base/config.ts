@@ -51,7 +51,7 @@ export interface OidcProviderConfig {
   /** Whether a back-channel logout ends the grants of the person too, and not only his sign-ins. */
   logoutEndsGrants: boolean
   /** Whether it provisions its people: then which attribute there holds what this claim says when they sign in. */
-  provisioning?: { subject: 'externalId' | 'userName'; claim: 'sub' | 'oid' } | undefined
+  provisioning?: { subject: 'externalId' | 'userName'; claim: 'sub' | 'oid'; endingsPerHour: number } | undefined
 }
 
 /** An application that signs people in by a session of its own. */

@@ -230,6 +230,7 @@ export const changeKinds = [
   'principal.signed_out',
   'provisioner_key.made',
   'provisioner_key.revoked',
+  'provisioning.limited',
   'recovery_code.made',
   'recovery_code.spent',
   'setting.set',

@@ -197,6 +197,49 @@ test('however many groups a provider keeps or has deleted, administrators make g
   assert.doesNotMatch(textOn(last), /Those that were made later/)
 })
 
+test('a key that is stolen ends no more than an hour’s budget, and whoever operates it hears of it', async (t) => {
+  const opened = await openProvisionedHouse(t, { provisioning: { endingsPerHour: 4 } })
+  const { house, company, other, clock } = opened
+  const people = []
+  for (const name of ['ana', 'bo', 'cy', 'di']) people.push((await company.user(name))['id'])
+  const [ana, bo, cy, di] = people
+  const groups = [(await company.group('Staff', cy!))['id'], (await company.group('Guests'))['id']]
+  const off = { op: 'replace', path: 'active', value: false }
+  assert.equal((await company.patch(`/Users/${ana}`, off)).status, 200)
+  assert.equal((await company.patch(`/Users/${ana}`, off)).status, 200, 'nothing ends twice')
+  const whole = { schemas: [userUrn], userName: 'bo', externalId: 'sub-bo', active: false }
+  assert.equal((await company.put(`/Users/${bo}`, whole)).status, 200)
+  assert.equal((await company.delete(`/Groups/${groups[0]}`)).status, 204)
+  assert.equal((await company.delete('/Users/nobody')).status, 404)
+  assert.equal((await company.delete(`/Users/${ana}`)).status, 204)
+  const refused = [
+    await company.delete(`/Users/${cy}`),
+    await company.delete(`/Groups/${groups[1]}`),
+    await company.patch(`/Users/${di}`, off),
+  ]
+  for (const { status, headers } of refused) {
+    assert.equal(status, 429)
+    assert.ok(Number(headers.get('retry-after')) > 3_000)
+  }
+  const bulk = await company.post('/Bulk', {
+    schemas: [bulkUrn],
+    Operations: [{ method: 'DELETE', path: `/Users/${cy}` }],
+  })
+  assert.equal(bulk.body['Operations'][0].status, '429')
+  for (const path of [`/Users/${cy}`, `/Users/${di}`]) assert.equal((await company.get(path)).body['active'], true)
+  assert.equal((await house.rooms.identity.findPrincipal(cy!))?.state, 'active')
+  assert.deepEqual(
+    (await house.changes('provisioning.limited')).map(({ by, about, details }) => [by, about.id, details]),
+    [['scim:company', 'provisioning:company', { perHour: 4 }]],
+  )
+  assert.match(house.log.join(''), /a provider asked to delete or deactivate more/)
+  // Another provider has a budget of its own, and everything else goes on.
+  assert.equal((await other.delete(`/Users/${(await other.user('ana'))['id']}`)).status, 204)
+  assert.equal((await company.patch(`/Users/${bo}`, { ...off, value: true })).status, 200)
+  clock.pass(60 * 60 * 1_000)
+  assert.equal((await company.delete(`/Users/${cy}`)).status, 204)
+})
+
 test('who has no key is limited by his address, and who has one is not kept out by it', async (t) => {
   const { company, house } = await openProvisionedHouse(t)
   const stranger = new Provisioner(company.base, `sps_${'x'.repeat(43)}`)

@@ -49,7 +49,11 @@ const written = z.strictObject({
     .prefault({}),
   groupsEndpoint: address.optional(),
   provisioning: z
-    .strictObject({ subject: z.enum(['externalId', 'userName']), claim: z.enum(['sub', 'oid']).default('sub') })
+    .strictObject({
+      subject: z.enum(['externalId', 'userName']),
+      claim: z.enum(['sub', 'oid']).default('sub'),
+      endingsPerHour: z.int().min(1).max(200_000).default(200),
+    })
     .optional(),
   logoutEndsGrants: z.boolean().default(true),
 })

@@ -13,6 +13,7 @@ import {
 } from '../../store/provisioned.ts'
 import type { Handle } from '../../store/store.ts'
 import { retireWithin } from '../groups.ts'
+import { endingOnce } from './ending.ts'
 import { fold, type Parts } from './match.ts'
 import { type IfMatch, isMatch, Overtaken, type ScimParts, untilNotOvertaken } from './parts.ts'
 import { type Provisioner, sourceOf } from './provisioner.ts'
@@ -97,8 +98,10 @@ export function deleteGroup(
   which: { id: string; ifMatch: IfMatch },
 ): Promise<void> {
   const { store, ledger, clock } = parts
+  const ending = endingOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     const before = await getGroup(store, provisioner, which)
+    await ending()
     const about = { kind: 'group', id: before.id } as const
     const details = { name: nameOf(before.resource), source: sourceOf(provisioner) }
     await ledger.recordChange({ by: sourceOf(provisioner), what: 'group.retired', about, details }, async (tx) => {

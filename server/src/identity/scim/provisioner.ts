@@ -7,6 +7,8 @@ export interface Provisioner {
   /** The attribute that holds what the provider says in `claim` when the person signs in. */
   subject: 'externalId' | 'userName'
   claim: 'sub' | 'oid'
+  /** How many people and groups it may delete or deactivate in an hour. */
+  endingsPerHour: number
 }
 
 /** Who the ledger says that it was, and who says that somebody is in a group. */

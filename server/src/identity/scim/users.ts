@@ -25,6 +25,7 @@ import type { Handle } from '../../store/store.ts'
 import type { Person } from '../idp.ts'
 import { personOf } from '../idp/person.ts'
 import { disableWithin, lockAdministration, newPrincipal } from '../principals.ts'
+import { endingOnce } from './ending.ts'
 import { fold, type Parts } from './match.ts'
 import { type IfMatch, isMatch, Overtaken, type ScimParts, untilNotOvertaken } from './parts.ts'
 import { type Provisioner, sourceOf } from './provisioner.ts'
@@ -44,11 +45,13 @@ export function createUser(parts: ScimParts, provisioner: Provisioner, body: unk
   const { store, ledger, clock } = parts
   const { active = true, ...resource } = readResource(userKind, body)
   const person = personFor(provisioner, resource)
+  const ending = endingOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     if ((await countProvisioned(store, { provider: provisioner.id, kind: 'User' })) >= peopleMax)
       throw refuseBy(403, `cannot keep more than ${peopleMax} people of one provider`)
     const known = await findPrincipalBySubject(store, person.issuer, person.subject)
     if (known !== undefined && known.kind !== 'person') throw refuse('uniqueness', 'this subject is no person')
+    if (known !== undefined && known.state !== 'disabled' && active !== true) await ending()
     const principal: Principal = known ?? { ...newPrincipal(person, clock), state: active ? 'active' : 'disabled' }
     const now = clock.now()
     const made: Provisioned = {
@@ -91,6 +94,7 @@ export function changeUser(
   change: { id: string; ifMatch: IfMatch; make: (before: Resource) => Resource },
 ): Promise<Provisioned> {
   const { store, ledger, clock } = parts
+  const ending = endingOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     const before = await getUser(store, provisioner, change)
     // What is not said of these two stays: nobody comes back because a request left `active` out.
@@ -110,6 +114,7 @@ export function changeUser(
     }
     if (canonicalJson(fullOf(before)) === canonicalJson(fullOf(next))) return before
     const turned = before.active !== next.active
+    if (turned && !next.active) await ending()
     const what = wordFor({ before, next, principal })
     const about = { kind: 'principal', id: before.id } as const
     const details = { name: person.name, active: next.active, version: next.version }
@@ -131,8 +136,10 @@ export function deleteUser(
   which: { id: string; ifMatch: IfMatch },
 ): Promise<void> {
   const { store, ledger, clock } = parts
+  const ending = endingOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     const before = await getUser(store, provisioner, which)
+    await ending()
     const about = { kind: 'principal', id: before.id } as const
     const change = { by: sourceOf(provisioner), what: 'principal.deleted', about, reason: because } as const
     await ledger.recordChange(change, async (tx) => {
