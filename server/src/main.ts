@@ -188,8 +188,8 @@ async function openMiddle(parts: MiddleParts) {
       await oauth.revokeGrantsWithin(tx, { principalId }, because)
     },
     onDisable: [
-      async (tx, principalId) => {
-        await oauth.revokeGrantsWithin(tx, { principalId }, 'the principal was disabled')
+      async (tx, principalId, because = 'the principal was disabled') => {
+        await oauth.revokeGrantsWithin(tx, { principalId }, because)
         await approvals.cancelFor(tx, { principalId })
         await parts.vault.revokeConnectionsWithin(tx, { principalId })
       },

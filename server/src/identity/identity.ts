@@ -90,7 +90,8 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const providers = new Set([...config.onBehalf.values()].flatMap((one) => ('provider' in one ? [one.provider] : [])))
   const kept = openKeptLogins({ store, sealer: vault, clock, idps, providers })
   const passkeys = openPasskeys({ store, ledger, sealer: vault, clock, config })
-  const { own, resets } = openOwnLogin({ store, ledger, clock, origin, hasher })
+  const onDisable = parts.onDisable ?? []
+  const { own, resets } = openOwnLogin({ store, ledger, clock, origin, hasher, onDisable })
   const { signIns, desk } = openSignIns({ store, clock, origin, kept: kept.desk, passkeys })
   const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })
   const onLeave = parts.onLeave ?? []
@@ -111,7 +112,6 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
     passkeys,
     own,
   })
-  const onDisable = parts.onDisable ?? []
   const provisioners = readProvisioners(config)
   const provisioning = openProvisionerKeys({ store, ledger, clock, provisioners })
   return {

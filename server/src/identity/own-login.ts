@@ -20,7 +20,7 @@ import type { Handle, Store } from '../store/store.ts'
 import { linkInvalid } from './invitations.ts'
 import { makeRecoveryCodes, readRecoveryCode, showRecoveryCode } from './local/recovery-code.ts'
 import { type PasswordHasher, readPassword } from './password.ts'
-import { checkActive, checkAdministers } from './principals.ts'
+import { checkActive, checkAdministers, endAllOf, type OnDisable } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
 const resetSeconds = 24 * 60 * 60
@@ -50,7 +50,7 @@ export interface OwnLogin {
    * @throws {Fault} `identity.sign_in_failed` for a wrong one.
    */
   checkPassword(principal: Principal, current: string): Promise<void>
-  /** Sets a new password; all other sign-ins end. Throws `identity.password_refused`. */
+  /** Sets a new password; all other sign-ins and all operator keys end. Throws `identity.password_refused`. */
   changePassword(given: { principal: Principal; signInId: string; password: string }): Promise<void>
   /** Makes ten codes in the place of those before. They are shown once and kept as hashes. */
   makeCodes(principal: Principal): Promise<string[]>
@@ -67,7 +67,8 @@ export interface OwnLogin {
   /** Whom an open reset link is for. */
   findReset(secret: string): Promise<{ id: string; principal: Principal; login: string } | undefined>
   /**
-   * Spends a reset link: the new password holds, and passkeys, recovery codes, sign-ins and operator keys are gone.
+   * Spends a reset link: the new password holds; passkeys and recovery codes are gone, and all that disabling would end,
+   * because somebody else may have begun it.
    *
    * @throws {Fault} `identity.link_invalid`, `identity.password_refused`, `identity.disabled`; the link stays open then.
    */
@@ -81,6 +82,7 @@ export function openOwnLogin(parts: {
   clock: Clock
   origin: string
   hasher: PasswordHasher
+  onDisable: readonly OnDisable[]
 }): { own: OwnLogin; resets: Resets } {
   const { store, ledger, clock, hasher } = parts
 
@@ -103,6 +105,7 @@ export function openOwnLogin(parts: {
       await ledger.recordChange({ by: principal.id, what: 'password.set', about }, async (tx) => {
         await updatePassword(tx, principal.id, { hash, changedAt: clock.now() })
         await deleteOtherSignIns(tx, principal.id, signInId)
+        await revokeOperatorKeysOf(tx, principal.id, clock.now())
         await endLinksFor(tx, resetOf(principal.id), clock.now())
       })
     },
@@ -151,8 +154,7 @@ export function openOwnLogin(parts: {
         await updatePassword(tx, principal.id, { hash, changedAt: clock.now(), passkeyOnly: false })
         await deletePasskeysOf(tx, principal.id)
         await replaceRecoveryCodes(tx, principal.id, [])
-        await deleteSignInsOf(tx, principal.id)
-        await revokeOperatorKeysOf(tx, principal.id, clock.now())
+        await endAllOf(parts, tx, { id: principal.id, because: 'the login was reset' })
       })
       return principal
     },
@@ -166,6 +168,7 @@ export function openOwnLogin(parts: {
       .recordChange(change, async (tx) => {
         if (!(await spendRecoveryCode(tx, principal.id, { ...code, at: clock.now() }))) throw new Overtaken()
         await deleteSignInsOf(tx, principal.id)
+        await revokeOperatorKeysOf(tx, principal.id, clock.now())
         return true
       })
       .catch((error: unknown) => {

@@ -10,9 +10,11 @@ import {
   insertLoginAttempt,
   takeLoginAttempt,
 } from '../store/login-attempts.ts'
+import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
 import { deletePasskey, findPasskey, insertPasskey, listPasskeys, type Passkey, usePasskey } from '../store/passkeys.ts'
 import { findPasswordOf, lockPassword, updatePassword } from '../store/passwords.ts'
 import { listAdministratorIds } from '../store/principals.ts'
+import { deleteOtherSignIns } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
 import {
@@ -77,11 +79,11 @@ export interface Passkeys {
    */
   add(given: { principal: Principal; signInId: string; answer: string; first: boolean }): Promise<void>
   /**
-   * Removes a passkey.
+   * Removes a passkey; all other sign-ins and all operator keys end, which it may have made.
    *
    * @throws {Fault} `identity.not_found`, or `identity.input_invalid` for the last one while it is demanded.
    */
-  remove(given: { principal: Principal; id: string }): Promise<void>
+  remove(given: { principal: Principal; signInId: string; id: string }): Promise<void>
   /** Sets whether the person's password alone opens nothing. Throws `identity.input_invalid` without a passkey. */
   setOnly(given: { principal: Principal; only: boolean }): Promise<void>
 }
@@ -196,7 +198,7 @@ export function openPasskeys(parts: {
         if (!(await insertPasskey(tx, passkey))) throw passkeyRefused('known already')
       })
     },
-    async remove({ principal, id }) {
+    async remove({ principal, signInId, id }) {
       const about = { kind: 'principal', id: principal.id } as const
       const change = { by: principal.id, what: 'passkey.removed', about, details: { passkey: id } } as const
       await ledger.recordChange(change, async (tx) => {
@@ -207,6 +209,8 @@ export function openPasskeys(parts: {
         if ((await listPasskeys(tx, principal.id)).length === 0 && (await demanded(principal, tx))) {
           throw new Fault('identity.input_invalid', 'cannot remove the last passkey: the password alone is not enough')
         }
+        await deleteOtherSignIns(tx, principal.id, signInId)
+        await revokeOperatorKeysOf(tx, principal.id, clock.now())
       })
     },
     async setOnly({ principal, only }) {

@@ -25,8 +25,13 @@ import { isVoid } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
 import type { Provisioner } from './scim/provisioner.ts'
 
-/** What else must end when a principal is disabled: grants, approvals. Runs within the transaction that disables. */
-export type OnDisable = (tx: Handle, principalId: string) => Promise<void>
+/**
+ * What else must end when a principal is disabled, or gets his account back: grants, approvals. Runs within the transaction
+ * that does it.
+ *
+ * @param because kept with each grant; absent: he was disabled.
+ */
+export type OnDisable = (tx: Handle, principalId: string, because?: string) => Promise<void>
 
 /** Who answers for calls. */
 export interface Principals {
@@ -156,11 +161,20 @@ export async function disableWithin(
   if (administrators.every((one) => one === id) && administrators.length > 0) {
     throw new Fault('identity.last_administrator', 'cannot disable the last administrator: make another one first')
   }
+  await endAllOf({ clock, onDisable }, tx, { id })
+  return true
+}
+
+/** Ends what a principal has going, within a transaction: sign-ins, operator keys, invitations, and what `onDisable` ends. */
+export async function endAllOf(
+  { clock, onDisable }: Pick<PrincipalParts, 'clock'> & { onDisable: readonly OnDisable[] },
+  tx: Handle,
+  { id, because }: { id: string; because?: string },
+): Promise<void> {
   await deleteSignInsOf(tx, id)
   await revokeOperatorKeysOf(tx, id, clock.now())
   await endLinksBy(tx, id, clock.now())
-  for (const end of onDisable) await end(tx, id)
-  return true
+  for (const end of onDisable) await end(tx, id, because)
 }
 
 /** The claim by which the people of an issuer are told apart. */

@@ -22,7 +22,7 @@ export const wayRoutes: Route[] = [
 /** What is said after something was done. Pages take only a key of this list from the address, never a text. */
 const flashes = {
   'passkey-added': 'The passkey is added.',
-  'passkey-removed': 'The passkey is removed.',
+  'passkey-removed': 'The passkey is removed. You are signed out everywhere else.',
   'only-set': 'It is set.',
   'password-set': 'The password is changed. You are signed out everywhere else.',
 } as const
@@ -162,7 +162,8 @@ function wants(): Fault {
 
 async function remove({ passkeys }: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
   if (!isStrong(here.login)) throw wants()
-  await passkeys.remove({ principal: here.principal, id: (body.get('id') ?? '').slice(0, 1_500) })
+  const { principal, signInId } = here
+  await passkeys.remove({ principal, signInId, id: (body.get('id') ?? '').slice(0, 1_500) })
 }
 
 async function setOnly({ passkeys }: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
