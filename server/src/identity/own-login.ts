@@ -6,19 +6,24 @@ import { readReason } from '../model/rights.ts'
 import { endLinksFor, findOpenLink, insertOneTimeLink, type OneTimeLink, spendLink } from '../store/one-time-links.ts'
 import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
 import { deletePasskeysOf } from '../store/passkeys.ts'
-import { findPasswordByLogin, findPasswordOf, type Password, updatePassword } from '../store/passwords.ts'
+import { findPasswordByLogin, findPasswordOf, lockPassword, type Password, updatePassword } from '../store/passwords.ts'
 import { findPrincipal, listAdministratorIds } from '../store/principals.ts'
 import {
   countRecoveryCodes,
   findRecoveryHash,
-  type RecoveryCode,
   replaceRecoveryCodes,
   spendRecoveryCode,
 } from '../store/recovery-codes.ts'
 import { deleteOtherSignIns, deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { linkInvalid } from './invitations.ts'
-import { makeRecoveryCodes, readRecoveryCode, showRecoveryCode } from './local/recovery-code.ts'
+import {
+  isRecoveryCode,
+  makeRecoveryCodes,
+  readRecoveryCode,
+  recoveryHash,
+  showRecoveryCode,
+} from './local/recovery-code.ts'
 import { type PasswordHasher, readPassword } from './password.ts'
 import { checkActive, checkAdministers, endAllOf, type OnDisable } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
@@ -52,7 +57,7 @@ export interface OwnLogin {
   checkPassword(principal: Principal, current: string): Promise<void>
   /** Sets a new password; all other sign-ins and all operator keys end. Throws `identity.password_refused`. */
   changePassword(given: { principal: Principal; signInId: string; password: string }): Promise<void>
-  /** Makes ten codes in the place of those before. They are shown once and kept as hashes. */
+  /** Makes ten codes in the place of those before. They are shown once and kept as digests. */
   makeCodes(principal: Principal): Promise<string[]>
   /**
    * Judges a password and a recovery code together; takes as long whatever is wrong.
@@ -110,26 +115,27 @@ export function openOwnLogin(parts: {
       })
     },
     async makeCodes(principal) {
-      await getPassword(store, principal.id)
       const codes = makeRecoveryCodes()
-      const hashes: RecoveryCode[] = []
-      for (const { place, rest } of codes) hashes.push({ place, hash: await hasher.hash(rest) })
+      const hashes = codes.map((code) => ({ place: code.place, hash: recoveryHash(principal.id, code) }))
       const about = { kind: 'principal', id: principal.id } as const
       const details = { count: codes.length }
-      await ledger.recordChange({ by: principal.id, what: 'recovery_code.made', about, details }, (tx) =>
-        replaceRecoveryCodes(tx, principal.id, hashes),
-      )
+      await ledger.recordChange({ by: principal.id, what: 'recovery_code.made', about, details }, async (tx) => {
+        await getPassword(tx, principal.id)
+        await lockPassword(tx, principal.id)
+        await replaceRecoveryCodes(tx, principal.id, hashes)
+      })
       return codes.map(showRecoveryCode)
     },
     async checkCode({ login, password, code }) {
       const known = await findPasswordByLogin(store, login)
       const principal = known && (await findPrincipal(store, known.principalId))
-      const { place, rest } = readRecoveryCode(code)
-      const hash = known && (await findRecoveryHash(store, known.principalId, place))
+      const typed = readRecoveryCode(code)
+      const hash = known && (await findRecoveryHash(store, known.principalId, typed.place))
       const right = await hasher.check(password, known?.hash)
-      const ours = await hasher.check(rest, hash)
-      if (!principal || !right.ok || !ours.ok || hash === undefined) return { principal, spend: undefined }
-      return { principal, spend: () => spend(principal, { place, hash }) }
+      if (!principal || !right.ok || hash === undefined || !isRecoveryCode(hash, principal.id, typed)) {
+        return { principal, spend: undefined }
+      }
+      return { principal, spend: () => spend(principal, { place: typed.place, hash }) }
     },
     async findReset(secret) {
       const link = await findOpenLink(store, digestOf(secret), clock.now())

@@ -5,7 +5,7 @@ import type { Handle } from './store.ts'
 export interface RecoveryCode {
   /** The part of the code by which it is found; not secret, and unique among those of a principal. */
   place: string
-  /** The rest of the code, as a PHC string. */
+  /** The digest of the code. */
   hash: string
 }
 

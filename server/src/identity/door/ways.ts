@@ -178,6 +178,7 @@ async function makeCodes(parts: DoorParts, visit: Visit): Promise<void> {
   const codes = async () => {
     if (here.wanting) throw wants()
     await prove(parts, visit, given)
+    await parts.throttle.admitCodes(here.principal.id)
     return parts.own.makeCodes(here.principal)
   }
   const made = await orShowWays(parts, visit, { here, work: codes() })

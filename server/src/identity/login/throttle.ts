@@ -19,6 +19,7 @@ const limits = {
   answered: { name: 'login.answered', points: 60, seconds },
   vouching: { name: 'login.vouching', points: 20, seconds },
   signal: { name: 'login.signal', points: 200, seconds },
+  codes: { name: 'login.codes', points: 3, seconds },
 } as const satisfies Record<string, RateLimit>
 
 /** Limits of the ways in. They are counted in the store, so that they hold across replicas and restarts. */
@@ -44,17 +45,19 @@ export interface Throttle {
   admitSignal(address: string): Promise<void>
   /** Takes it back: it does. */
   signalTaken(address: string): Promise<void>
+  /** Counts the making of recovery codes for a principal. Throws `identity.too_many`. */
+  admitCodes(principalId: string): Promise<void>
 }
 
 export function openThrottle({ store, clock }: { store: Store; clock: Clock }): Throttle {
   const keyOf = (...parts: string[]) => digestOf(JSON.stringify(parts))
 
-  async function consume(limit: RateLimit, key: string): Promise<void> {
+  async function consume(limit: RateLimit, key: string, doing = 'sign in'): Promise<void> {
     const waitMs = await takePoint(store, limit, { key, now: clock.now() })
     if (waitMs === undefined) return
     await deleteEndedRates(store, clock.now())
     const minutes = Math.max(1, Math.ceil(waitMs / 60_000))
-    throw new Fault('identity.too_many', `cannot sign in now: too many tries; try again in ${minutes} min`)
+    throw new Fault('identity.too_many', `cannot ${doing} now: too many tries; try again in ${minutes} min`)
   }
 
   return {
@@ -74,6 +77,7 @@ export function openThrottle({ store, clock }: { store: Store; clock: Clock }): 
     admitVouching: (address) => consume(limits.vouching, keyOf(networkOf(address))),
     vouched: (address) => givePoint(store, limits.vouching, keyOf(networkOf(address))),
     admitSignal: (address) => consume(limits.signal, keyOf(networkOf(address))),
+    admitCodes: (principalId) => consume(limits.codes, keyOf(principalId), 'make codes'),
     signalTaken: (address) => givePoint(store, limits.signal, keyOf(networkOf(address))),
   }
 }
