@@ -26,7 +26,7 @@ import type { OwnLogin } from './own-login.ts'
 import type { Passkeys } from './passkeys.ts'
 import { admitPerson } from './principals.ts'
 import { type IdentityLedger, partyOf } from './records.ts'
-import type { SignInDesk } from './sign-ins.ts'
+import { endedMeanwhile, type SignInDesk } from './sign-ins.ts'
 
 /** How long a person may take at the provider. */
 const attemptSeconds = 10 * 60
@@ -117,13 +117,14 @@ export function openLogins(parts: {
   const { store, ledger, clock, idps, throttle } = parts
 
   const enter: Logins['enter'] = async ({ req, address }, given) => {
-    const { principal, provider, returnTo, login, brought, session } = given
+    const { principal, provider, returnTo, login, brought, session, begunAt } = given
     const { secret, id } = parts.signIns.mint()
     const how = login.amr.length > 0 && { amr: [...login.amr] }
     const entry = { status: 'success', provider, principal: partyOf(principal), signInId: id, address, ...how } as const
     await ledger.recordLogin(entry)
-    const came = { principalId: principal.id, provider, secret, login, brought, session }
-    const cookie = await parts.signIns.start(req, came)
+    const came = { principalId: principal.id, provider, secret, login, brought, session, begunAt }
+    const visitor = { req, address }
+    const cookie = await admitted(() => parts.signIns.start(req, came), { visitor, provider, person: principal })
     return { principal, cookie, returnTo: readReturnTo(returnTo) }
   }
 
@@ -211,18 +212,15 @@ export function openLogins(parts: {
       const { brought, session, ...person } = arrival
       const known = await findPrincipalBySubject(store, person.issuer, person.subject)
       const at = attempt.expiresAt - attemptSeconds * 1_000
-      if (known && (await isVoid(store, { principalId: known.id, at }))) {
-        const message =
-          'cannot complete this login: since it was begun, your provider has ended what you had; begin again'
-        return refuse(visitor, { provider, person, fault: new Fault('identity.sign_in_failed', message) })
-      }
+      if (known && (await isVoid(store, { principalId: known.id, at })))
+        return refuse(visitor, { provider, person, fault: endedMeanwhile() })
       const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
       const principal = await admitted(join, { visitor, provider, person }).catch((error: unknown) => {
         throw isToSignInAnew(error) ? withWayAnew(error, attempt) : error
       })
       await parts.mapping.refresh(principal, provider, person)
       const login = person.login ?? { at: 0, amr: [] }
-      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, login, brought, session })
+      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, login, brought, session, begunAt: at })
     },
   }
 

@@ -93,9 +93,9 @@ async function endLoggedOut(parts: LogoutParts, idp: LogoutIdp, out: LoggedOut):
     const id = digestOf(JSON.stringify([issuer, out.jti]))
     if (!(await spend(tx, { purpose: 'logout', id, until: out.until, now: clock.now() })))
       throw new Fault('identity.logout_refused', 'cannot take this logout token: it was taken before')
+    for (const one of people) await voidEarlier(tx, one, clock.now())
     if (session !== undefined) await deleteSignInsOfSession(tx, { provider: idp.id, session })
     else if (named !== undefined) await deleteSignInsOf(tx, named.id)
-    for (const one of people) await voidEarlier(tx, one, clock.now())
     if (logoutEndsGrants) for (const one of people) await endAll(parts, tx, { principalId: one, reason })
   })
 }

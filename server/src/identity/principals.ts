@@ -21,7 +21,7 @@ import { deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Person } from './idp.ts'
 import { personOf } from './idp/person.ts'
-import { isVoid } from './login/void.ts'
+import { isVoid, type Standing, standsWithin } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
 import type { Provisioner } from './scim/provisioner.ts'
 
@@ -64,6 +64,13 @@ export interface Principals {
    * @throws {TypeError} if `sub` is not 1 to 255 visible ASCII characters.
    */
   admitClaims(issuer: string, claims: Readonly<Record<string, unknown>>): Promise<Principal>
+  /**
+   * Whether something may still be given to a principal who was let in before: he is active, the sign-in by which he asked
+   * has not ended, and what a provider vouched for was not made void since.
+   *
+   * @param tx The transaction of the change that gives it: every withdrawal is in force before it, or finds what it gave.
+   */
+  standsWithin(tx: Handle, of: Standing): Promise<boolean>
 }
 
 interface PrincipalParts {
@@ -126,6 +133,7 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       listPrincipals(store, { after: page.after, limit: Math.min(page.limit ?? 100, 1_000) }),
     disablePrincipal: (given) => step('disabled', given),
     enablePrincipal: (given) => step('enabled', given),
+    standsWithin: (tx, of) => standsWithin(tx, { ...of, now: clock.now() }),
     // Who vouches for a client does not say that the person has just signed in.
     async admitClaims(issuer, claims) {
       const person = personOf(issuer, claims[keyClaimOf(parts, issuer)], claims)

@@ -4,13 +4,15 @@ import { Fault } from '../base/fault.ts'
 import { digestOf, makeSecret } from '../base/ids.ts'
 import type { Login } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
-import { findPrincipal } from '../store/principals.ts'
+import { findPrincipal, lockPrincipal } from '../store/principals.ts'
 import { deleteExpiredSignIns, deleteSignIn, deleteSignInsOf, findSignIn, insertSignIn } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Brought } from './idp.ts'
 import type { KeptLoginDesk } from './kept-logins.ts'
 import { readReturnTo } from './login/return-to.ts'
+import { isVoid } from './login/void.ts'
 import { isStrong, type Passkeys } from './passkeys.ts'
+import { checkActive } from './principals.ts'
 import { openCookies } from './sign-in/cookies.ts'
 import { checkOrigin, checkToken, type FormBody, signedInToken } from './sign-in/forms.ts'
 
@@ -53,7 +55,11 @@ export interface SignInDesk {
    * Signs a principal in under a new secret and ends what the browser held before.
    *
    * @param given `id` and `secret` come from `mint`, so that the login can be recorded before it takes effect.
+   * Promise: whoever takes something from the principal meanwhile ends this sign-in with the others, or it does not begin.
+   *
    * @returns the `Set-Cookie` value.
+   * @throws {Fault} `identity.disabled`, `identity.must_sign_in_anew`, or `identity.sign_in_failed` if what was begun at
+   *   `begunAt` is void.
    */
   start(
     req: IncomingMessage,
@@ -64,6 +70,7 @@ export interface SignInDesk {
       login: Login
       brought?: Brought | undefined
       session?: string | undefined
+      begunAt?: number | undefined
     },
   ): Promise<string>
   /** Who is signed in here, also he whom `whoIs` hides because a passkey is `wanting`: all he may do is to add one. */
@@ -72,6 +79,14 @@ export interface SignInDesk {
   stop(req: IncomingMessage): Promise<string>
   /** A new secret and its id. */
   mint(): { secret: string; id: string }
+}
+
+/** What was begun before the provider ended what the principal had leads nowhere. */
+export function endedMeanwhile(): Fault {
+  return new Fault(
+    'identity.sign_in_failed',
+    'cannot complete this login: since it was begun, your provider has ended what you had; begin again',
+  )
 }
 
 /** Opens the sign-ins of one origin, and the desk that makes them. */
@@ -122,10 +137,14 @@ export function openSignIns(parts: {
   }
   const desk: SignInDesk = {
     whoIsHere,
-    async start(req, { principalId, provider, secret, login, brought, session }) {
+    async start(req, { principalId, provider, secret, login, brought, session, begunAt }) {
       const before = secretOf(req)
       const now = clock.now()
       await store.transaction(async (tx) => {
+        const principal = await lockPrincipal(tx, principalId)
+        if (principal !== undefined) checkActive(principal)
+        if (principal === undefined || (begunAt !== undefined && (await isVoid(tx, { principalId, at: begunAt }))))
+          throw endedMeanwhile()
         if (before) await deleteSignIn(tx, digestOf(before))
         await deleteExpiredSignIns(tx, now)
         const expiresAt = now + signInSeconds * 1_000

@@ -41,8 +41,8 @@ export async function withdraw(
     const administrators = await listAdministratorIds(tx, now)
     if (administrators.length === 1 && administrators[0] === principalId) throw new LastAdministrator()
   }
-  await deleteSignInsOf(tx, principalId)
   await voidEarlier(tx, principalId, now)
+  await deleteSignInsOf(tx, principalId)
   await revokeOperatorKeysOf(tx, principalId, now)
   await endLinksBy(tx, principalId, now)
   if (of.signInAfter !== undefined) await demandSignIn(tx, principalId, of.signInAfter)

@@ -212,11 +212,14 @@ async function answer(
     replaces: form.replaces,
     login: signedIn.login,
   }
+  const { principalId } = choice
   const grant = await parts.grants.give(choice, async (tx) => {
+    if (!(await parts.people.standsWithin(tx, { principalId, signInId: signedIn.signInId })))
+      throw new Fault('oauth.consent_ended', 'cannot give this: your sign-in ended meanwhile')
     await parts.engine.takeAnswer(tx, waiting.uid)
     await parts.clients.useWithin(tx, client)
   })
-  await parts.engine.answer(request, response, { principalId: choice.principalId, grantId: grant.id })
+  await parts.engine.answer(request, response, { principalId, grantId: grant.id })
 }
 
 function detailsOf({ details, resource }: WaitingRequest): Details | undefined {

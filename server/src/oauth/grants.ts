@@ -93,6 +93,11 @@ export class Grants {
     return listStoredGrants(this.#store, filter, listedMax)
   }
 
+  /** The same, as this transaction sees them. */
+  listWithin(tx: Handle, filter: GrantFilter): Promise<Grant[]> {
+    return listStoredGrants(tx, filter, listedMax)
+  }
+
   /**
    * Gives a grant.
    *

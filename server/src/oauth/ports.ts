@@ -46,6 +46,11 @@ export interface People {
   findMachine(name: string): Promise<Principal | undefined>
   /** @throws {Fault} `identity.disabled` */
   admitClaims(issuer: string, claims: Readonly<Record<string, unknown>>): Promise<Principal>
+  /** Whether what is to be given in this transaction still stands on the principal, his sign-in and what was vouched for. */
+  standsWithin(
+    tx: Handle,
+    of: { principalId: string; signInId?: string | undefined; vouchedAt?: number | undefined },
+  ): Promise<boolean>
 }
 
 /** What the inventory does for the authorization server. */

@@ -93,6 +93,19 @@ export async function countGroupsByHand(handle: Handle): Promise<number> {
   return (await query.select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()).count
 }
 
+/**
+ * The principal of this id, whom nobody changes, lets in or takes anything from in another transaction that asks so too,
+ * until this one ends.
+ */
+export async function lockPrincipal(tx: Handle, id: string): Promise<Principal | undefined> {
+  await open(tx)
+    .updateTable('principals')
+    .set((eb) => ({ created_at: eb.ref('created_at') }))
+    .where('id', '=', id)
+    .execute()
+  return findPrincipal(tx, id)
+}
+
 /** Renews what is for display only. */
 export async function updatePrincipalDisplay(
   handle: Handle,

@@ -20,6 +20,8 @@ export interface Entering {
   brought?: Brought | undefined
   /** The session at the provider that it came out of. */
   session?: string | undefined
+  /** When it was begun: what is withdrawn since keeps him out. Absent where it began at this moment. */
+  begunAt?: number | undefined
 }
 
 /** Somebody was let in. */

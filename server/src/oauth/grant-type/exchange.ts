@@ -10,7 +10,6 @@ import type { AccessTokens } from '../access-token.ts'
 import { type Act, depthOf, isName, readAct } from '../actor.ts'
 import { type Asked, type Given, NotTaken } from '../grant-type.ts'
 import { resourceFor, upstreamOf } from '../metadata.ts'
-import type { People } from '../ports.ts'
 import { actorOf, type ClientKeys } from './actor-token.ts'
 import { admit } from './id-jag.ts'
 import { requireWithin, type Said } from './limits.ts'
@@ -30,7 +29,6 @@ export interface ExchangeParts extends VouchedParts {
   /** The clients that may exchange, by id. */
   platforms: ReadonlyMap<string, ExchangeConfig>
   fetch: FetchDocument
-  people: Pick<People, 'admitClaims'>
   accessTokens: Pick<AccessTokens, 'readForIntrospection'>
   /** Whether all that a grant hangs on stands at this moment. */
   stands(grantId: string): Promise<boolean>

@@ -24,7 +24,6 @@ export interface IdJagParts extends VouchedParts {
   issuers: readonly EnterpriseIssuer[]
   store: Store
   fetch: FetchDocument
-  people: Pick<People, 'admitClaims'>
 }
 
 /**

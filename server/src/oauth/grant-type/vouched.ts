@@ -7,7 +7,7 @@ import type { Clients } from '../clients.ts'
 import { type OfferedTool, offerTools, readMembers } from '../consent/offer.ts'
 import { NotTaken } from '../grant-type.ts'
 import { givenBack, type Grants, replaced } from '../grants.ts'
-import type { Catalogue } from '../ports.ts'
+import type { Catalogue, People } from '../ports.ts'
 import { commonScopes, grantedScope } from '../scopes.ts'
 import { lets, readLimits, type Said } from './limits.ts'
 
@@ -23,6 +23,7 @@ export interface VouchedParts {
   catalogue: Catalogue
   clients: Clients
   grants: Grants
+  people: Pick<People, 'admitClaims' | 'standsWithin'>
 }
 
 /**
@@ -64,9 +65,13 @@ export async function vouchedGrant(
   for (const { id } of standing.slice(besideMax - 1)) await parts.grants.revoke({ by: 'system', id, reason: replaced })
   const given = { id: client.id, name: client.name, digest: consentedOf(client) }
   const choice = { principalId, client: given, upstream, tools, issuer, ...(scope !== undefined && { scope }) }
-  return parts.grants.give({ ...choice, durationSeconds: grantSeconds, replaces: true }, (tx) =>
-    parts.clients.useWithin(tx, client),
-  )
+  return parts.grants.give({ ...choice, durationSeconds: grantSeconds, replaces: true }, async (tx) => {
+    // Again, where no withdrawal comes in between: what was true before may have ended since.
+    const stands = await parts.people.standsWithin(tx, { principalId, vouchedAt: of.vouchedAt })
+    if (!stands || isWithdrawn(await parts.grants.listWithin(tx, whose), of.vouchedAt))
+      throw new NotTaken('it was withdrawn meanwhile')
+    await parts.clients.useWithin(tx, client)
+  })
 }
 
 /** What is given of all that could be, and the scopes that it is told by: none where nobody said any. */

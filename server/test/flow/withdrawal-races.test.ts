@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { after, before, test, type TestContext } from 'node:test'
+import pg from 'pg'
+import { whoIs } from '../administrator.ts'
+import type { Browser } from '../browser.ts'
+import { until } from '../event-reader.ts'
+import { type FakeEnterprise, openFakeEnterprise } from '../fake/enterprise.ts'
+import { openFakeIdp } from '../fake/idp.ts'
+import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
+import { holdTransaction } from '../held.ts'
+import { openHouse } from '../house.ts'
+import { entitle } from '../machines.ts'
+import type { TokenAnswer } from '../oauth-client.ts'
+import { Person } from '../person.ts'
+import { authorization, issSub, pushEvent } from '../signal-house.ts'
+import { startPostgres, type TestPostgres } from '../postgres.ts'
+
+// A withdrawal that meets somebody who is being let in at this moment: one comes after the other, and nothing is left.
+
+let postgres: TestPostgres | undefined
+before(async () => {
+  postgres = await startPostgres()
+})
+after(() => postgres?.stop())
+
+const client = { id: 'sallyport', secret: 'the client secret' }
+const grantType = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+
+/** A house with a provider that people sign in by, one that vouches for them to clients, and what both say has ended. */
+async function openScene(t: TestContext, databaseUrl?: string) {
+  const idp = await openFakeIdp(client, { sub: 'a-1', name: 'Ana' })
+  t.after(() => idp.close())
+  const company: FakeEnterprise = await openFakeEnterprise(t)
+  const transmitter = await openFakeTransmitter(t)
+  const oidc = [{ id: 'okta', name: 'Okta', issuer: idp.issuer, clientId: client.id, clientSecretEnv: 'IDP_SECRET' }]
+  const { issuer, jwksUri } = transmitter
+  const push = { authorizationEnv: 'OKTA_PUSH' }
+  const signals = [{ id: 'okta', issuer, jwksUri, audience: audience, people: company.issuer, push }]
+  const enterprise = [{ issuer: company.issuer, jwksUri: company.jwksUri }]
+  const parts = { login: { oidc }, signals, clients: { enterprise } }
+  const yaml = Object.entries(parts).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+  const house = await openHouse(t, {
+    yaml: yaml.join('\n'),
+    env: { IDP_SECRET: client.secret, OKTA_PUSH: authorization },
+    reach: [idp.issuer, company.issuer, issuer],
+    databaseUrl,
+  })
+  await house.upstream('mux', ['get_asset'])
+  const logOut = async (): Promise<number> => {
+    const body = new URLSearchParams({ logout_token: await idp.writeLogout({ sub: 'a-1' }) })
+    return (await fetch(`${house.url}/sign-in/backchannel-logout/okta`, { method: 'POST', body })).status
+  }
+  const signIn = async (browser: Browser) =>
+    browser.follow(
+      await browser.open(`${house.origin}/sign-in?return_to=/sign-out`),
+      '/sign-in/with/okta?return_to=/sign-out',
+    )
+  return { house, idp, company, transmitter, logOut, signIn }
+}
+
+const stores = { SQLite: async () => undefined, PostgreSQL: () => postgres!.createDatabase() }
+
+/** Resolves when a transaction of this database waits for a lock of another one. */
+async function untilOneWaits(t: TestContext, databaseUrl: string): Promise<void> {
+  const watching = new pg.Client({ connectionString: databaseUrl })
+  await watching.connect()
+  t.after(() => watching.end())
+  await until(async () => {
+    const { rows } = await watching.query(
+      `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return rows.length > 0
+  }, 'a transaction waits for another one')
+}
+
+for (const [name, createDatabase] of Object.entries(stores)) {
+  test(`a login that was under way when the provider logged the person out does not come in, on ${name}`, async (t) => {
+    const { house, logOut, signIn } = await openScene(t, await createDatabase())
+    const [before, browser] = [house.browser(), house.browser()]
+    await signIn(before)
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const landing = signIn(browser)
+    await held.reached
+    assert.equal(await logOut(), 200)
+    held.go()
+    const landed = await landing
+    assert.equal(landed.status, 401)
+    assert.match(landed.text, /since it was begun, your provider has ended what you had/)
+    assert.equal(await whoIs(house, browser), undefined)
+    assert.equal(await whoIs(house, before), undefined)
+    const logins = await house.entries('login')
+    assert.deepEqual([logins.at(-1)?.status, logins.at(-1)?.reason], ['failure', 'identity.sign_in_failed'])
+    assert.equal((await signIn(browser)).url.pathname, '/sign-out', 'a login of afterwards comes in')
+    assert.ok(await whoIs(house, browser))
+  })
+
+  test(`an assertion that was being judged when an event ended all gives no grant, on ${name}`, async (t) => {
+    const { house, company, transmitter } = await openScene(t, await createDatabase())
+    const agent = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+    const claims = { aud: house.origin, client_id: agent.id, resource: agent.resourceOf('mux') }
+    const present = async (): Promise<TokenAnswer> =>
+      agent.token({ grant_type: grantType, assertion: await company.assert(claims) })
+    assert.equal((await present()).error, 'invalid_grant', 'entitled to nothing yet')
+    const all = await house.rooms.identity.listPrincipals({ limit: 100 })
+    const { id } = all.find(({ subject }) => subject === 'u-1')!
+    await entitle(house, id, ['mux/get_asset'])
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const answer = present()
+    await held.reached
+    const revoked = { ...issSub('u-1', company.issuer) }
+    const event = `${caep}session-revoked`
+    const told = await pushEvent(house, transmitter, { sub: 'u-1', event, claims: { sub_id: revoked } })
+    assert.equal(told.status, 202)
+    held.go()
+    assert.equal((await answer).error, 'invalid_grant')
+    assert.deepEqual(await house.rooms.oauth.listGrants({ principalId: id }), [])
+    assert.deepEqual(await house.changes('grant.given'), [])
+  })
+
+  test(`a vouched grant is not given when the person withdraws the one before it meanwhile, on ${name}`, async (t) => {
+    const { house, company } = await openScene(t, await createDatabase())
+    const agent = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+    const claims = { aud: house.origin, client_id: agent.id, resource: agent.resourceOf('mux') }
+    const present = async (scope?: string): Promise<TokenAnswer> =>
+      agent.token({ grant_type: grantType, assertion: await company.assert({ ...claims, ...(scope && { scope }) }) })
+    assert.equal((await present()).error, 'invalid_grant', 'entitled to nothing yet')
+    const all = await house.rooms.identity.listPrincipals({ limit: 100 })
+    const { id } = all.find(({ subject }) => subject === 'u-1')!
+    await entitle(house, id, ['mux/get_asset'])
+    assert.equal((await present()).status, 200)
+    const [grant] = await house.rooms.oauth.listGrants({ principalId: id })
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const answer = present('mux:read')
+    await held.reached
+    await house.rooms.oauth.revokeGrant({ by: id, id: grant!.id, reason: 'not any more' })
+    held.go()
+    assert.equal((await answer).error, 'invalid_grant')
+    assert.equal((await house.rooms.oauth.listGrants({ principalId: id })).length, 1)
+  })
+
+  test(`an answer to the consent page is not taken when its sign-in ends meanwhile, on ${name}`, async (t) => {
+    const { house, logOut, signIn } = await openScene(t, await createDatabase())
+    const browser = house.browser()
+    await signIn(browser)
+    const { principal } = (await whoIs(house, browser))!
+    await entitle(house, principal.id, ['mux/get_asset'])
+    const agent = await house.register()
+    const page = await browser.open(agent.authorizeUrl('mux'))
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const answered = new Person(house, principal, browser).consent(page, 'all')
+    await held.reached
+    assert.equal(await logOut(), 200)
+    held.go()
+    assert.match((await answered).text, /your sign-in ended meanwhile/)
+    assert.deepEqual(await house.rooms.oauth.listGrants({ principalId: principal.id }), [])
+  })
+}
+
+test('a logout whose transaction is at its end keeps a login waiting, and then out', async (t) => {
+  const databaseUrl = await postgres!.createDatabase()
+  const { house, logOut, signIn } = await openScene(t, databaseUrl)
+  const browser = house.browser()
+  await signIn(house.browser())
+  const callback = holdTransaction(t, house.rooms.store, 'begin')
+  const landing = signIn(browser)
+  await callback.reached
+  const logout = holdTransaction(t, house.rooms.store, 'end')
+  const told = logOut()
+  await logout.reached
+  callback.go()
+  await untilOneWaits(t, databaseUrl)
+  logout.go()
+  assert.equal(await told, 200)
+  assert.equal((await landing).status, 401)
+  assert.equal(await whoIs(house, browser), undefined)
+})
+
+test('a login whose transaction is at its end keeps a logout waiting, which then ends it', async (t) => {
+  const databaseUrl = await postgres!.createDatabase()
+  const { house, logOut, signIn } = await openScene(t, databaseUrl)
+  const browser = house.browser()
+  await signIn(house.browser())
+  const login = holdTransaction(t, house.rooms.store, 'end')
+  const landing = signIn(browser)
+  await login.reached
+  const told = logOut()
+  await untilOneWaits(t, databaseUrl)
+  login.go()
+  await landing
+  assert.equal(await told, 200)
+  assert.equal(await whoIs(house, browser), undefined)
+})
