@@ -344,6 +344,7 @@ test('whatever is wrong with an assertion, the client learns only that it was no
     ['no resource', company.assert({ ...claims, resource: undefined })],
     ['another client', company.assert({ ...claims, client_id: other.id })],
     ['no client', company.assert({ ...claims, client_id: undefined })],
+    ['a security event', company.assert({ ...claims, events: {} })],
     ['no subject', company.assert({ ...claims, sub: undefined })],
     ['a subject that hides', company.assert({ ...claims, sub: 'u-1\u200b' })],
     ['no number', company.assert({ ...claims, jti: undefined })],

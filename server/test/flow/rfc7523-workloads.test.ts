@@ -156,6 +156,7 @@ test('whatever is wrong with it, the workload learns only that it was not taken'
     ['no rule', cluster.sign({ ...good, sub: 'system:serviceaccount:prod:other' })],
     ['a look-alike', cluster.sign({ ...good, sub: `${nightly}2` })],
     ['a subject that hides', cluster.sign({ ...good, sub: `${nightly}\u200b` })],
+    ['a security event', cluster.sign({ ...good, events: {} })],
     ['no subject', cluster.sign({ ...good, sub: undefined })],
     ['another issuer', cluster.sign({ ...good, iss: 'https://other.example' })],
     ['a slash more in the issuer', cluster.sign({ ...good, iss: `${cluster.issuer}/` })],

@@ -219,6 +219,7 @@ test('whatever is wrong, the platform learns only that it was not taken', async 
   const { house, company, key, exchange, agent } = all
   const now = Math.floor(Date.now() / 1_000)
   const strange = await generateKeyPair('ES256')
+  const logout = { 'http://schemas.openid.net/event/backchannel-logout': {} }
   const good = () => company.sign({ aud: audience })
   const wrong: [string, string, Record<string, string | undefined>?][] = [
     ['the token of another client of the company', await company.sign({ aud: 'other-at-company' })],
@@ -231,6 +232,20 @@ test('whatever is wrong, the platform learns only that it was not taken', async 
     ['no beginning', await company.sign({ aud: audience, iat: undefined })],
     ['an identity assertion', await company.sign({ aud: audience }, { typ: 'oauth-id-jag+jwt' })],
     ['a logout', await company.sign({ aud: audience }, { typ: 'logout+jwt' })],
+    ['a logout that names no type of its own', await company.sign({ aud: audience, events: logout })],
+    [
+      'an event of whatever kind',
+      await company.sign({ aud: audience, events: {} }),
+      { subject_token_type: type('jwt') },
+    ],
+    ['when something happened', await company.sign({ aud: audience, toe: now })],
+    ['what it happened in', await company.sign({ aud: audience, txn: 't-1' }), { subject_token_type: type('jwt') }],
+    [
+      'an event as an access token',
+      await company.sign({ aud: audience, events: logout }, { typ: 'at+jwt' }),
+      { subject_token_type: type('access_token') },
+    ],
+    ['an agent by an event', await good(), await agent('planner', { events: logout })],
     ['an access token as an ID token', await company.sign({ aud: audience }, { typ: 'at+jwt' })],
     ['an ID token as an access token', await good(), { subject_token_type: type('access_token') }],
     ['a refresh token', await good(), { subject_token_type: type('refresh_token') }],

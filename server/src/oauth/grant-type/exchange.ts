@@ -140,6 +140,9 @@ async function readForeign(
     lifetimeSecondsMax,
     clock: parts.clock,
   })
+  // Of events too, where somebody left out which (RFC 8417, section 2.2).
+  if (kind !== 'access_token' && (claims['toe'] !== undefined || claims['txn'] !== undefined))
+    throw new NotTaken('it says when something happened, not who somebody is')
   try {
     const act = readAct(claims['act'])
     return { issuer: source.issuer, claims, act, mayAct: claims['may_act'], endsAt: claims.exp * 1_000 }

@@ -60,6 +60,8 @@ export async function verifyToken(
   const { aud, iat, exp, sub, cnf } = payload
   if (Array.isArray(aud) && aud.length !== 1) throw new NotTaken('it is for others as well')
   if (cnf !== undefined && !isBoundTo(cnf, expected.key)) throw new NotTaken('it is bound to a key that was not proved')
+  // It tells that something has happened, a logout or an event: nobody is vouched for by it (RFC 8417, section 4).
+  if (payload['events'] !== undefined) throw new NotTaken('it is a security event')
   const now = clock.now() / 1_000
   if (iat !== undefined && iat > now + clockToleranceSeconds) throw new NotTaken('it is of the future')
   if (exp! - (iat ?? now) > expected.lifetimeSecondsMax) throw new NotTaken('it is good for too long')
