@@ -54,9 +54,9 @@ export interface SignInDesk {
   /**
    * Signs a principal in under a new secret and ends what the browser held before.
    *
-   * @param given `id` and `secret` come from `mint`, so that the login can be recorded before it takes effect.
    * Promise: whoever takes something from the principal meanwhile ends this sign-in with the others, or it does not begin.
    *
+   * @param given `id` and `secret` come from `mint`, so that the login can be recorded before it takes effect.
    * @returns the `Set-Cookie` value.
    * @throws {Fault} `identity.disabled`, `identity.must_sign_in_anew`, or `identity.sign_in_failed` if what was begun at
    *   `begunAt` is void.
