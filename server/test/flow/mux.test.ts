@@ -70,7 +70,9 @@ test('a query string of the client changes nothing', async (t) => {
       listed,
     )
     const call = { name: 'delete_system_signing_keys', arguments: { SIGNING_KEY_ID: 'k1' } }
-    assert.equal((await agent.rpc('tools/call', call, { path })).status, 403)
+    // Who comes again with the same grant is led to the page that widens it.
+    const refused = await agent.rpc('tools/call', call, { path })
+    assert.ok(refused.status === 403 || refused.result['isError'] === true, query)
   }
   assert.equal(api.journal.length, 0)
 })
