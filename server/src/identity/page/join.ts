@@ -2,6 +2,7 @@ import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Idp } from '../idp.ts'
 import type { OpenInvitation } from '../invitations.ts'
+import { newPasswordField } from './fields.ts'
 import { hidden, problem, taskPage } from './frame.ts'
 
 export interface JoinPage {
@@ -74,20 +75,7 @@ function joinForm(given: JoinPage): Html {
       />
       <span class="hint" id="login-hint">2 to 64 of a–z, 0–9 and . _ @ + -</span>
     </div>
-    <div class="field">
-      <label for="password">Password</label>
-      <input
-        id="password"
-        name="password"
-        type="password"
-        autocomplete="new-password"
-        minlength="12"
-        maxlength="200"
-        required
-        aria-describedby="password-hint"
-      />
-      <span class="hint" id="password-hint">12 characters or more; a few words are good</span>
-    </div>
+    ${newPasswordField('Password')}
     <button class="primary wide" type="submit">
       ${given.invitation.purpose === 'invitation' ? 'Join' : 'Become administrator'}
     </button>

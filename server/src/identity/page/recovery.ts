@@ -1,4 +1,5 @@
-import { html, type Html } from '../../base/page.ts'
+import { html } from '../../base/page.ts'
+import { loginField, newPasswordField, passwordField } from './fields.ts'
 import { hidden, problem, taskPage } from './frame.ts'
 
 export function recoveryPage(given: {
@@ -14,30 +15,7 @@ export function recoveryPage(given: {
         <p class="muted">
           For when your passkey is not at hand. Each code works once; all other sign-ins of yours end.
         </p>
-        <div class="field">
-          <label for="login">Login</label>
-          <input
-            id="login"
-            name="login"
-            value="${given.login ?? ''}"
-            autocomplete="username"
-            autocapitalize="none"
-            spellcheck="false"
-            maxlength="200"
-            required
-          />
-        </div>
-        <div class="field">
-          <label for="password">Password</label>
-          <input
-            id="password"
-            name="password"
-            type="password"
-            autocomplete="current-password"
-            maxlength="1000"
-            required
-          />
-        </div>
+        ${loginField({ value: given.login })} ${passwordField()}
         <div class="field">
           <label for="code">Recovery code</label>
           <input
@@ -58,23 +36,6 @@ export function recoveryPage(given: {
   )
 }
 
-export function newPasswordFields(): Html {
-  return html`<div class="field">
-    <label for="password">New password</label>
-    <input
-      id="password"
-      name="password"
-      type="password"
-      autocomplete="new-password"
-      minlength="12"
-      maxlength="200"
-      required
-      aria-describedby="password-hint"
-    />
-    <span class="hint" id="password-hint">12 characters or more; a few words are good</span>
-  </div>`
-}
-
 export function resetPage(given: { path: string; token: string; login: string; problem?: string | undefined }): string {
   return taskPage(
     'Choose a new password',
@@ -86,7 +47,7 @@ export function resetPage(given: { path: string; token: string; login: string; p
           signed out everywhere else.
         </p>
         <input type="hidden" name="username" value="${given.login}" autocomplete="username" />
-        ${newPasswordFields()}
+        ${newPasswordField('New password')}
         <button class="primary wide" type="submit">Set the password</button>
       </form>
       <p class="muted small">This link works once.</p>`,

@@ -1,6 +1,7 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { Idp } from '../idp.ts'
+import { loginField, passwordField } from './fields.ts'
 import { hidden, problem, taskPage } from './frame.ts'
 
 export interface SignInPage {
@@ -73,32 +74,8 @@ function domainForm(given: SignInPage): Html {
 function passwordForm(given: SignInPage): Html {
   return html`<form method="post" action="/sign-in">
     ${hidden({ csrf: given.token, return_to: given.returnTo })}
-    <div class="field">
-      <label for="login">Login</label>
-      <input
-        id="login"
-        name="login"
-        value="${given.login ?? ''}"
-        autocomplete="username"
-        autocapitalize="none"
-        spellcheck="false"
-        maxlength="200"
-        required
-        ${given.login || given.byDomain ? '' : html`autofocus`}
-      />
-    </div>
-    <div class="field">
-      <label for="password">Password</label>
-      <input
-        id="password"
-        name="password"
-        type="password"
-        autocomplete="current-password"
-        maxlength="1000"
-        required
-        ${given.login ? html`autofocus` : ''}
-      />
-    </div>
+    ${loginField({ value: given.login, focus: !given.login && !given.byDomain })}
+    ${passwordField({ focus: Boolean(given.login) })}
     <button class="primary wide" type="submit">Sign in</button>
   </form>`
 }

@@ -3,7 +3,7 @@ import { visible } from '../../base/visible.ts'
 import type { Passkey } from '../../store/passkeys.ts'
 import { recoveryCodes } from '../local/recovery-code.ts'
 import { hidden, problem, taskPage } from './frame.ts'
-import { newPasswordFields } from './recovery.ts'
+import { newPasswordField } from './fields.ts'
 
 export interface WaysPage {
   name: string
@@ -180,7 +180,7 @@ function passwordCard({ csrf, fresh, strong }: WaysPage): Html {
     ${
       fresh &&
       html`<form method="post" action="${waysPath}/password">
-        ${hidden({ csrf })} ${!strong && currentField('current')} ${newPasswordFields()}
+        ${hidden({ csrf })} ${!strong && currentField('current')} ${newPasswordField('New password')}
         <div class="actions"><button type="submit">Change the password</button></div>
       </form>`
     }
