@@ -6,7 +6,6 @@ import { insertPrincipal, updatePrincipalDisplay } from '../../store/principals.
 import {
   countProvisioned,
   deleteProvisioned,
-  findProvisioned,
   insertProvisioned,
   keepProvisionedIds,
   type Provisioned,
@@ -15,12 +14,12 @@ import type { Handle } from '../../store/store.ts'
 import { retireWithin } from '../groups.ts'
 import { endingOnce } from './ending.ts'
 import { fold, type Parts } from './match.ts'
-import { type IfMatch, isMatch, Overtaken, type ScimParts, untilNotOvertaken } from './parts.ts'
+import { type IfMatch, Overtaken, type ScimParts, untilNotOvertaken } from './parts.ts'
 import { type Provisioner, sourceOf } from './provisioner.ts'
-import { notFound, refuse, refuseBy } from './refuse.ts'
+import { refuse, refuseBy } from './refuse.ts'
 import { membersMax, readResource, type Resource } from './resource.ts'
 import { groupKind } from './schema.ts'
-import { replace } from './users.ts'
+import { getProvisioned, replace } from './users.ts'
 
 const groupsMax = 2_000
 
@@ -66,7 +65,7 @@ export function changeGroup(
   const { store, ledger, clock } = parts
   const source = sourceOf(provisioner)
   return untilNotOvertaken(async () => {
-    const before = await getGroup(store, provisioner, change)
+    const before = await getProvisioned(store, provisioner, { ...change, kind: 'Group' })
     // Members are read after the version: who has changed them meanwhile has changed the version too.
     const had = await listMemberIds(store, provisioner, before.id)
     const { members, ...resource } = change.make({ ...before.resource, members: had.map(memberOf) })
@@ -100,7 +99,7 @@ export function deleteGroup(
   const { store, ledger, clock } = parts
   const ending = endingOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
-    const before = await getGroup(store, provisioner, which)
+    const before = await getProvisioned(store, provisioner, { ...which, kind: 'Group' })
     await ending()
     const about = { kind: 'group', id: before.id } as const
     const details = { name: nameOf(before.resource), source: sourceOf(provisioner) }
@@ -120,17 +119,6 @@ export async function listMemberIds(handle: Handle, provisioner: Provisioner, gr
 /** A member as the schema has it. */
 export function memberOf(id: string): Resource {
   return { value: id, type: 'User' }
-}
-
-async function getGroup(
-  handle: Handle,
-  provisioner: Provisioner,
-  { id, ifMatch }: { id: string; ifMatch: IfMatch },
-): Promise<Provisioned> {
-  const found = await findProvisioned(handle, { id, provider: provisioner.id, kind: 'Group' })
-  if (found === undefined) throw notFound()
-  if (ifMatch !== undefined && !isMatch(ifMatch, found)) throw refuseBy(412, 'it has changed: this is another version')
-  return found
 }
 
 function idsOf(members: unknown): string[] {

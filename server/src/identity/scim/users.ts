@@ -96,7 +96,7 @@ export function changeUser(
   const { store, ledger, clock } = parts
   const ending = endingOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
-    const before = await getUser(store, provisioner, change)
+    const before = await getProvisioned(store, provisioner, { ...change, kind: 'User' })
     // What is not said of these two stays: nobody comes back because a request left `active` out.
     const subject = provisioner.subject === 'externalId' ? { externalId: before.externalId } : {}
     const { active, ...resource }: Resource = { ...subject, active: before.active, ...change.make(fullOf(before)) }
@@ -138,7 +138,7 @@ export function deleteUser(
   const { store, ledger, clock } = parts
   const ending = endingOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
-    const before = await getUser(store, provisioner, which)
+    const before = await getProvisioned(store, provisioner, { ...which, kind: 'User' })
     await ending()
     const about = { kind: 'principal', id: before.id } as const
     const change = { by: sourceOf(provisioner), what: 'principal.deleted', about, reason: because } as const
@@ -158,12 +158,12 @@ export function deleteUser(
 }
 
 /** @throws {Fault} 404, or 412 for another version. */
-async function getUser(
+export async function getProvisioned(
   handle: Handle,
   provisioner: Provisioner,
-  { id, ifMatch }: { id: string; ifMatch: IfMatch },
+  { id, kind, ifMatch }: { id: string; kind: Provisioned['kind']; ifMatch: IfMatch },
 ): Promise<Provisioned> {
-  const found = await findProvisioned(handle, { id, provider: provisioner.id, kind: 'User' })
+  const found = await findProvisioned(handle, { id, provider: provisioner.id, kind })
   if (found === undefined) throw notFound()
   if (ifMatch !== undefined && !isMatch(ifMatch, found)) throw refuseBy(412, 'it has changed: this is another version')
   return found
