@@ -1,5 +1,6 @@
 import type { Grant } from '../model/rights.ts'
 import type { Act } from './actor.ts'
+import type { JudgedProof } from './proof.ts'
 
 /** A request for a token by a way that has no consent page. */
 export interface Asked {
@@ -8,8 +9,11 @@ export interface Asked {
   authenticated: boolean
   /** The parameters of the request that the grant type knows; each stands once. */
   params: Readonly<Record<string, string | undefined>>
-  /** The thumbprint of the key that it has proved to hold (RFC 9449), where it has. */
-  key?: string | undefined
+  /**
+   * The proof that it holds a key (RFC 9449), where one came. It is spent before a token is issued: by the grant type only
+   * where that spends what was presented, before it does, so that a proof of before costs nobody his assertion.
+   */
+  proof?: JudgedProof | undefined
 }
 
 /** What a token is issued for. */

@@ -31,23 +31,38 @@ export interface Proven {
   bound?: { token: string; to: string }
 }
 
+/** A proof that was found good, but for whether it was used before. */
+export interface JudgedProof {
+  /** The thumbprint of the key (RFC 7638). */
+  readonly key: string
+  /**
+   * Spends it, the first time that this is called: it is good once.
+   *
+   * Promise: it resolves only if it was never spent for another request, at any replica.
+   *
+   * @throws {Fault} `oauth.proof_invalid` if it was; `store.unavailable`.
+   */
+  spend(): Promise<void>
+}
+
 /** Judges proofs of possession: that who asks holds the key to which his token is bound. */
 export interface Proofs {
   /** The nonce to use now; good for some minutes, at every replica, at the token endpoint and at the MCP door. */
   nonce(): string
   /**
-   * Takes a proof: it is good once.
+   * Judges a proof, and spends nothing: it proves nothing yet. For a request that may be refused for another reason still.
    *
    * Promise: it resolves only for a proof that the key in it signed, with an asymmetric algorithm of the list, over exactly
-   * this method, address and token and a nonce of ours, and that was never taken before, at any replica.
+   * this method, address and token and a nonce of ours.
    *
    * @param proof The value of the `DPoP` header.
-   * @returns The thumbprint of the key (RFC 7638).
    * @throws {Fault} `oauth.proof_missing`; `oauth.proof_nonce` if it lacks a nonce that is good now; `oauth.proof_invalid`
-   *   for every other reason, the same words for each; `oauth.too_many`; `store.unavailable`.
+   *   for every other reason, the same words for each; `oauth.too_many`.
    * @see https://www.rfc-editor.org/rfc/rfc9449#section-4.3
    */
-  take(proof: string | undefined, of: Proven): Promise<string>
+  judge(proof: string | undefined, of: Proven): Promise<JudgedProof>
+  /** Judges a proof and spends it at once; throws as both. */
+  take(proof: string | undefined, of: Proven): Promise<void>
 }
 
 /** Opens the judgement of proofs. */
@@ -56,20 +71,29 @@ export function openProofs(parts: { store: Store; clock: Clock; nonceKey: Uint8A
   const nonces = openNonces(parts)
   const admit = openPace(clock, perKey)
 
+  async function spendOnce(key: string, jti: string): Promise<void> {
+    const now = clock.now()
+    const id = digestOf(JSON.stringify([key, jti]))
+    const fresh = await spend(store, { purpose: 'proof', id, until: now + provenMs, now })
+    if (!fresh) throw refused('it was taken before')
+  }
+
+  async function judge(proof: string | undefined, of: Proven): Promise<JudgedProof> {
+    if (proof === undefined) throw missing()
+    const { key, jti, nonce } = await read(proof, of, clock)
+    if (!nonces.good(nonce)) {
+      throw new Fault('oauth.proof_nonce', 'the proof must hold the nonce that comes with this answer')
+    }
+    admit(key)
+    let spent: Promise<void> | undefined
+    return { key, spend: () => (spent ??= spendOnce(key, jti)) }
+  }
+
   return {
     nonce: () => nonces.next(),
+    judge,
     async take(proof, of) {
-      if (proof === undefined) throw missing()
-      const { key, jti, nonce } = await read(proof, of, clock)
-      if (!nonces.good(nonce)) {
-        throw new Fault('oauth.proof_nonce', 'the proof must hold the nonce that comes with this answer')
-      }
-      admit(key)
-      const now = clock.now()
-      const id = digestOf(JSON.stringify([key, jti]))
-      const fresh = await spend(store, { purpose: 'proof', id, until: now + provenMs, now })
-      if (!fresh) throw refused('it was taken before')
-      return key
+      await (await judge(proof, of)).spend()
     },
   }
 }

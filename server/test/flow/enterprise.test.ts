@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac, randomBytes } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { decodeJwt } from 'jose'
+import { countSpent } from '../../src/store/spent.ts'
 import { Agent } from '../agent.ts'
 import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
 import { whoIs } from '../administrator.ts'
@@ -298,6 +299,31 @@ test('who proves a key with its assertion gets a token that is bound to it, and 
   assert.equal((await present(await company.assert(claims))).error, 'invalid_dpop_proof')
   const again = { ...fields, assertion: await company.assert(claims) }
   assert.equal((await prover.token(client, again)).token_type, 'DPoP')
+})
+
+test('a request that is refused for another reason spends no proof, and a proof of before spends no assertion', async (t) => {
+  const all = await open(t)
+  await entitle(all)
+  const { house, company, claims, client } = all
+  const prover = await Prover.make()
+  await prover.token(client, { grant_type: grantType, assertion: 'x' })
+  const send = async (dpop: string, fields: Record<string, string>) => {
+    const body = client.form({ grant_type: grantType, ...fields })
+    const answer = await fetch(`${house.url}/oauth/token`, { method: 'POST', headers: { dpop }, body })
+    return ((await answer.json()) as { error?: string; token_type?: string }).error ?? answer.status
+  }
+  const proof = await prover.proof('POST', `${house.origin}/oauth/token`)
+  const assertion = await company.assert(claims)
+  const foreign = await company.assert({ ...claims, aud: 'https://other.example' })
+  assert.equal(await send(proof, { assertion: foreign }), 'invalid_grant')
+  assert.equal(await send(proof, { assertion, client_secret: 'guessed' }), 'invalid_client')
+  assert.equal(await send(proof, { assertion, client_id: 'workloads' }), 'invalid_client')
+  assert.equal(await countSpent(house.rooms.store, 'proof', 0), 0)
+  assert.equal(await send(proof, { assertion }), 200)
+  const next = await company.assert(claims)
+  assert.equal(await send(proof, { assertion: next }), 'invalid_dpop_proof')
+  assert.equal(await send(await prover.proof('POST', `${house.origin}/oauth/token`), { assertion: next }), 200)
+  assert.equal(await countSpent(house.rooms.store, 'proof', 0), 2)
 })
 
 test('the metadata says that it is offered, only where it is', async (t) => {

@@ -8,8 +8,8 @@ import type { Act } from '../actor.ts'
 import { type Given, type GrantType, NotTaken } from '../grant-type.ts'
 import { scope } from '../metadata.ts'
 import type { Catalogue } from '../ports.ts'
-import type { Proofs } from '../proof.ts'
-import { takeProof } from './prove.ts'
+import type { JudgedProof, Proofs } from '../proof.ts'
+import { judgeProof } from './prove.ts'
 import { readResource } from './settings.ts'
 
 interface IssuingParts {
@@ -28,8 +28,8 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
     const handler: Parameters<Provider['registerGrantType']>[1] = async (ctx) => {
       const client = ctx.oidc.client!
       const params = (ctx.oidc.params ?? {}) as Record<string, string | undefined>
-      const key = await takeProof(parts, ctx)
-      const asked = { clientId: client.clientId, authenticated: client.clientAuthMethod !== 'none', params, key }
+      const proof = await judgeProof(parts, ctx)
+      const asked = { clientId: client.clientId, authenticated: client.clientAuthMethod !== 'none', params, proof }
       const given = await type.take(asked).catch((error: unknown) => {
         if (error instanceof Fault && error.code.startsWith('base.')) {
           throw new errors.TemporarilyUnavailable('the issuer does not answer', { cause: error })
@@ -41,7 +41,7 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
         if (error.code === 'invalid_scope') throw new errors.InvalidScope('not taken', params['scope'] ?? '')
         throw new errors.InvalidGrant('not taken')
       })
-      ctx.body = { ...(await issue(provider, ctx, { parts, given, gty: type.name, key })), ...type.answer }
+      ctx.body = { ...(await issue(provider, ctx, { parts, given, gty: type.name, proof })), ...type.answer }
     }
     // `authorization_details` are taken so that they are refused: left out, they would be asked for and not kept to.
     provider.registerGrantType(type.name, handler, [...type.params, 'scope', 'authorization_details'])
@@ -51,7 +51,7 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
 async function issue(
   provider: Provider,
   ctx: KoaContextWithOIDC,
-  { parts, given, gty, key }: { parts: IssuingParts; given: Given; gty: string; key: string | undefined },
+  { parts, given, gty, proof }: { parts: IssuingParts; given: Given; gty: string; proof: JudgedProof | undefined },
 ): Promise<Record<string, unknown>> {
   const { grant, resource, act } = given
   const client = ctx.oidc.client!
@@ -70,7 +70,10 @@ async function issue(
   } as ConstructorParameters<Provider['AccessToken']>[0])
   token.resourceServer = new provider.ResourceServer(resource, await readResource(parts, ctx, resource))
   token.scope = grant.scope ?? scope
-  if (key !== undefined) token.setThumbprint('jkt', key)
+  if (proof !== undefined) {
+    await proof.spend()
+    token.setThumbprint('jkt', proof.key)
+  }
   if (act !== undefined) parts.acts.set(token, act)
   ctx.oidc.entity('AccessToken', token)
   return {
