@@ -27,7 +27,7 @@ export interface MachineChoice {
 /** What giving to machines stands on. */
 export interface MachineGrantParts {
   clock: Clock
-  people: Pick<People, 'findMachine' | 'findPrincipal'>
+  people: Pick<People, 'findMachine' | 'findPrincipal' | 'standsWithin'>
   catalogue: Catalogue
   clients: Clients
   grants: Grants
@@ -63,9 +63,13 @@ export async function giveToMachine(parts: MachineGrantParts, choice: MachineCho
     upstream,
     tools,
   }
-  return parts.grants.give({ ...about, durationSeconds, replaces: true, by, reason }, (tx) =>
-    parts.clients.useWithin(tx, client),
-  )
+  return parts.grants.give({ ...about, durationSeconds, replaces: true, by, reason }, async (tx) => {
+    // Again, where no withdrawal comes in between.
+    for (const principalId of [principal.id, owner.id])
+      if (!(await parts.people.standsWithin(tx, { principalId })))
+        throw refused('it, or its owner, was disabled meanwhile')
+    await parts.clients.useWithin(tx, client)
+  })
 }
 
 function chosenOf({ tools, upTo }: MachineChoice, offered: readonly OfferedTool[]): ReadonlyMap<string, string> {

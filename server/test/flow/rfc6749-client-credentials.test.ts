@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose'
 import * as oidc from 'openid-client'
 import { clientProof, type FakeIssuer, openFakeIssuer } from '../fake/issuer.ts'
 import { openFakeHouse } from '../fake-house.ts'
+import { holdTransaction } from '../held.ts'
 import { type House, openHouse } from '../house.ts'
 import { agentWith, entitle, grantTo, makeMachine, offers } from '../machines.ts'
 import { OAuthClient, type TokenAnswer } from '../oauth-client.ts'
@@ -212,3 +213,18 @@ test('nothing is given to a machine that nobody answers for, or that it may not 
   const all = { ...right, right: 'administer' as const, upstream: '*', tools: ['*'] }
   await assert.rejects(house.rooms.inventory.entitle(all), { code: 'inventory.unknown' })
 })
+
+for (const who of ['machine', 'owner'] as const)
+  test(`nothing is given to a machine when the ${who} is disabled while it is being given`, async (t) => {
+    const { house } = await open(t)
+    const { id, owner } = await makeMachine(house, 'nightly', tools)
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const given = grantTo(house, 'nightly', { upstream: 'desk' })
+    await held.reached
+    const left = who === 'machine' ? id : owner.principal.id
+    await house.rooms.identity.disablePrincipal({ by: 'set-up', id: left, reason: 'left' })
+    held.go()
+    await assert.rejects(given, { code: 'oauth.machine_refused' })
+    assert.deepEqual(await house.rooms.oauth.listGrants({ principalId: id }), [])
+    assert.deepEqual(await house.changes('grant.given'), [])
+  })
