@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { run } from 'node:test'
 import { checkDocs } from './docs.ts'
 import { checkFloors } from './floors.ts'
+import { endingArgs } from './gates/ending.ts'
 import { runProgram } from './gates/program.ts'
 import type { Ended } from './gates/program.ts'
 import { reportTests } from './gates/report.ts'
@@ -70,8 +71,7 @@ async function runTests(root: string, files: readonly string[]): Promise<boolean
     concurrency: filesAtOnce,
     timeout: testMillisecondsMax,
     signal: AbortSignal.timeout(runMillisecondsMax),
-    // A test that failed may leave a server open; its process ends all the same.
-    execArgv: ['--test-force-exit'],
+    execArgv: endingArgs,
   })
   const { executed, failed } = await reportTests(stream, (text) => void process.stdout.write(text), paths)
   return executed > 0 && failed === 0

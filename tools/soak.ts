@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { endingArgs } from './gates/ending.ts'
 
 const folder = join(import.meta.dirname, '..', 'server', 'test', 'soak')
 const ending = '.soak.ts'
@@ -25,7 +26,7 @@ function main(names: readonly string[]): void {
     concurrency: 1,
     // Each bounds itself; see server/test/soak/bounds.ts.
     timeout: Infinity,
-    execArgv: ['--test-force-exit'],
+    execArgv: endingArgs,
   })
   stream.on('test:fail', () => (process.exitCode = 1))
   stream.compose(spec).pipe(process.stdout)

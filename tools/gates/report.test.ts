@@ -33,16 +33,14 @@ test('a file gets one line, and node’s own summary comes last', async () => {
   assert.deepEqual({ failed, executed }, { failed: 0, executed: 1 })
 })
 
-test('a file whose last words were lost is told of, with what was heard', async () => {
+test('a file that was not heard to the end fails, with what was heard', async () => {
   const some = await report(event('test:pass', { name: 'one' }))
-  assert.equal(
-    some.text,
-    '  ? server/src/oauth/grant.test.ts: heard of 1 passed, 0 FAILED; what it said last was lost\n\n# tests 1\n',
-  )
-  assert.deepEqual([some.failed, some.executed], [0, 1])
+  const lost = '\n✖ server/src/oauth/grant.test.ts was not heard to the end: 1 passed, 0 FAILED, then no summary\n'
+  assert.equal(some.text, `${lost}\n# tests 1\n`)
+  assert.deepEqual([some.failed, some.executed], [1, 1])
   const none = await report()
-  assert.match(none.text, /heard of nothing; what it said last was lost/)
-  assert.equal(none.executed, 0)
+  assert.match(none.text, /was not heard to the end: nothing, then no summary/)
+  assert.deepEqual([none.failed, none.executed], [1, 0])
 })
 
 test('a failure is told with its place and its reason', async () => {

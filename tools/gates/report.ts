@@ -17,13 +17,14 @@ interface FileResult {
 /**
  * Writes a run of tests for people: a line for each file, what failed with its reason, and node's own summary last.
  *
- * A process that ends by force can lose what it said last. It ended with success all the same, or node would say that it
- * failed; so its file gets a line that says what is missing, and the run is judged by what was heard.
+ * The last word of a file is its summary. A file that was not heard to the end fails, whatever was heard: nobody knows
+ * what its other tests came to.
  *
  * @param stream What `run()` of node:test returns.
  * @param write Where the text goes.
  * @param expected The files that were run, as absolute paths.
- * @returns How many tests were executed and failed; a file that holds no test counts as failed.
+ * @returns How many tests were executed and failed; a file that holds no test, or was not heard to the end, counts as
+ *   failed.
  */
 export async function reportTests(
   stream: TestsStream,
@@ -53,7 +54,7 @@ export async function reportTests(
       tell(event.data.file)
     }
   }
-  for (const file of expected) if (!told.has(file)) write(lineOfLost(file, files.get(file)))
+  for (const file of expected) if (!told.has(file)) failures.push(failureOfLost(file, files.get(file)))
   for (const failure of failures) write(failure)
   write(`\n${totals.map((total) => `# ${total}\n`).join('')}`)
   return { failed: failures.length, executed }
@@ -98,9 +99,9 @@ function indent(text: string): string {
   return text.replaceAll(/^/gm, '    ')
 }
 
-function lineOfLost(file: string, result: FileResult | undefined): string {
+function failureOfLost(file: string, result: FileResult | undefined): string {
   const heard = result === undefined ? 'nothing' : `${result.passed} passed, ${result.failed} FAILED`
-  return `  ? ${relative(process.cwd(), file)}: heard of ${heard}; what it said last was lost\n`
+  return `\n✖ ${relative(process.cwd(), file)} was not heard to the end: ${heard}, then no summary\n`
 }
 
 function lineOf(file: string, result: FileResult | undefined): string {
