@@ -121,6 +121,7 @@ const lockCases: [path: string, text: string][] = [
   ['identity/login.ts', `export const dial = { fetch }`],
   ['identity/login.ts', `export const dial = (f = fetch) => f('x')`],
   ['identity/login.ts', `import { createRemoteJWKSet } from 'jose'`],
+  ['oauth/grant.ts', `import { jwtVerify } from 'jose'`],
   ['oauth/grant.ts', `import { discovery } from 'openid-client'`],
   ['gateway/probe.ts', `import { auth } from '@modelcontextprotocol/client'`],
   ['oauth/grant.ts', `import { createRequire } from 'node:module'`],
@@ -166,7 +167,7 @@ const freeCases: [path: string, text: string][] = [
   ['identity/login.ts', `export const use = (dialer: { fetch(): void }) => dialer.fetch()`],
   ['policy/decide.ts', `export const isPromise = (value: { Promise: boolean }) => value.Promise`],
   ['oauth/grant.ts', `export const at = (ms: number) => new Date(ms).toISOString()`],
-  ['oauth/grant.ts', `import { jwtVerify } from 'jose'\nexport const verify = jwtVerify`],
+  ['oauth/grant.ts', `import { SignJWT } from 'jose'\nexport const sign = SignJWT`],
   [
     'oauth/grant.test.ts',
     `import { spawn } from 'node:child_process'\nimport '../gateway/upstream/stdio.ts'\nexport const a = [spawn, Date.now()]`,

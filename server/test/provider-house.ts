@@ -45,6 +45,7 @@ export async function openProviderHouse(
     house: { yaml, env: { IDP_SECRET: client.secret } },
   })
   const { house } = opened
+  idp.clock = house.clock
   const provided: ProviderHouse = {
     ...opened,
     idp,

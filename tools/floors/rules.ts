@@ -102,6 +102,12 @@ export const locks: readonly Lock[] = [
     reason: 'it fetches by itself, past the guard of base/dial.ts: fetch the keys through the dialer',
   },
   {
+    imports: ['jose'],
+    names: ['jwtVerify', 'jwtDecrypt'],
+    key: /^base\/verify-jwt\.ts$/,
+    reason: 'unless it is told the time it asks the machine, which may be wrong: base/verify-jwt.ts tells it',
+  },
+  {
     imports: ['node:child_process', 'node:cluster'],
     key: /^gateway\/upstream(s?\.ts$|\/)/,
     reason: 'programs are started only as upstreams, where their environment and their end are looked after',

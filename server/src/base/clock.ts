@@ -16,6 +16,11 @@ export interface AlarmClock extends Clock {
   alarm(afterMs: number, work: () => void): () => void
 }
 
+/** By how many seconds the clock of this machine is ahead of another: for libraries that can read none but the machine's. */
+export function machineAheadSeconds(clock: Pick<Clock, 'now'>): number {
+  return Math.round((systemClock.now() - clock.now()) / 1_000)
+}
+
 /** The clock of this machine: the only place that reads it. */
 export const systemClock: AlarmClock = {
   now: () => Date.now(),

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
-import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
+import { calculateJwkThumbprint, EmbeddedJWK, type JWK } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { isCompactJws } from '../base/compact-jws.ts'
 import { Fault } from '../base/fault.ts'
 import { digestOf } from '../base/ids.ts'
+import { verifyJwt } from '../base/verify-jwt.ts'
 import { spend } from '../store/spent.ts'
 import type { Store } from '../store/store.ts'
 import { proofAlgorithms } from './metadata.ts'
@@ -13,11 +14,8 @@ import { openPace } from './proof/pace.ts'
 
 const proofCharactersMax = 4_096
 const jtiCharactersMax = 512
-/**
- * How long a proof is remembered that was used: longer than its nonce is good for, also where the clocks of two replicas are
- * ten minutes apart.
- */
-export const provenMs = 15 * 60_000
+/** How long a proof is remembered that was used: longer than its nonce is good for. */
+const provenMs = 15 * 60_000
 // Each leaves a row for as long. No client calls more often; who does would only fill the store.
 const perKey = { most: 6_000, ms: 60_000, keysMax: 10_000 }
 
@@ -49,6 +47,11 @@ export interface JudgedProof {
 export interface Proofs {
   /** The nonce to use now; good for some minutes, at every replica, at the token endpoint and at the MCP door. */
   nonce(): string
+  /**
+   * Whether a nonce is of about this time, so that the use of a proof that holds it is remembered if there was one. The
+   * protocol engine judges nonces by the clock of its machine, which may be wrong by hours.
+   */
+  isNear(nonce: string | undefined): boolean
   /**
    * Judges a proof, and spends nothing: it proves nothing yet. For a request that may be refused for another reason still.
    *
@@ -91,6 +94,7 @@ export function openProofs(parts: { store: Store; clock: Clock; nonceKey: Uint8A
 
   return {
     nonce: () => nonces.next(),
+    isNear: (nonce) => nonces.near(nonce),
     judge,
     async take(proof, of) {
       await (await judge(proof, of)).spend()
@@ -110,10 +114,10 @@ async function read(
 ): Promise<{ key: string; jti: string; nonce: string | undefined }> {
   if (proof.length > proofCharactersMax) throw refused('it is too long')
   if (!isCompactJws(proof)) throw refused('it is no compact JWS')
-  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
+  const { payload, protectedHeader } = await verifyJwt(proof, EmbeddedJWK, {
     typ: 'dpop+jwt',
     algorithms: proofAlgorithms,
-    currentDate: new Date(clock.now()),
+    clock,
   }).catch((cause: unknown) => {
     throw refused(cause instanceof Error ? cause.message : 'unreadable', cause)
   })

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { decodeJwt, type JWK } from 'jose'
 import Provider, { type errors, type KoaContextWithOIDC } from 'oidc-provider'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, machineAheadSeconds } from '../base/clock.ts'
 import type { FetchDocument } from '../base/document.ts'
 import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
@@ -9,6 +9,7 @@ import { pageHeaders } from '../base/page.ts'
 import type { LoginDemand } from '../model/login.ts'
 import { consumeProtocolRecord } from '../store/protocol-records.ts'
 import type { Handle, Store } from '../store/store.ts'
+import { accessTokenSeconds } from './access-token.ts'
 import type { Act } from './actor.ts'
 import type { Clients } from './clients.ts'
 import { demandOf } from './endpoint/login-demand.ts'
@@ -18,7 +19,7 @@ import type { GrantType } from './grant-type.ts'
 import { endpoints } from './metadata.ts'
 import type { Catalogue, People, Secrets } from './ports.ts'
 import type { Proofs } from './proof.ts'
-import { engineAdapter, engineAheadSeconds, recordKey } from './provider/adapter.ts'
+import { engineAdapter, recordKey } from './provider/adapter.ts'
 import { type BrowserBinding, browserBinding } from './provider/browser-binding.ts'
 import { errorPage } from './provider/error-page.ts'
 import { registerGrantTypes } from './provider/grant-types.ts'
@@ -137,7 +138,7 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
         resource,
         scope: params[askedScope] ?? '',
         demand: demandOf(waiting.params),
-        begunAt: (waiting.iat - engineAheadSeconds(clock)) * 1_000,
+        begunAt: (waiting.iat - machineAheadSeconds(clock)) * 1_000,
         details: params['authorization_details'],
         answered: waiting.result !== undefined,
         returnTo: waiting.returnTo,
@@ -199,6 +200,7 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
       return parts.clients.provesSecret(this.clientId, presented)
     },
   })
+  writeIdTokensOfOurTime(provider, parts.clock)
   registerGrantTypes(provider, parts.grantTypes, { ...parts, acts })
   provider.proxy = true
   provider.silent = true
@@ -231,6 +233,17 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
     }
   })
   return provider
+}
+
+// The engine counts the life of an ID token from what its machine takes the time to be.
+function writeIdTokensOfOurTime({ IdToken }: Provider, clock: Clock): void {
+  const { payload } = IdToken.prototype
+  Object.assign(IdToken, { expiresIn: () => accessTokenSeconds - machineAheadSeconds(clock) })
+  Object.assign(IdToken.prototype, {
+    async payload(this: InstanceType<typeof IdToken>) {
+      return { ...(await payload.call(this)), iat: Math.floor(clock.now() / 1_000) }
+    },
+  })
 }
 
 // The answer says what the token says: the engine knows one scope.

@@ -11,6 +11,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose'
+import { type Clock, systemClock } from '../../src/base/clock.ts'
 
 /** Somebody whom the provider knows. */
 export interface FakePerson {
@@ -75,6 +76,8 @@ export interface FakeIdp {
   /** Who sits before the browser from now on. */
   person: FakePerson
   knobs: IdpKnobs
+  /** What time it takes it to be; the machine's at first. */
+  clock: Pick<Clock, 'now'>
   /** Its key, and the name of that. */
   key: Key
   kid: string
@@ -109,11 +112,14 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
     journal: [],
     person,
     knobs: {},
+    clock: systemClock,
     ...signing,
     logoutClaims,
     writeLogout,
     close,
   }
+
+  const now = () => new Date(idp.clock.now())
 
   async function close(): Promise<void> {
     server.closeAllConnections()
@@ -122,7 +128,7 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
   }
 
   function logoutClaims(claims: Record<string, unknown>): Record<string, unknown> {
-    const iat = Math.floor(Date.now() / 1_000)
+    const iat = Math.floor(idp.clock.now() / 1_000)
     const events = { 'http://schemas.openid.net/event/backchannel-logout': {} }
     const usual = { iss: issuer, aud: client.id, iat, exp: iat + 120, jti: randomBytes(8).toString('hex'), events }
     return { ...usual, ...claims }
@@ -221,7 +227,7 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
     if (idp.knobs.refusesExchange) return json(res, 400, { error: idp.knobs.refusesExchange })
     const sub = kind.endsWith(':refresh_token')
       ? refreshTokens.get(subject)?.sub
-      : await jwtVerify(subject, key.publicKey, { issuer, audience: client.id }).then(
+      : await jwtVerify(subject, key.publicKey, { issuer, audience: client.id, currentDate: now() }).then(
           ({ payload }) => payload.sub,
           () => undefined,
         )
@@ -229,9 +235,9 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
     const answer = { issued_token_type: wanted, expires_in: 300 }
     if (!wanted.endsWith(':id-jag'))
       return json(res, 200, { ...answer, access_token: `of-${sub}`, token_type: 'Bearer' })
-    const now = Math.floor(Date.now() / 1_000)
+    const iat = Math.floor(idp.clock.now() / 1_000)
     const { audience: aud, resource, scope } = body
-    const claims = { iss: issuer, sub, aud, resource, scope, client_id: 'at the upstream', iat: now, exp: now + 300 }
+    const claims = { iss: issuer, sub, aud, resource, scope, client_id: 'at the upstream', iat, exp: iat + 300 }
     const assertion = await new SignJWT({ ...claims, jti: randomBytes(8).toString('hex'), ...idp.knobs.assertion })
       .setProtectedHeader({ alg: 'ES256', kid: key.publicJwk.kid!, typ: 'oauth-id-jag+jwt' })
       .sign(key.privateKey)
@@ -249,7 +255,7 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
     if (body['client_assertion_type'] !== 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer') return false
     const keys = (await (await fetch(wanted.keys)).json()) as JSONWebKeySet
     const rules = { issuer: client.id, subject: client.id, audience: wanted.audience, requiredClaims: ['jti', 'exp'] }
-    return jwtVerify(body['client_assertion'] ?? '', createLocalJWKSet(keys), rules).then(
+    return jwtVerify(body['client_assertion'] ?? '', createLocalJWKSet(keys), { ...rules, currentDate: now() }).then(
       () => true,
       () => false,
     )
@@ -266,14 +272,14 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
   }
 
   async function mint(who: FakePerson, nonce: string | undefined): Promise<string> {
-    const now = Math.floor(Date.now() / 1_000)
+    const iat = Math.floor(idp.clock.now() / 1_000)
     const told = idp.knobs.thin ? { sub: who.sub } : { ...who }
     const claims = {
       ...told,
       iss: issuer,
       aud: client.id,
-      iat: now,
-      exp: now + (idp.knobs.lifeSeconds ?? 60),
+      iat,
+      exp: iat + (idp.knobs.lifeSeconds ?? 60),
       nonce,
       ...idp.knobs.claims,
     }

@@ -1,7 +1,8 @@
-import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { errors, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import { isCompactJws } from '../../base/compact-jws.ts'
 import { Fault } from '../../base/fault.ts'
+import { verifyJwt } from '../../base/verify-jwt.ts'
 import type { LoggedOut } from '../idp.ts'
 
 const algorithms = ['ES256', 'ES384', 'PS256', 'RS256', 'EdDSA', 'Ed25519']
@@ -22,14 +23,13 @@ export async function readLogoutToken(
   of: { issuer: string; clientId: string; keys: JWTVerifyGetKey; clock: Clock },
 ): Promise<LoggedOut> {
   if (!isCompactJws(token)) throw refused('it is no signed token')
-  const now = of.clock.now()
-  const { payload, protectedHeader } = await jwtVerify(token, of.keys, {
+  const { payload, protectedHeader } = await verifyJwt(token, of.keys, {
     algorithms,
     issuer: of.issuer,
     audience: of.clientId,
     requiredClaims: ['iat', 'exp', 'jti', 'events'],
     clockTolerance: toleranceSeconds,
-    currentDate: new Date(now),
+    clock: of.clock,
   }).catch((error: unknown) => {
     throw failureOf(error)
   })
@@ -38,7 +38,7 @@ export async function readLogoutToken(
   if (typ !== undefined && typeof typ !== 'string') throw refused('`typ` must be a text')
   if (typ !== undefined && !/^(?:application\/)?(?:logout\+jwt|jwt)$/i.test(typ))
     throw refused('`typ` is of another token')
-  return readClaims(payload, now / 1_000)
+  return readClaims(payload, of.clock.now() / 1_000)
 }
 
 function readClaims(claims: JWTPayload, nowSeconds: number): LoggedOut {

@@ -7,6 +7,7 @@ import {
   type ClientAuth,
   ClientSecretBasic,
   ClientSecretPost,
+  clockSkew,
   clockTolerance,
   Configuration,
   type CustomFetch,
@@ -24,7 +25,7 @@ import {
   type ServerMetadata,
 } from 'openid-client'
 import type { JWTVerifyGetKey } from 'jose'
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, machineAheadSeconds } from '../../base/clock.ts'
 import type { OidcProviderConfig } from '../../base/config.ts'
 import type { Dialer } from '../../base/dial.ts'
 import { readDocument } from '../../base/document.ts'
@@ -85,8 +86,8 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
 
   async function configured(): Promise<Configuration> {
     const server = await metadata()
-    const tolerance = { [clockTolerance]: clockToleranceSeconds }
-    const made = new Configuration(server, provider.clientId, tolerance, await authentication(server))
+    const time = { [clockSkew]: -machineAheadSeconds(clock), [clockTolerance]: clockToleranceSeconds }
+    const made = new Configuration(server, provider.clientId, time, await authentication(server))
     made[customFetch] = fetch
     made.timeout = timeoutSeconds
     for (const extension of execute) extension(made)

@@ -1,8 +1,9 @@
-import { decodeJwt, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import type { TransmitterConfig } from '../../base/config.ts'
 import { isCompactJws } from '../../base/compact-jws.ts'
 import { Fault } from '../../base/fault.ts'
+import { verifyJwt } from '../../base/verify-jwt.ts'
 import { Refused } from './refused.ts'
 
 /** What signs an event token: public keys only, so neither `none` nor a secret. */
@@ -37,14 +38,14 @@ export async function readSet(
   // Before a key is looked for: nobody else makes us fetch any.
   if (issuerOf(token) !== transmitter.issuer)
     throw new Refused('invalid_issuer', 'the issuer is not the one of this stream')
-  const { payload } = await jwtVerify(token, keys, {
+  const { payload } = await verifyJwt(token, keys, {
     typ: 'secevent+jwt',
     algorithms,
     issuer: transmitter.issuer,
     audience: transmitter.audience,
     requiredClaims: ['iat', 'jti', 'aud'],
     clockTolerance: toleranceSeconds,
-    currentDate: new Date(clock.now()),
+    clock,
   }).catch((error: unknown) => {
     throw refusalOf(error)
   })

@@ -1,7 +1,8 @@
-import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { decodeJwt, decodeProtectedHeader, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import { isCompactJws } from '../../base/compact-jws.ts'
 import { Fault } from '../../base/fault.ts'
+import { verifyJwt } from '../../base/verify-jwt.ts'
 import { NotTaken } from '../grant-type.ts'
 
 const algorithms = ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519']
@@ -46,13 +47,13 @@ export async function verifyToken(
   const odd = elsewhere.find((name) => header[name] !== undefined)
   if (odd !== undefined) throw new NotTaken(`its header has \`${odd}\``)
   if (!expected.types.includes(typeOf(header))) throw new NotTaken('it is of another type')
-  const { payload } = await jwtVerify(token, keys, {
+  const { payload } = await verifyJwt(token, keys, {
     algorithms,
     ...(issuer !== undefined && { issuer }),
     audience,
     requiredClaims: ['sub', 'exp', ...expected.required],
     clockTolerance: clockToleranceSeconds,
-    currentDate: new Date(clock.now()),
+    clock,
   }).catch((error: unknown) => {
     if (error instanceof Fault) throw error
     throw new NotTaken(error instanceof Error ? error.message : 'unreadable')

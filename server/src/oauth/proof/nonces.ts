@@ -3,11 +3,15 @@ import type { Clock } from '../../base/clock.ts'
 
 const stepSeconds = 60
 const around = 2
+/** The engine takes nonces by the clock of its machine: which of those it takes are near enough to be judged at all. */
+export const nearMinutes = 12
 
 /** Nonces that every replica can judge and none has to remember. */
 export interface Nonces {
   next(): string
   good(nonce: string | undefined): boolean
+  /** Whether it is, or was, or will be good within `nearMinutes` of now. */
+  near(nonce: string | undefined): boolean
 }
 
 /**
@@ -24,14 +28,15 @@ export function openNonces({ clock, nonceKey }: { clock: Clock; nonceKey: Uint8A
     const step = Math.floor(clock.now() / 1_000 / stepSeconds)
     if (step !== at) {
       at = step
-      window = Array.from({ length: 2 * around + 1 }, (_, place) => nonceOf(nonceKey, step - around + place))
+      window = Array.from({ length: 2 * nearMinutes + 1 }, (_, place) => nonceOf(nonceKey, step - nearMinutes + place))
     }
     return window
   }
 
   return {
-    next: () => current()[around + 1]!,
-    good: (nonce) => nonce !== undefined && current().some((one) => same(one, nonce)),
+    next: () => current()[nearMinutes + 1]!,
+    good: (nonce) => isAmong(current().slice(nearMinutes - around, nearMinutes + around + 1), nonce),
+    near: (nonce) => isAmong(current(), nonce),
   }
 }
 
@@ -39,6 +44,10 @@ function nonceOf(key: Uint8Array, step: number): string {
   const salt = Buffer.alloc(8)
   salt.writeBigUInt64BE(BigInt(step))
   return Buffer.from(hkdfSync('sha256', key, salt, 'DPoP', 32)).toString('base64url')
+}
+
+function isAmong(nonces: readonly string[], nonce: string | undefined): boolean {
+  return nonce !== undefined && nonces.some((one) => same(one, nonce))
 }
 
 function same(one: string, other: string): boolean {

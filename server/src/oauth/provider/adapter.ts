@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from 'jose'
+import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK, type JWTPayload } from 'jose'
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider'
-import { type Clock, systemClock } from '../../base/clock.ts'
+import { type Clock, machineAheadSeconds } from '../../base/clock.ts'
 import { digestOf } from '../../base/ids.ts'
 import {
   consumeProtocolRecord,
@@ -15,7 +15,8 @@ import type { Store } from '../../store/store.ts'
 import type { Clients } from '../clients.ts'
 import { givenBack, type Grants } from '../grants.ts'
 import { resourceFor, scope } from '../metadata.ts'
-import { provenMs } from '../proof.ts'
+import type { Proofs } from '../proof.ts'
+import { nearMinutes } from '../proof/nonces.ts'
 import { findEngineClient, registerEngineClient } from './engine-client.ts'
 
 interface AdapterParts {
@@ -24,6 +25,7 @@ interface AdapterParts {
   origin: string
   clients: Clients
   grants: Grants
+  proofs: Pick<Proofs, 'isNear'>
   /** Until when the grant of a request holds, for the lifetime of what is issued under it. */
   ends: WeakMap<object, number>
 }
@@ -60,7 +62,7 @@ export function engineAdapter(parts: AdapterParts): AdapterFactory {
           ...refusing(model),
           // Whether it is new is known only when it is stored.
           find: async () => undefined,
-          upsert: (id, payload, seconds = 600) => once(parts, { id, payload, seconds }),
+          upsert: (id, payload) => once(parts, { id, payload }),
         }
       default:
         return refusing(model)
@@ -126,20 +128,15 @@ function grantAdapter({ clock, clients, grants, origin, ends }: AdapterParts): A
 // The engine reads the clock of this machine, and the record may be another's: records hold our time, the engine gets its own.
 const begun = ['iat', 'iiat'] as const
 
-/** How far the clock that the engine reads, this machine's, is ahead of ours. */
-export function engineAheadSeconds(clock: Clock): number {
-  return Math.round((systemClock.now() - clock.now()) / 1_000)
-}
-
 function inItsTime(parts: AdapterParts, { payload, expiresAt }: ProtocolRecord): AdapterPayload {
-  const ahead = engineAheadSeconds(parts.clock)
+  const ahead = machineAheadSeconds(parts.clock)
   const times = begun.filter((name) => payload[name] !== undefined).map((name) => [name, Number(payload[name]) + ahead])
   return { ...payload, ...Object.fromEntries(times), exp: Math.ceil(expiresAt / 1_000) + ahead }
 }
 
 function recordOf(parts: AdapterParts, what: { model: string; id: string; payload: AdapterPayload; seconds: number }) {
   const { jti: _secret, exp: _ours, ...payload } = what.payload
-  const ahead = engineAheadSeconds(parts.clock)
+  const ahead = machineAheadSeconds(parts.clock)
   for (const name of begun) {
     const at = payload[name]
     if (typeof at === 'number') payload[name] = at - ahead
@@ -195,18 +192,21 @@ async function bindToProof(payload: AdapterPayload): Promise<void> {
 }
 
 // The engine marks proofs and client assertions alike, by a digest of who and which.
-function isProof({ id, payload }: { id: string; payload: AdapterPayload }): boolean {
+function proofOf({ id, payload }: { id: string; payload: AdapterPayload }): JWTPayload | undefined {
   const proof = Provider.ctx?.get('dpop')
-  return Boolean(proof) && id === hash('sha256', `${payload['iss']}${decodeJwt(proof!).jti}`, 'base64url')
+  const said = proof ? decodeJwt(proof) : undefined
+  return said !== undefined && id === hash('sha256', `${payload['iss']}${said.jti}`, 'base64url') ? said : undefined
 }
 
-async function once(
-  parts: AdapterParts,
-  used: { id: string; payload: AdapterPayload; seconds: number },
-): Promise<void> {
-  const seconds = Math.max(used.seconds, provenMs / 1_000)
-  const record = recordOf(parts, { model: 'ReplayDetection', ...used, seconds })
+// Longer than the nonce of a proof is near; and the life of an assertion is shorter than that.
+const usedSeconds = 2 * (nearMinutes + 1) * 60
+
+async function once(parts: AdapterParts, used: { id: string; payload: AdapterPayload }): Promise<void> {
+  const proof = proofOf(used)
+  if (proof !== undefined && !parts.proofs.isNear(proof['nonce'] as string | undefined))
+    throw new errors.UseDpopNonce('the nonce is of another time')
+  const record = recordOf(parts, { model: 'ReplayDetection', ...used, seconds: usedSeconds })
   if (await insertProtocolRecord(parts.store, record)) return
-  if (isProof(used)) throw new errors.InvalidDpopProof('the proof was used before')
+  if (proof !== undefined) throw new errors.InvalidDpopProof('the proof was used before')
   throw new errors.InvalidClientAuth('assertion used twice')
 }

@@ -20,6 +20,9 @@ export const interactionSeconds = 1_800
 const codeSeconds = 60
 // A client whose clock is a little ahead is not a liar.
 const clockToleranceSeconds = 10
+// The engine reads the clock of its machine, which may be wrong: it is to judge no time by it. What others sign `judgeAssertion`
+// judges by the time of the house, and the end of records the adapter.
+const judgesNoTimeSeconds = 100 * 366 * 86_400
 /** What a client signs is for this request: whoever finds an older one finds nothing. */
 const assertionSecondsMax = 600
 type SigningAlgorithm = 'ES256' | 'PS256' | 'RS256' | 'EdDSA' | 'Ed25519'
@@ -71,7 +74,7 @@ export function engineSettings(parts: EngineParts): Configuration {
     },
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
-    clockTolerance: clockToleranceSeconds,
+    clockTolerance: judgesNoTimeSeconds,
     clientBasedCORS: () => true,
     cookies: {
       names: {
@@ -161,12 +164,12 @@ function judgeAssertion(
   // The keys are the client's registered ones; what points elsewhere was not written by one who knows that.
   const elsewhere = ['jwk', 'jku', 'x5u', 'x5c', 'crit'].find((name) => header[name] !== undefined)
   if (elsewhere !== undefined) throw new errors.InvalidClientAuth(`the header must not have \`${elsewhere}\``)
-  const { jti, iat, exp } = claims
+  const { jti, iat, nbf, exp } = claims
   const latest = clock.now() / 1_000 + clockToleranceSeconds
-  // The engine has asked the clock of this machine.
   if (!(Number(exp) > latest - 2 * clockToleranceSeconds)) throw new errors.InvalidClientAuth('it ended')
   if (typeof jti !== 'string' || jti.length > 512) throw new errors.InvalidClientAuth('`jti` must be a text')
-  if (iat !== undefined && !(Number(iat) <= latest)) throw new errors.InvalidClientAuth('it is of the future')
+  for (const from of [iat, nbf])
+    if (from !== undefined && !(Number(from) <= latest)) throw new errors.InvalidClientAuth('it is of the future')
   if (!(Number(exp) <= latest + assertionSecondsMax)) {
     throw new errors.InvalidClientAuth(`it must not be good for more than ${assertionSecondsMax} seconds`)
   }

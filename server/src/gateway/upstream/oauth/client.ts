@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import {
   auth,
-  createPrivateKeyJwtAuth,
   discoverOAuthServerInfo,
   refreshAuthorization,
   validateAuthorizationResponseIssuer,
@@ -9,6 +9,7 @@ import {
   type StoredOAuthClientInformation,
   type StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
+import { importPKCS8, SignJWT } from 'jose'
 import { anotherServer, Dance, UnattendedDance, type OwnAddress, type Remembered } from './dance.ts'
 
 // The protocol with the authorization server of an upstream: the SDK's own steps, over a `fetch` that is guarded.
@@ -161,7 +162,7 @@ export async function connectUnattended(
   },
 ): Promise<Held> {
   const { client, key, discovery, now } = given
-  const dance = new UnattendedDance({ client, discovery }, key && authenticationOf(client.client_id, key))
+  const dance = new UnattendedDance({ client, discovery }, key && authenticationOf(client.client_id, key, now))
   await auth(dance, {
     serverUrl,
     fetchFn: fetch,
@@ -231,6 +232,13 @@ function heldOf(
   return { ...rest, discovery: discovery!, client: client!, tokens: tokens!, obtainedAt: now }
 }
 
-function authenticationOf(clientId: string, { privateKey, algorithm: alg }: Key): AddClientAuthentication {
-  return createPrivateKeyJwtAuth({ issuer: clientId, subject: clientId, privateKey, alg })
+// The SDK has one of these, which reads the clock of the machine.
+function authenticationOf(id: string, { privateKey, algorithm: alg }: Key, nowMs: number): AddClientAuthentication {
+  return async (...[_headers, params, url, metadata]: Parameters<AddClientAuthentication>) => {
+    const iat = Math.floor(nowMs / 1_000)
+    const claims = { iss: id, sub: id, aud: metadata?.issuer ?? String(url), jti: randomUUID(), iat, exp: iat + 300 }
+    const assertion = new SignJWT(claims).setProtectedHeader({ alg, typ: 'JWT' })
+    params.set('client_assertion', await assertion.sign(await importPKCS8(privateKey, alg)))
+    params.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
+  }
 }

@@ -3,7 +3,8 @@ import {
   type ClientAuth,
   ClientSecretBasic,
   ClientSecretPost,
-  type Configuration,
+  clockSkew,
+  Configuration,
   type CustomFetch,
   customFetch,
   discovery,
@@ -11,6 +12,7 @@ import {
   ResponseBodyError,
   type ServerMetadata,
 } from 'openid-client'
+import { machineAheadSeconds } from '../../../base/clock.ts'
 import type { OwnClient } from '../../../base/config.ts'
 import type { ExchangedToken } from '../../../identity/idp.ts'
 import type { WayParts } from './way.ts'
@@ -24,7 +26,8 @@ export class TokenServer {
   readonly #parts: Pick<WayParts, 'clock' | 'assertions' | 'fetch'>
   readonly #issuer: string
   readonly #client: OwnClient
-  #known: { configuration: Promise<Configuration>; until: number } | undefined
+  readonly #fetch: CustomFetch = (url, options) => this.#parts.fetch(url, options as RequestInit)
+  #known: { metadata: Promise<ServerMetadata>; until: number } | undefined
 
   constructor(parts: Pick<WayParts, 'clock' | 'assertions' | 'fetch'>, issuer: string, client: OwnClient) {
     this.#parts = parts
@@ -50,26 +53,35 @@ export class TokenServer {
     return { token, expiresInSeconds: answer.expires_in }
   }
 
-  #configured(): Promise<Configuration> {
+  async #configured(): Promise<Configuration> {
+    const time = { [clockSkew]: -machineAheadSeconds(this.#parts.clock) }
+    const made = new Configuration(await this.#metadata(), this.#client.id, time, this.#authentication())
+    made[customFetch] = this.#fetch
+    made.timeout = timeoutSeconds
+    if (this.#issuer.startsWith('http:')) allowInsecureRequests(made)
+    return made
+  }
+
+  #metadata(): Promise<ServerMetadata> {
     const { clock } = this.#parts
     if (this.#known === undefined || this.#known.until <= clock.monotonic()) {
-      const configuration = this.#discover('oauth2').catch(() => this.#discover('oidc'))
-      this.#known = { configuration, until: clock.monotonic() + metadataMs }
-      configuration.catch(() => (this.#known = undefined))
+      const metadata = this.#discover('oauth2').catch(() => this.#discover('oidc'))
+      this.#known = { metadata, until: clock.monotonic() + metadataMs }
+      metadata.catch(() => (this.#known = undefined))
     }
-    return this.#known.configuration
+    return this.#known.metadata
   }
 
   // Either document names its issuer, and that is the one of the configuration or nothing is asked of it.
-  async #discover(algorithm: 'oauth2' | 'oidc'): Promise<Configuration> {
+  async #discover(algorithm: 'oauth2' | 'oidc'): Promise<ServerMetadata> {
     const issuer = new URL(this.#issuer)
-    const fetch: CustomFetch = (url, options) => this.#parts.fetch(url, options as RequestInit)
-    return discovery(issuer, this.#client.id, undefined, this.#authentication(), {
+    const found = await discovery(issuer, this.#client.id, undefined, this.#authentication(), {
       algorithm,
-      [customFetch]: fetch,
+      [customFetch]: this.#fetch,
       timeout: timeoutSeconds,
       execute: issuer.protocol === 'http:' ? [allowInsecureRequests] : [],
     })
+    return found.serverMetadata()
   }
 
   #authentication(): ClientAuth {
