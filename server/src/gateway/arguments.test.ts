@@ -85,6 +85,25 @@ test('prose, paths, addresses and listed values are read by their own rules', ()
   refuses({ description: 'bell\u0007' }, 'description')
 })
 
+test('base64 that is declared so passes with its slash, and nothing else does', () => {
+  const declared = compileRules(
+    {
+      properties: {
+        avatar: { type: 'string', contentEncoding: 'base64' },
+        key: { type: 'string', format: 'byte' },
+        note: { type: 'string', contentEncoding: 'base64' },
+      },
+    },
+    [],
+  )
+  assert.equal(readArguments(declared, { avatar: 'ab/+', key: 'a/A=' }).text, '{"avatar":"ab/+","key":"a/A="}')
+  for (const value of ['../x', 'a/b?', 'a%2f', 'a=b', 'a===', 'a\nb', 'a_-b']) {
+    refuses({ avatar: value }, 'avatar', declared)
+    refuses({ note: value }, 'note', declared)
+  }
+  refuses({ ASSET_ID: 'ab/+' }, 'ASSET_ID')
+})
+
 test('the owner can allow an argument, declared or not', () => {
   const allowed = compileRules(schema, ['ASSET_ID', 'extra'])
   assert.equal(

@@ -18,6 +18,7 @@ const refused: Record<StringKind, RegExp> = {
   identifier: /[/\\?#\u0000-\u001f\u007f]|\.\.|^\.$|%2e|%2f|%5c/i,
   place: /[\\?#\u0000-\u001f\u007f]|(^|\/)\.\.(\/|$)|%2e|%2f|%5c/i,
   address: /[\\\s\u0000-\u001f\u007f]|(^|\/)\.\.(\/|$)|%2e%2e/i,
+  base64: /[^A-Za-z0-9+/=]|=[^=]|===/,
   prose: /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/,
 }
 /* oxlint-enable no-control-regex */
@@ -26,6 +27,7 @@ const looks: Record<StringKind, string> = {
   identifier: 'it names something, so `/`, `\\`, `..`, `%2e`, `?`, `#` and control characters are refused',
   place: 'it is a path, so `\\`, `..`, `%2e`, `?`, `#` and control characters are refused',
   address: 'it is an address, so spaces, `\\`, `..` and control characters are refused',
+  base64: 'it is base64, so all but A–Z, a–z, 0–9, `+`, `/` and `=` at the end is refused',
   prose: 'control characters are refused',
 }
 

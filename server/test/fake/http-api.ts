@@ -10,6 +10,7 @@ export interface HeardRequest {
   url: string
   headers: IncomingHttpHeaders
   body: string
+  bytes: Buffer
   abandoned: boolean
 }
 
@@ -148,7 +149,8 @@ async function hear(journal: HeardRequest[], request: IncomingMessage, response:
   const parts: Buffer[] = []
   for await (const chunk of request) parts.push(chunk as Buffer)
   const { method = '', url = '', headers } = request
-  const heard: HeardRequest = { method, url, headers, body: Buffer.concat(parts).toString(), abandoned: false }
+  const bytes = Buffer.concat(parts)
+  const heard: HeardRequest = { method, url, headers, body: bytes.toString(), bytes, abandoned: false }
   journal.push(heard)
   response.once('close', () => (heard.abandoned = !response.writableFinished))
   answer(heard, response)

@@ -14,7 +14,7 @@ const addressNames = new Set('url urls uri uris href link links website endpoint
 const addressFormats = new Set(['uri', 'uri-reference', 'iri', 'iri-reference', 'url'])
 
 /** How strict a string is read. */
-export type StringKind = 'identifier' | 'place' | 'address' | 'prose'
+export type StringKind = 'identifier' | 'place' | 'address' | 'prose' | 'base64'
 
 /** What may stand at one place of the arguments. */
 export interface Rule {
@@ -125,6 +125,7 @@ function kindOf(compiler: Compiler, schema: unknown, place: Place): StringKind {
   if (compiler.allowed.has(place.path)) return 'prose'
   const format = isObject(schema) ? schema['format'] : undefined
   if (typeof format === 'string' && addressFormats.has(format)) return 'address'
+  if (isObject(schema) && (schema['contentEncoding'] === 'base64' || format === 'byte')) return 'base64'
   const words = place.name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()

@@ -30,7 +30,7 @@ export interface HttpRequest {
   url: URL
   method: string
   headers: Record<string, string>
-  body: string | null
+  body: string | Buffer | null
 }
 
 export interface ExchangeContext {

@@ -18,10 +18,10 @@ interface Shop extends Connection {
 
 async function openShop(
   t: TestContext,
-  more: { credential?: UpstreamNeeds['credential']; document?: Record<string, unknown> } = {},
+  more: { credential?: UpstreamNeeds['credential']; api?: HttpApi; document?: Record<string, unknown> } = {},
 ): Promise<Shop> {
-  const api = await openHttpApi()
-  t.after(() => api.close())
+  const api = more.api ?? (await openHttpApi())
+  if (more.api === undefined) t.after(() => api.close())
   api.describe(documentOf(api.url, shopPaths, shopComponents))
   const opened = connectUpstream(t, { kind: 'openapi', file: api.file, server: undefined }, more)
   if (more.document !== undefined) api.describe(more.document)
@@ -76,7 +76,7 @@ test('what cannot be sent without doubt is left out, and says why', async (t) =>
   assert.equal(first, `10 operations at ${api.url}/v1`)
   assert.match(second!, /^document with the digest sha256:[0-9a-f]{64}$/)
   assert.deepEqual(leftOut, [
-    'left out: POST /upload: its body is `multipart/form-data`',
+    'left out: POST /upload: its parts are not described',
     'left out: GET /elsewhere: it names a server of its own',
     'left out: GET /cookie: its parameter `sid` is a cookie',
   ])
@@ -108,6 +108,41 @@ test('bodies are JSON in canonical form, or a form', async (t) => {
     'tags=a',
     'tags=b',
   ])
+})
+
+test('a file arrives with its name, its type and its bytes, beside the fields; a body may be a file, or text, alone', async (t) => {
+  const api = await openHttpApi()
+  t.after(() => api.close())
+  const post = (operationId: string, mediaType: string, schema: object = {}) => ({
+    post: { operationId, requestBody: { content: { [mediaType]: { schema } } } },
+  })
+  const form = {
+    type: 'object',
+    properties: { note: { type: 'string' }, picture: { type: 'string', format: 'binary' } },
+  }
+  const paths = {
+    '/parts': post('parts', 'multipart/form-data', form),
+    '/bytes': post('bytes', 'application/octet-stream'),
+    '/text': post('text', 'text/plain'),
+  }
+  const { call } = await openShop(t, { api, document: documentOf(api.url, paths) })
+  const bytes = Buffer.from([0, 255, 13, 10, 45, 45, 128])
+  const picture = { filename: 'ü.png', base64: bytes.toString('base64') }
+  await call('parts', { body: { note: 'über', picture } })
+  await call('bytes', { body: bytes.toString('base64') })
+  await call('text', { body: 'über' })
+  const [parts, alone, text] = api.journal
+  const heard = await new Response(new Uint8Array(parts!.bytes), {
+    headers: { 'content-type': parts!.headers['content-type']! },
+  }).formData()
+  assert.equal(heard.get('note'), 'über')
+  const file = heard.get('picture') as File
+  assert.deepEqual([file.name, file.type], ['ü.png', 'application/octet-stream'])
+  assert.deepEqual(Buffer.from(await file.arrayBuffer()), bytes)
+  assert.deepEqual([alone!.headers['content-type'], alone!.bytes], ['application/octet-stream', bytes])
+  assert.deepEqual([text!.headers['content-type'], text!.body], ['text/plain; charset=utf-8', 'über'])
+  assert.equal((await call('bytes', { body: 'no base64' }))['isError'], true)
+  assert.equal(api.journal.length, 3)
 })
 
 test('arguments that would leave their place are told to the model, and nothing is sent', async (t) => {

@@ -249,7 +249,7 @@ export interface DispatchOptions {
   path: string
   method: string
   headers: Record<string, string>
-  body: string | null
+  body: string | Buffer | null
 }
 
 export interface DispatchController {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isObject } from '../../../base/json.ts'
+import { bodySchemaOf } from './body.ts'
 import { readDocument, type ApiDocument, type Json } from './document.ts'
 import { readOperations, type LeftOut, type Method, type Operation } from './operation.ts'
 import { inputSchemaOf, SchemaTooLarge } from './schema.ts'
@@ -168,7 +169,7 @@ function inputOf(root: Json, { parameters, body }: Operation, depthMax: number):
     if (parameter.required) required.push(argument)
   }
   if (body !== undefined) {
-    properties.set(body.argument, inputSchemaOf(root, body.body.schema, bounds))
+    properties.set(body.argument, bodySchemaOf(root, body.body, bounds))
     if (body.body.required) required.push(body.argument)
   }
   return {

@@ -1,20 +1,12 @@
 import { isObject } from '../../../base/json.ts'
+import { readBody, type Body } from './body.ts'
 import { serverUrl, textOf, type ApiDocument, type Json } from './document.ts'
 import { readParameter, type Parameter } from './parameter.ts'
-import { readTemplate, type Segment, type UrlTemplate } from './template.ts'
+import { readTemplate, type PathForm, type Segment, type UrlTemplate } from './template.ts'
 
 // One operation of the document, judged: everything that a call of it may send, and where.
 
 export type Method = 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-
-export interface Body {
-  kind: 'json' | 'form'
-  mediaType: string
-  required: boolean
-  schema: unknown
-  /** How members of a form are written, where that is not usual. */
-  encoding: ReadonlyMap<string, { style: 'form' | 'deepObject'; explode: boolean }>
-}
 
 export interface Operation {
   id: string | undefined
@@ -122,7 +114,20 @@ function readParameters({ document, item, raw }: Raw): Parameter[] | string {
     }
   }
   const [why] = whys.values()
-  return why ?? [...read.values()]
+  return why ?? apart([...read.values()])
+}
+
+/** Without those whose members have names of other parameters beside them. */
+function apart(parameters: readonly Parameter[]): Parameter[] | string {
+  const namesOf = ({ in: place, name, members }: Parameter) => [name, ...members].map((one) => `${place} ${one}`)
+  const count = new Map<string, number>()
+  for (const one of parameters.flatMap((parameter) => [...new Set(namesOf(parameter))]))
+    count.set(one, (count.get(one) ?? 0) + 1)
+  const clash = (one: Parameter) => one.members.size > 0 && namesOf(one).some((name) => count.get(name)! > 1)
+  const needed = parameters.find((one) => one.required && clash(one))
+  if (needed !== undefined)
+    return `its parameter \`${needed.name.slice(0, 64)}\` has members named like other parameters`
+  return parameters.filter((one) => !clash(one))
 }
 
 function misplacedIn(segments: readonly Segment[], parameters: readonly Parameter[]): string | undefined {
@@ -149,43 +154,14 @@ function templateOf(base: URL, segments: Segment[], parameters: readonly Paramet
   return {
     base,
     segments,
-    multiSegment: new Set(parameters.filter((one) => one.multiSegment).map(({ name }) => name)),
-    query: new Set(queries.filter((one) => one.style !== 'deepObject').map(({ name }) => name)),
+    forms: new Map(parameters.filter((one) => one.in === 'path').map((one) => [one.name, formOf(one)])),
+    query: new Set(
+      queries.filter((one) => one.style !== 'deepObject').flatMap(({ name, members }) => [name, ...members]),
+    ),
     nested: new Set(queries.filter((one) => one.style === 'deepObject').map(({ name }) => name)),
   }
 }
 
-function readBody(document: ApiDocument, method: Method, value: unknown): Body | string | undefined {
-  const raw = document.follow(value)
-  if (!isObject(raw) || !isObject(raw['content']) || Object.keys(raw['content']).length === 0) return undefined
-  if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') {
-    return raw['required'] === true ? `it needs a body, which ${method} has not` : undefined
-  }
-  const required = raw['required'] === true
-  const offered = Object.entries(raw['content'])
-  for (const [kind, fits] of bodyKinds) {
-    const found = offered.find(([type]) => fits.test(type))
-    if (found === undefined) continue
-    const media = document.follow(found[1])
-    const encoding = kind === 'form' && isObject(media) ? readEncoding(media['encoding']) : new Map<string, never>()
-    if (typeof encoding === 'string') return encoding
-    const mediaType = found[0].includes('*') ? 'application/json' : found[0]
-    return { kind, mediaType, required, schema: isObject(media) ? media['schema'] : undefined, encoding }
-  }
-  return `its body is \`${offered[0]![0].slice(0, 64)}\``
-}
-
-const bodyKinds = [
-  ['json', /^(?:application\/(?:[\w.+-]+\+)?json(?:\s*;\s*[\w-]+=[\w.-]+)?|\*\/\*|application\/\*)$/i],
-  ['form', /^application\/x-www-form-urlencoded$/i],
-] as const
-
-function readEncoding(value: unknown): Body['encoding'] | string {
-  const read = new Map<string, { style: 'form' | 'deepObject'; explode: boolean }>()
-  for (const [name, raw] of Object.entries(isObject(value) ? value : {})) {
-    const style = isObject(raw) ? (raw['style'] ?? 'form') : 'form'
-    if (style !== 'form' && style !== 'deepObject') return 'its form is written in a style that is not served'
-    read.set(name, { style, explode: !isObject(raw) || raw['explode'] !== false })
-  }
-  return read
+function formOf({ style, explode, multiSegment, members }: Parameter): PathForm {
+  return { style: style === 'label' || style === 'matrix' ? style : 'simple', explode, multiSegment, members }
 }

@@ -4,7 +4,8 @@ import type { ApiDocument, Json } from './document.ts'
 // One parameter of an operation: where it goes, and how a value is written there. What cannot be written without doubt
 // is refused, and the operation with it when it needs the parameter.
 
-export type Style = 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject' | 'json'
+export type PathStyle = 'simple' | 'label' | 'matrix'
+export type Style = PathStyle | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject' | 'json'
 
 export interface Parameter {
   name: string
@@ -12,6 +13,8 @@ export interface Parameter {
   required: boolean
   style: Style
   explode: boolean
+  /** Of an object whose members stand beside other parameters: those that may. */
+  members: ReadonlySet<string>
   /** Whether a value may hold `/`, sent as `%2F`: it names several steps of a path. */
   multiSegment: boolean
   schema: unknown
@@ -28,6 +31,8 @@ const reservedHeaders = new Set(
 )
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const ignoredHeaders = new Set(['accept', 'content-type', 'authorization'])
+/** By which frameworks let a form, or a query, say another method than the one by which it was judged. */
+export const methodField = '_method'
 
 /** @returns the parameter, nothing where it is left out without loss, or a sentence that says why it cannot be sent. */
 export function readParameter(document: ApiDocument, value: unknown): Parameter | string | undefined {
@@ -40,6 +45,7 @@ export function readParameter(document: ApiDocument, value: unknown): Parameter 
   if (place === 'cookie') return unusable('is a cookie')
   if (place !== 'path' && place !== 'query' && place !== 'header') return unusable('has no known place')
   if (name === '' || name === '__proto__' || name.length > 128) return unusable('has no usable name')
+  if (place === 'query' && name.toLowerCase() === methodField) return unusable('says another method')
   if (place === 'header') {
     // As OpenAPI says: these are described elsewhere.
     if (ignoredHeaders.has(name.toLowerCase())) return undefined
@@ -53,31 +59,42 @@ export function readParameter(document: ApiDocument, value: unknown): Parameter 
   return { name, in: place, required, multiSegment, description, ...written }
 }
 
+/** The styles of each place; the first is the usual one. */
+const styles: Record<Parameter['in'], readonly Style[]> = {
+  path: ['simple', 'label', 'matrix'],
+  query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
+  header: ['simple'],
+}
+const unreserved = /^[A-Za-z0-9\-._~]+$/
+const none: ReadonlySet<string> = new Set()
+
 function styleOf(
   document: ApiDocument,
   raw: Json,
   place: Parameter['in'],
-): Pick<Parameter, 'style' | 'explode' | 'schema'> | string {
+): Pick<Parameter, 'style' | 'explode' | 'members' | 'schema'> | string {
   if (isObject(raw['content'])) {
     const [type, media] = Object.entries(raw['content'])[0] ?? ['', undefined]
     if (!/^application\/json\b/i.test(type) || !isObject(media)) return `is written as \`${type.slice(0, 64)}\``
-    return { style: 'json', explode: false, schema: media['schema'] }
+    return { style: 'json', explode: false, members: none, schema: media['schema'] }
   }
   const { schema } = raw
-  const usual = place === 'query' ? 'form' : 'simple'
-  const style = raw['style'] ?? usual
+  const style = styles[place].find((one) => one === (raw['style'] ?? styles[place][0]))
+  if (style === undefined) return `has the style \`${JSON.stringify(raw['style']).slice(0, 40)}\``
+  if (style === 'matrix' && !unreserved.test(String(raw['name']))) return 'has a name that its style cannot write'
   const explode = typeof raw['explode'] === 'boolean' ? raw['explode'] : style === 'form' || style === 'deepObject'
-  if (style === 'deepObject' && place === 'query') return { style, explode, schema }
-  const type = typeIn(document, schema)
-  if (type === 'object') return 'is an object in a style whose members could pass for other parameters'
-  if (style === usual) return { style: usual, explode, schema }
-  if ((style === 'spaceDelimited' || style === 'pipeDelimited') && place === 'query') return { style, explode, schema }
-  return `has the style \`${JSON.stringify(style).slice(0, 40)}\``
+  const beside = explode && style !== 'simple' && style !== 'label' && style !== 'deepObject'
+  const members = beside ? membersIn(document, schema) : none
+  if (members === undefined) return 'is an object in a style whose members could pass for other parameters'
+  return { style, explode, members, schema }
 }
 
-function typeIn(document: ApiDocument, schema: unknown): unknown {
+/** The members that an object is described with; none for what is no object, undefined where they are not all known. */
+function membersIn(document: ApiDocument, schema: unknown): ReadonlySet<string> | undefined {
   const read = document.follow(schema)
-  if (!isObject(read)) return undefined
-  if (read['type'] === undefined && isObject(read['properties'])) return 'object'
-  return read['type']
+  if (!isObject(read) || !(read['type'] === 'object' || (read['type'] === undefined && isObject(read['properties']))))
+    return none
+  const names = Object.keys(isObject(read['properties']) ? read['properties'] : {})
+  const usable = names.every((name) => unreserved.test(name) && name.toLowerCase() !== methodField)
+  return names.length > 0 && usable ? new Set(names) : undefined
 }

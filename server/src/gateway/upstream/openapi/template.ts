@@ -1,3 +1,5 @@
+import type { PathStyle } from './parameter.ts'
+
 // The path of an operation as the document writes it, and the check that a finished address is one of those that it
 // means: made from the template alone, without what builds addresses, so that neither can hide a mistake of the other.
 
@@ -29,14 +31,22 @@ export interface UrlTemplate {
   /** Scheme, host, port and path of the server; nothing else. */
   base: URL
   segments: readonly Segment[]
-  /** Names of path parameters whose value may hold an encoded `/`. */
-  multiSegment: ReadonlySet<string>
+  /** How each parameter of the path is written there. */
+  forms: ReadonlyMap<string, PathForm>
   /** The names that may stand in the query, and those that may have members in brackets. */
   query: ReadonlySet<string>
   nested: ReadonlySet<string>
 }
 
-const value = '(?:[A-Za-z0-9\\-._~,]|%[0-9A-F]{2})+'
+export interface PathForm {
+  style: PathStyle
+  explode: boolean
+  /** Whether a value may hold an encoded `/`. */
+  multiSegment: boolean
+  /** The names before `=`, beside its own, that the style `matrix` may write. */
+  members: ReadonlySet<string>
+}
+
 /* oxlint-disable-next-line no-control-regex -- control characters are what is looked for */
 const breaking = /[/\\\u0000-\u001f\u007f]/
 /* oxlint-disable-next-line no-control-regex -- control characters are what is looked for */
@@ -58,15 +68,29 @@ export function fitsTemplate(text: string, template: UrlTemplate): boolean {
   )
 }
 
-function fitsSegment(step: string, { parts }: Segment, { multiSegment }: UrlTemplate): boolean {
+function fitsSegment(step: string, { parts }: Segment, { forms }: UrlTemplate): boolean {
   if (parts.every((part) => typeof part === 'string')) return step === parts.join('')
-  const pattern = parts.map((part) => (typeof part === 'string' ? escaped(part) : `(${value})`)).join('')
-  const match = new RegExp(`^${pattern}$`).exec(step)
-  if (match === null) return false
-  const deep = parts.some((part) => typeof part !== 'string' && multiSegment.has(part.parameter))
+  const filled = parts.flatMap((part) => (typeof part === 'string' ? [] : [forms.get(part.parameter)!]))
+  // Where a `.` begins a value, no value of the step holds one.
+  const dotless = filled.some(({ style }) => style === 'label')
+  const pattern = parts
+    .map((part) => (typeof part === 'string' ? escaped(part) : patternOf(part.parameter, { forms, dotless })))
+    .join('')
+  if (!new RegExp(`^${pattern}$`).test(step)) return false
+  const deep = filled.some(({ multiSegment }) => multiSegment)
   const decoded = decoded1(step)
   if (decoded === undefined || (deep ? breakingDeep : breaking).test(decoded)) return false
-  return decoded.split('/').every((one) => one !== '' && one !== '.' && one !== '..')
+  return decoded.split('/').every((one) => one !== '' && !/^\.{1,2}(?:;|$)/.test(one))
+}
+
+function patternOf(name: string, of: { forms: UrlTemplate['forms']; dotless: boolean }): string {
+  const { style, explode, members } = of.forms.get(name)!
+  const signs = `${of.dotless ? '' : '.'}${explode && style !== 'matrix' ? '=' : ''}`
+  const value = `(?:[A-Za-z0-9\\-_~,${signs}]|%${of.dotless ? '(?!2E)' : ''}[0-9A-F]{2})+`
+  if (style === 'simple') return value
+  if (style === 'label') return explode ? `(?:\\.${value})+` : `\\.${value}`
+  const names = [name, ...members].map(escaped).join('|')
+  return explode ? `(?:;(?:${names})=${value})+` : `;${escaped(name)}=${value}`
 }
 
 function decoded1(text: string): string | undefined {
