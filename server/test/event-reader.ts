@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent } from './agent.ts'
+import { inTime } from './patience.ts'
 
 /** A JSON-RPC message of a stream, as loosely as a test needs it. */
 export interface StreamMessage {
@@ -9,9 +9,6 @@ export interface StreamMessage {
   result?: Record<string, unknown>
   error?: { code: number; message: string; data?: Record<string, unknown> }
 }
-
-// Long enough for a loaded machine; a test that waits this long has failed.
-const patienceMs = 15_000
 
 /** An answer that is read while it comes: a stream of events, or a plain one. */
 export class EventReader {
@@ -29,7 +26,7 @@ export class EventReader {
     this.status = answer.status
     this.headers = answer.headers
     this.#abort = abort
-    this.ended = withPatience(this.#read(answer), 'the stream does not end')
+    this.ended = inTime(this.#read(answer), 'the stream ended')
     this.ended.catch(() => undefined)
   }
 
@@ -56,7 +53,7 @@ export class EventReader {
   /** The next message that was not taken yet. */
   async next(): Promise<StreamMessage> {
     while (this.#taken >= this.messages.length) {
-      await withPatience(this.#woken.promise, `no message after ${JSON.stringify(this.messages)}`)
+      await inTime(this.#woken.promise, `a message came after ${JSON.stringify(this.messages)}`)
     }
     return this.messages[this.#taken++]!
   }
@@ -88,27 +85,5 @@ export class EventReader {
     this.messages.push(JSON.parse(text) as StreamMessage)
     this.#woken.resolve()
     this.#woken = Promise.withResolvers()
-  }
-}
-
-/** Waits until something is so. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + patienceMs
-  while (!(await isSo())) {
-    if (performance.now() > end) throw new Error(`it did not come to pass that ${what}`)
-    await sleep(5)
-  }
-}
-
-async function withPatience<T>(work: Promise<T>, what: string): Promise<T> {
-  const stop = new AbortController()
-  const late = sleep(patienceMs, undefined, { signal: stop.signal }).then(() => {
-    throw new Error(what)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    stop.abort()
-    late.catch(() => undefined)
   }
 }

@@ -1,10 +1,11 @@
 import type { TestContext } from 'node:test'
 import type { Store } from '../src/store/store.ts'
+import { inTime } from './patience.ts'
 
 /** A transaction that waits for us. */
 export interface Held {
   /** Resolves when it waits. */
-  reached: Promise<void>
+  readonly reached: Promise<void>
   go(): void
 }
 
@@ -32,5 +33,10 @@ export function holdTransaction(t: TestContext, store: Store, at: 'begin' | 'end
     })
   }
   t.mock.method(store, 'transaction', held, { times: 1 })
-  return { reached: reached.promise, go: () => freed.resolve() }
+  return {
+    get reached() {
+      return inTime(reached.promise, `a transaction is held at its ${at}`)
+    },
+    go: () => freed.resolve(),
+  }
 }

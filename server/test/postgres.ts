@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { inTime } from './patience.ts'
 
 /** A real PostgreSQL for tests, brought along by npm. */
 export interface TestPostgres {
@@ -126,7 +127,7 @@ async function run(binaries: Binaries, place: Place): Promise<TestPostgres> {
       process.kill(Number(pid), 'SIGKILL')
       // The shell that watches it waits for us.
       server.stdin!.end()
-      await ended
+      await inTime(ended, 'PostgreSQL is killed')
     },
     async restart() {
       for (let attempt = 1; ; attempt += 1) {
@@ -144,7 +145,7 @@ async function run(binaries: Binaries, place: Place): Promise<TestPostgres> {
       if (server.exitCode === null) {
         const ended = once(server, 'exit')
         server.stdin!.end()
-        await ended
+        await inTime(ended, 'PostgreSQL has stopped')
       }
       rmSync(place.folder, { recursive: true, force: true })
     },

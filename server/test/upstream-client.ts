@@ -147,8 +147,3 @@ export function resultOf(answer: RpcResponse): Record<string, unknown> {
   assert.ok('result' in answer, JSON.stringify(answer))
   return answer.result
 }
-
-/** Waits for something that happens elsewhere. The test's own time limit ends a wait in vain. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
-}

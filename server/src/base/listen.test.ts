@@ -10,6 +10,7 @@ import { Fault } from './fault.ts'
 import { clientAddressOf, openListener, readBody } from './listen.ts'
 import type { Door, ListenOptions } from './listen.ts'
 import { openLog } from './log.ts'
+import { inTime } from '../../test/patience.ts'
 
 const echo: Door = {
   name: 'echo',
@@ -54,7 +55,7 @@ async function raw(port: number, text: string): Promise<string> {
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   socket.on('error', () => {})
   socket.write(text)
-  await once(socket, 'close')
+  await inTime(once(socket, 'close'), 'the other side closes')
   return Buffer.concat(chunks).toString()
 }
 

@@ -5,6 +5,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { KeepAlive } from './keep-alive.ts'
 import { Reply } from './reply.ts'
+import { inTime } from '../../test/patience.ts'
 
 test('who opens a stream and reads nothing of it is cut off before it fills the memory', async (t) => {
   const keepAlive = new KeepAlive()
@@ -16,7 +17,7 @@ test('who opens a stream and reads nothing of it is cut off before it fills the 
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
   t.after(() => client.destroy())
   client.pause().write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
-  const [, response] = await asked
+  const [, response] = await inTime(asked, 'the client has asked')
   const reply = new Reply(response, keepAlive, [])
   reply.stream()
   const message = 'x'.repeat(1024 * 1024)

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { until } from '../../test/patience.ts'
 import { makeSigner } from '../../test/sample-ledger.ts'
 import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
@@ -175,7 +176,7 @@ test('a store that hangs refuses the intent; if it lands later the ledger says t
   const waiting = ledger.recordIntent(makeIntent())
   await assert.rejects(waiting, { code: 'ledger.unavailable' })
   hung.let()
-  while ((await kinds(store)).length < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(async () => (await kinds(store)).length === 3, 'the late intent has its outcome')
   const [late] = await ledger.listEntries({ limit: 1 })
   assert.equal(late?.entry.kind === 'outcome' && late.entry.status, 'failure')
   // The one that had only waited never came to be.
@@ -188,7 +189,7 @@ test('an intent that was durable although the store said no has the outcome that
   store.append = (entries) => append(entries).then(() => Promise.reject(new Error('the answer was lost')))
   await assert.rejects(ledger.recordIntent(makeIntent()), { code: 'ledger.unavailable' })
   store.append = append
-  while ((await getSettled(store)) < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(async () => (await getSettled(store)) === 3, 'three entries are settled')
   assert.deepEqual(await kinds(store), ['change', 'intent', 'outcome'])
   const [last] = await ledger.listEntries({ limit: 1 })
   assert.equal(last?.entry.kind === 'outcome' && last.entry.status, 'failure')
@@ -200,7 +201,7 @@ test('an outcome that could not be recorded in time is recorded later, once', as
   const hung = hang(store)
   await assert.rejects(ledger.recordOutcome(receipt, { status: 'success' }), { code: 'ledger.unavailable' })
   hung.let()
-  while ((await getSettled(store)) < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(async () => (await getSettled(store)) === 3, 'three entries are settled')
   assert.deepEqual(await kinds(store), ['change', 'intent', 'outcome'])
 })
 

@@ -14,6 +14,7 @@ import {
 import { findSandbox } from '../../src/gateway/upstream/sandbox.ts'
 import type { Receipt } from '../../src/ledger/intent.ts'
 import { behaviourNames } from '../fake/fake-tools.ts'
+import { until } from '../patience.ts'
 import { openReceipts } from '../receipts.ts'
 import {
   callOf,
@@ -21,7 +22,6 @@ import {
   connectUpstream,
   launchOf,
   resultOf,
-  until,
   type CallOptions,
   type Connection,
 } from '../upstream-client.ts'
@@ -224,7 +224,7 @@ function mcpTests(name: string, one: Case): void {
     )
     assert.equal(reply.kind, 'stream')
     if (reply.kind === 'stream') for await (const event of reply.events) if ('method' in event.message) break
-    await until(() => behind.sawCancel())
+    await until(() => behind.sawCancel(), 'the upstream is told that the call is cancelled')
   })
 
   if (one.era === 'legacy')
@@ -333,9 +333,9 @@ for (const [name, one] of Object.entries(cases)) {
         sent,
         (error) => error instanceof Fault && error.code === 'gateway.cancelled' && mayHaveHappened(error),
       ),
-      until(() => behind.heard('tools/call').length === 1).then(() => stop.abort()),
+      until(() => behind.heard('tools/call').length === 1, 'the call arrived').then(() => stop.abort()),
     ])
-    await until(() => behind.sawCancel())
+    await until(() => behind.sawCancel(), 'the upstream is told that the call is cancelled')
     const { answer } = await call(connection, 'echo', { era: behind.era })
     assert.ok('result' in answer, 'others are served on')
   })

@@ -7,6 +7,7 @@ import { linkOf, type Agent } from '../agent.ts'
 import { openHouse, type House } from '../house.ts'
 import { digestOfNote, findContradictions, type Story, storiesOf } from './oracle.ts'
 import { type Rig, setUpRig } from './rig.ts'
+import { until } from '../patience.ts'
 
 // A crash point is one call that a kill -9 catches on its way. With 120 calls under way a kill makes about 120 of them,
 // each where it happens to be; where that was is told by the ledger and the upstream's journal afterwards.
@@ -115,7 +116,7 @@ class CrashRun {
       work.push(this.#wipe(note), this.#wipe(note))
     // By what was done, not by the clock: a slow machine is killed in the midst of work too.
     const enough = done + Math.floor(Math.random() * 300)
-    while (this.#answered.size + this.#refused.size < enough) await sleep(1)
+    await until(() => this.#answered.size + this.#refused.size >= enough, `${enough} calls were answered`)
     await sleep(Math.random() * 30)
     await gateway.kill()
     await Promise.all(work)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { endure } from './outage.ts'
 import { setUpRig } from './rig.ts'
+import { inTime } from '../patience.ts'
 
 // A disk that says EIO to every flush: strace, attached to the running gateway, answers in its place.
 
@@ -19,7 +20,7 @@ async function failFlushes(pid: number): Promise<ChildProcess> {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   // It says that it is attached, thread by thread.
-  await once(strace.stderr, 'data')
+  await inTime(once(strace.stderr, 'data'), 'strace is attached')
   return strace
 }
 
@@ -41,7 +42,7 @@ test(
       async end() {
         const detached = once(strace!, 'exit')
         strace!.kill('SIGINT')
-        await detached
+        await inTime(detached, 'strace is detached')
       },
     })
     t.diagnostic(await endure(rig, gateway, { outages: [outage('EIO', 2_500), outage('EIO again', 5_000)] }))

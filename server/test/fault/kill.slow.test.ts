@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { linkOf, type Agent } from '../agent.ts'
+import { until } from '../patience.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 import { findContradictions, storiesAbout, storiesOf } from './oracle.ts'
 import { type Rig, setUpRig } from './rig.ts'
@@ -18,22 +19,14 @@ function onBoth(name: string, run: (t: TestContext, databaseUrl: string | undefi
   test(`${name}, on PostgreSQL`, async (t) => run(t, await postgres.createDatabase()))
 }
 
-/** Waits until something is so: what is not so in ten seconds, by which recovery is promised, is not going to be. */
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 11_000; waitedMs += 5) {
-    if (await holds()) return
-    await sleep(5)
-  }
-  assert.fail(`${what}: not within ten seconds`)
-}
-
 /** Starts the gateway again, and stops it when every intent has its outcome. */
 async function recover(rig: Rig, databaseUrl: string | undefined): Promise<void> {
   const gateway = rig.start()
   await gateway.ready
   if (databaseUrl !== undefined) {
-    await until('every call has its outcome', async () =>
-      storiesOf(await rig.ledger()).every(({ outcomes }) => outcomes.length > 0),
+    await until(
+      async () => storiesOf(await rig.ledger()).every(({ outcomes }) => outcomes.length > 0),
+      'every call has its outcome',
     )
   }
   await gateway.stop()
@@ -46,7 +39,7 @@ onBoth(
     const gateway = rig.start()
     await gateway.ready
     const call = rig.agents[0]!.call('wait_note', { note: 'under way' }).catch(() => 'broken off')
-    await until('the call is at the upstream', () => rig.outside.journal().length === 1)
+    await until(() => rig.outside.journal().length === 1, 'the call is at the upstream')
     await gateway.kill()
     assert.equal(await call, 'broken off')
 
@@ -75,7 +68,7 @@ onBoth(
       Array.from({ length: 64 }, (_, i) => agent.call('wait_note', { note: `taken ${person} ${i}` })),
     )
     const taken = Promise.allSettled(calls)
-    await until('every connection is taken', () => rig.outside.journal().length === calls.length)
+    await until(() => rig.outside.journal().length === calls.length, 'every connection is taken')
     const answers = Promise.allSettled([...calls, last.call('put_note', { note: 'never sent' })])
     // On SQLite nobody can look into the ledger now. That the intent is there is asserted after the kill.
     await sleep(1_000)
@@ -111,7 +104,7 @@ onBoth(
     const gateway = rig.start()
     await gateway.ready
     const call = agent.call('wipe_slowly', { note }).catch(() => 'broken off')
-    await until('the call is at the upstream', () => rig.outside.journal().length === 1)
+    await until(() => rig.outside.journal().length === 1, 'the call is at the upstream')
     await gateway.kill()
     assert.equal(await call, 'broken off')
 
@@ -125,7 +118,7 @@ onBoth(
       return meta['sallyport/approval']?.earlier
     }
     // On PostgreSQL the dead one may be alive for all that the new one knows, for some seconds.
-    await until('the outcome is unknown', async () => (await earlier())?.outcome === 'unknown')
+    await until(async () => (await earlier())?.outcome === 'unknown', 'the outcome is unknown')
     const { call: callId, url } = (await earlier())!
     assert.equal(url, `${rig.origin}/calls/${callId}`)
     await next.stop()

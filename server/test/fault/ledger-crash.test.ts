@@ -13,6 +13,7 @@ import { verifyLedger } from '../../src/ledger/verify.ts'
 import { openFeed } from '../../src/store/feed.ts'
 import { openStore } from '../../src/store/store.ts'
 import { makeSigner } from '../sample-ledger.ts'
+import { inTime, until } from '../patience.ts'
 
 const writer = fileURLToPath(new URL('./ledger-writer.ts', import.meta.url))
 
@@ -21,13 +22,13 @@ async function runAndKill(dataFolder: string, journal: string): Promise<void> {
   const before = existsSync(journal) ? readFileSync(journal).length : 0
   const child = spawn(process.execPath, [writer, dataFolder, journal], { stdio: ['ignore', 'ignore', 'inherit'] })
   const ended = once(child, 'exit')
-  while (!existsSync(journal) || readFileSync(journal).length < before + 2_000) {
+  await until(() => {
     assert.equal(child.exitCode, null, 'the writer ended by itself')
-    await sleep(5)
-  }
+    return existsSync(journal) && readFileSync(journal).length >= before + 2_000
+  }, 'the journal has grown')
   await sleep(Math.random() * 30)
   child.kill('SIGKILL')
-  await ended
+  await inTime(ended, 'the writer has ended')
 }
 
 test('after every kill -9, what was sent has its intent, every intent has one outcome, and the ledger verifies', async (t) => {

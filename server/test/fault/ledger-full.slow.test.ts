@@ -7,6 +7,7 @@ import type { Agent, Answer } from '../agent.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
 import { setUpRig } from './rig.ts'
 import { canMount, openSmallDisk } from './small-disk.ts'
+import { until } from '../patience.ts'
 
 /** The promise is two seconds; the rest is for a busy machine. */
 const answerMsMax = 3_000
@@ -45,7 +46,7 @@ test(
 
     // A call is under way when the disk fills: it is answered, and its outcome is owed.
     const underWay = agent.call('wait_note', { note: 'under way' })
-    while (rig.outside.journal().length < 2) await sleep(5)
+    await until(() => rig.outside.journal().length === 2, 'the call is at the upstream')
     disk.fill()
     const passed: string[] = []
     const refused: string[] = []

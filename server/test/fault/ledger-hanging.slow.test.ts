@@ -7,6 +7,7 @@ import type { Agent } from '../agent.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
 import { setUpRig } from './rig.ts'
+import { until } from '../patience.ts'
 
 // PostgreSQL. What a disk that hangs does to SQLite is in disk-hanging.slow.test.ts.
 
@@ -90,7 +91,7 @@ class Crowd {
 async function hang(of: { databaseUrl: string; agent: Agent; name: string; forMs: number }): Promise<Crowd> {
   const { databaseUrl, agent, name, forMs } = of
   const crowd = new Crowd(agent, name)
-  while (crowd.answered.length < 40) await sleep(5)
+  await until(() => crowd.answered.length >= 40, 'the crowd got forty answers')
   await sleep(Math.random() * 20)
   const pids = await stopDatabase(databaseUrl)
   const stoppedAt = performance.now()
@@ -129,7 +130,7 @@ test('while the database hangs, calls are refused within two seconds and not sen
   await gateway.ready
   const [agent] = rig.agents as [Agent]
   const underWay = agent.call('wait_note', { note: 'under way' })
-  while (rig.outside.journal().length < 1) await sleep(5)
+  await until(() => rig.outside.journal().length === 1, 'the call is at the upstream')
   setTimeout(() => rig.outside.release(), 1_000).unref()
 
   const answered = ['under way']

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { inTime } from '../patience.ts'
 
 // A loss of power without a machine that loses it: strace writes down every write and every flush of a program, and from
 // that the files are rebuilt as a disk would have them that lost what was not flushed.
@@ -25,7 +26,7 @@ export async function traceWrites(
   const lie = trace.lyingDisk === true ? ['-e', 'inject=fsync,fdatasync:retval=0'] : []
   const args = ['-f', '-y', '-xx', '-s', '1000000', '-e', calls, ...lie, '-o', trace.file, ...command]
   const child = spawn('strace', args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const [code] = (await once(child, 'exit')) as [number | null]
+  const [code] = (await inTime(once(child, 'exit'), 'the traced program has ended', 120_000)) as [number | null]
   if (code !== 0) throw new Error(`the traced program ended with ${code}`)
   return readTrace(readFileSync(trace.file, 'latin1'))
 }

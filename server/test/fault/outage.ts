@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent } from '../agent.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
 import type { Rig, Running } from './rig.ts'
+import { until } from '../patience.ts'
 
 /** What is demanded of each refusal and of the end of an outage, and how many calls ask at once. */
 export interface Demand {
@@ -44,7 +45,7 @@ export async function endure(
 ): Promise<string> {
   const [agent] = rig.agents as [Agent]
   const underWay = agent.call('wait_note', { note: 'under way' })
-  while (rig.outside.journal().length < 1) await sleep(5)
+  await until(() => rig.outside.journal().length === 1, 'the call is at the upstream')
   let release: NodeJS.Timeout | undefined
   const answered = ['under way']
   const refused: string[] = []

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { Agent } from '../agent.ts'
 import { freePort, type House, openHouse } from '../house.ts'
 import { type Arrival, readLedger } from './oracle.ts'
+import { inTime } from '../patience.ts'
 
 const program = (name: string) => fileURLToPath(new URL(`./${name}-program.ts`, import.meta.url))
 
@@ -26,7 +27,7 @@ export async function startOutside(t: TestContext, folder: string): Promise<Outs
   const path = join(folder, 'journal')
   const child = fork(program('upstream'), [path])
   t.after(() => child.kill('SIGKILL'))
-  const [url] = (await once(child, 'message')) as [string]
+  const [url] = (await inTime(once(child, 'message'), 'the upstream listens')) as [string]
   return {
     url,
     journal: () => (existsSync(path) ? readLines(path).map((line) => JSON.parse(line) as Arrival) : []),
@@ -144,7 +145,9 @@ function startGateway(t: TestContext, { command, configPath, folder, env }: Star
   ready.catch(() => undefined)
   return {
     pid: child.pid!,
-    ready,
+    get ready() {
+      return inTime(ready, 'the gateway is ready')
+    },
     async kill() {
       await end(child, 'SIGKILL')
     },
@@ -158,5 +161,5 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<unknown
   if (child.exitCode !== null || child.signalCode !== null) return [child.exitCode, child.signalCode]
   const ended = once(child, 'exit')
   child.kill(signal)
-  return ended
+  return inTime(ended, `the gateway has ended by ${signal}`)
 }

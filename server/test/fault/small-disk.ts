@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { inTime } from '../patience.ts'
 
 /** A disk that can be filled to the last byte. */
 export interface SmallDisk {
@@ -39,7 +40,7 @@ export async function openSmallDisk(
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.after(() => keeper.kill('SIGKILL'))
-  await once(keeper.stdout, 'data')
+  await inTime(once(keeper.stdout, 'data'), 'the small disk is mounted')
   const seen = join(`/proc/${keeper.pid}/root`, folder)
   const ballast = join(seen, 'ballast')
   return {

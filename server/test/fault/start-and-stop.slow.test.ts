@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../house.ts'
+import { inTime, until } from '../patience.ts'
 
 const program = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url))
 
@@ -35,14 +36,20 @@ function serve(t: TestContext, { data, port }: { data: string; port: number }): 
     if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL')
   })
   const ended = once(child, 'exit') as Started['ended']
-  return { child, said: () => said, ended }
+  return {
+    child,
+    said: () => said,
+    get ended() {
+      return inTime(ended, 'it has ended')
+    },
+  }
 }
 
 async function ready({ child, said }: Started): Promise<void> {
-  while (!said().out.includes('is ready')) {
+  await until(() => {
     assert.equal(child.exitCode, null, said().err)
-    await sleep(20)
-  }
+    return said().out.includes('is ready')
+  }, 'it is ready')
 }
 
 function newFolder(t: TestContext): string {
@@ -120,12 +127,11 @@ test('ctrl-c ends everything in good order, the processes of upstreams as well',
   const started = serve(t, { data: newFolder(t), port: await freePort() })
   await ready(started)
   const upstream = /server-memory/
-  let below = descendantsOf(started.child.pid!)
-  for (let waitedMs = 0; ![...below.values()].some((command) => upstream.test(command)); waitedMs += 50) {
-    assert.ok(waitedMs < 20_000, 'no upstream was started')
-    await sleep(50)
+  let below = new Map<number, string>()
+  await until(() => {
     below = descendantsOf(started.child.pid!)
-  }
+    return [...below.values()].some((command) => upstream.test(command))
+  }, 'an upstream runs')
   process.kill(-started.child.pid!, 'SIGINT')
   assert.deepEqual(await started.ended, [0, null], started.said().err)
   assert.match(started.said().out, /Stopped\.\n$/)

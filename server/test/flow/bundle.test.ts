@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { linkOf, textOf, type Agent } from '../agent.ts'
-import { EventReader, until } from '../event-reader.ts'
+import { EventReader } from '../event-reader.ts'
+import { inTime, until } from '../patience.ts'
 import { openFakeMcpServer, type FakeMcpServer, type FakeOptions } from '../fake/mcp-server.ts'
 import type { Offers } from '../fake/fake-offers.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
@@ -287,10 +288,10 @@ test('a revocation at one upstream cuts what came through a bundle, and nothing 
   const ana = await house.person('ana', ['mail/*', 'desk/*'])
   const agent = await ana.connect('office', 'all')
   const running = agent.call('mail_hang').catch((error: unknown) => error)
-  while ((await house.entries('intent')).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  await until(async () => (await house.entries('intent')).length > 0, 'the call is under way')
   const held = (await inventory.listRights(ana.principal.id)).find(({ tool }) => tool === 'hang')!
   await inventory.revokeEntitlement({ by: 'set-up', id: held.id, reason: 'for a test' })
-  await running
+  await inTime(running, 'the call is cut')
   const [outcome] = await house.entries('outcome')
   assert.equal(outcome!.status, 'unknown')
   assert.equal((await agent.call('mail_hang')).status, 403)
@@ -309,7 +310,8 @@ test('a client that listens hears when the list of any member changes', async (t
   desk.tools[0]!.description = 'Now does something else.'
   await gateway.look((await inventory.findUpstream('desk'))!)
   let heard = ''
-  while (!heard.includes('list_changed')) heard += (await reader.read()).value ?? assert.fail('it ended')
+  while (!heard.includes('list_changed'))
+    heard += (await inTime(reader.read(), 'the client hears of the change')).value ?? assert.fail('it ended')
   await reader.cancel()
 })
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { openHouse, type House } from '../house.ts'
+import { inTime } from '../patience.ts'
 
 const script = fileURLToPath(new URL('../../../examples/script/connect.js', import.meta.url))
 
@@ -37,7 +38,7 @@ class Terminal {
         this.#unread = this.#unread.slice(found.index + found[0].length)
         return found[1]!
       }
-      await once(this.#child.stdout, 'data')
+      await inTime(once(this.#child.stdout, 'data'), `it said an address ${path}`)
     }
   }
 
@@ -46,7 +47,7 @@ class Terminal {
   }
 
   async end(): Promise<number | null> {
-    if (this.#child.exitCode === null) await once(this.#child, 'close')
+    if (this.#child.exitCode === null) await inTime(once(this.#child, 'close'), 'it has ended')
     return this.#child.exitCode
   }
 }

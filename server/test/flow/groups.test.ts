@@ -7,6 +7,7 @@ import { openFakeHouse } from '../fake-house.ts'
 import type { House } from '../house.ts'
 import { openCommandLine, sendForm, textOn } from '../operator.ts'
 import type { Person } from '../person.ts'
+import { until } from '../patience.ts'
 
 const reason = 'for a test'
 
@@ -80,7 +81,7 @@ test('a call under way, whose right was held through a group, is broken off when
   const agent = await bo.connect('desk', 'all')
   const arrived = fake.calls.length
   const ended = openStream(house, agent)
-  while (fake.calls.length === arrived) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => fake.calls.length > arrived, 'the call is at the upstream')
   await take(staff.id, bo.principal.id)
   assert.match(await ended, /withdrawn|broken off/)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
+import { until } from '../patience.ts'
 
 // Clients that are slow on purpose hold connections, and nothing else: everybody else is served, and they are shown out.
 
@@ -93,13 +94,13 @@ test('a client that does not read its answers holds back its own upstream call, 
     return socket
   })
   t.after(() => sockets.forEach((socket) => socket.destroy()))
-  while ((await house.entries('intent')).length < 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(async () => (await house.entries('intent')).length === 20, 'all twenty calls are under way')
   for (let at = 0; at < 20; at++) assert.equal((await other.call('read_note', { id: 'n1' })).status, 200)
   // The text itself is once in this process, as the fake's; twenty of it would be 160 MiB in two encodings.
   assert.ok(process.memoryUsage().rss - before < 900 * 1024 * 1024)
   for (const socket of sockets) socket.destroy()
   const ended = async () => (await house.entries('outcome')).length
-  while ((await ended()) < 40) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(async () => (await ended()) === 40, 'every call has its outcome')
   const outcomes = (await house.entries('outcome')).map(({ status }) => status)
   assert.equal(outcomes.filter((status) => status === 'success').length >= 20, true)
 })

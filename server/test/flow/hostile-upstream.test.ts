@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { test, type TestContext } from 'node:test'
 import type { Agent } from '../agent.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
+import { until } from '../patience.ts'
 
 // An upstream that writes what it likes into its event stream gets at most one answer to one call across.
 
@@ -233,10 +234,10 @@ test('an upstream that never answers but drips for ever is cut off when its call
     params: { name: 'read_note', arguments: {} },
   })
   const asked = agent.post(body, { signal: call.signal }).catch(() => 'gone')
-  while (heard === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  await until(() => heard > 0, 'the upstream is asked')
   call.abort()
   assert.equal(await asked, 'gone')
-  while (gone === 0) await new Promise((resolve) => setTimeout(resolve, 10))
-  while ((await house.entries('outcome')).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  await until(() => gone > 0, 'the upstream is left')
+  await until(async () => (await house.entries('outcome')).length > 0, 'the outcome is recorded')
   assert.equal((await house.entries('outcome'))[0]!.status, 'unknown')
 })

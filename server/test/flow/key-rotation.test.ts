@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { decodeProtectedHeader } from 'jose'
 import { keyPublishMs } from '../../src/vault/keyring.ts'
 import { OAuthClient } from '../oauth-client.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { openHouse, type House } from '../house.ts'
 import { startPostgres } from '../postgres.ts'
+import { until } from '../patience.ts'
 
 const minute = 60_000
 const masterKey = randomBytes(32).toString('base64')
@@ -143,5 +143,5 @@ test('an emergency at one replica reaches the other', async (t) => {
   const { tokens } = await connect(one)
   assert.equal(await statusOf(one, tokens.access_token, url), 200)
   await one.rooms.oauth.rotateKeys({ by: 'system', reason: 'it leaked', emergency: true })
-  while ((await statusOf(one, tokens.access_token, url)) !== 401) await setTimeout(20)
+  await until(async () => (await statusOf(one, tokens.access_token, url)) === 401, 'the other refuses the token')
 })

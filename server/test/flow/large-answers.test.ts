@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { test, type TestContext } from 'node:test'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
 import type { Agent } from '../agent.ts'
+import { inTime, until } from '../patience.ts'
 
 // A JSON answer of more than 64 KiB passes as it comes; its last part stays back until the outcome is recorded.
 
@@ -22,7 +24,7 @@ async function openLarge(t: TestContext) {
   }
   const { agent, person } = await connectAll(house.house)
   const answer = ask(agent)
-  const upstream = await writing.promise
+  const upstream = await inTime(writing.promise, 'the upstream is asked')
   const reading = (await answer).body!.getReader()
   const first = await reading.read()
   assert.ok(!first.done && first.value.byteLength > 0, 'the answer begins before its end is known')
@@ -70,16 +72,16 @@ test('a withdrawal cuts a large answer off', async (t) => {
   const { agent, person, rest, story, house } = await openLarge(t)
   const cut = assert.rejects(rest())
   await house.rooms.oauth.revokeGrant({ by: person.principal.id, id: agent.grantId, reason: 'enough' })
-  await cut
-  while ((await story()).length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+  await inTime(cut, 'the answer is cut off')
+  await until(async () => (await story()).length === 2, 'the outcome is recorded')
   assert.deepEqual(await story(), ['intent read_note', 'outcome unknown'])
 })
 
 test('a client that goes away from a large answer cancels the call', async (t) => {
   const { upstream, reading, story } = await openLarge(t)
-  const closed = new Promise((resolve) => upstream.once('close', resolve))
+  const closed = once(upstream, 'close')
   await reading.cancel()
-  await closed
-  while ((await story()).length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+  await inTime(closed, 'the upstream is left')
+  await until(async () => (await story()).length === 2, 'the outcome is recorded')
   assert.deepEqual(await story(), ['intent read_note', 'outcome unknown'])
 })

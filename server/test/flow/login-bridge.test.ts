@@ -9,6 +9,7 @@ import type { Browser } from '../browser.ts'
 import { openHouse, type House } from '../house.ts'
 import { entitle } from '../machines.ts'
 import { claimsOf } from '../oauth-client.ts'
+import { inTime } from '../patience.ts'
 
 const secret = 'the-secret-of-the-backend-long-enough'
 const ana = { id: 'u-17', name: 'Ana Lima', email: 'ana@example.com' }
@@ -266,7 +267,7 @@ test('the example application signs Ana in, asks her, and sends her on', async (
     '-e',
     'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})',
   ])
-  const [chunk] = (await once(probe.stdout, 'data')) as [Buffer]
+  const [chunk] = (await inTime(once(probe.stdout, 'data'), 'a port is found')) as [Buffer]
   const port = chunk.toString().trim()
   const house = await open(t, `http://127.0.0.1:${port}/connect`)
   const env = {
@@ -277,7 +278,7 @@ test('the example application signs Ana in, asks her, and sends her on', async (
   }
   const app = spawn(process.execPath, [program, port], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => app.kill())
-  seen.url = String(await once(app.stdout, 'data')).trim()
+  seen.url = String(await inTime(once(app.stdout, 'data'), 'the application listens')).trim()
   assert.equal(seen.url, `http://127.0.0.1:${port}/connect`)
 
   const browser = house.browser()

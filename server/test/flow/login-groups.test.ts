@@ -6,6 +6,7 @@ import { Fault } from '../../src/base/fault.ts'
 import type { FakePerson } from '../fake/idp.ts'
 import { openCommandLine, sendForm, textOn } from '../operator.ts'
 import { openProviderHouse } from '../provider-house.ts'
+import { until } from '../patience.ts'
 
 const reason = 'for a test'
 const ana: FakePerson = { sub: 'a-1', name: 'Ana Work', email: 'ana@example.org' }
@@ -60,7 +61,7 @@ test('what the provider no longer says ends at the next sign-in, with what was o
   assert.deepEqual(await agent.list(), ['read_note', 'hang'])
   const open = agent.call('hang').catch((error: unknown) => error)
   const arrived = fake.calls.length
-  while (fake.calls.length === arrived) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => fake.calls.length > arrived, 'the call is at the upstream')
   const before = house.rooms.feed.revision
   await enter(inGroups())
   assert.deepEqual(await groupsOf(person.principal.id), ['Staff'])

@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { openFakeMcpServer, type FakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { Agent, linkOf } from '../agent.ts'
 import { freePort, openHouse, type House } from '../house.ts'
+import { until } from '../patience.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 import { sampleEntry } from '../sample-ledger.ts'
 
@@ -59,14 +59,6 @@ async function openReplicas(t: TestContext, count: number): Promise<Replicas> {
 function at(url: string, agent: Agent): Agent {
   const { upstream, client, resource, tokens } = agent
   return new Agent({ origin: url, upstream, client, resource, tokens })
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 20) {
-    if (await holds()) return
-    await sleep(20)
-  }
-  assert.fail(`never: ${what}`)
 }
 
 const reason = 'for a test'
@@ -120,7 +112,7 @@ test('what is withdrawn at one ends at the other: calls, streams and pending app
   })
   assert.equal(stream.status, 200)
   const hanging = agent.call('hang', {})
-  await until('the call reached the upstream', async () => upstream.calls.some(({ name }) => name === 'hang'))
+  await until(() => upstream.calls.some(({ name }) => name === 'hang'), 'the call reached the upstream')
   await one.rooms.oauth.revokeGrant({ by: 'set-up', id: agent.grantId, reason })
   // Not a moment later: the intent of a call comes after the end in the ledger that both write.
   for (const { status } of await Promise.all(Array.from({ length: 5 }, () => agent.call('read_asset', {})))) {
@@ -129,7 +121,7 @@ test('what is withdrawn at one ends at the other: calls, streams and pending app
   assert.deepEqual(upstream.calls, [{ name: 'hang', arguments: {} }])
   await stream.text()
   assert.equal((await hanging).status, 403)
-  await until('the next call is refused', async () => (await agent.call('read_asset', {})).status === 401)
+  await until(async () => (await agent.call('read_asset', {})).status === 401, 'the next call is refused')
   const before = upstream.calls.length
   assert.equal((await agent.call('read_asset', {})).status, 401)
   assert.equal(upstream.calls.length, before)

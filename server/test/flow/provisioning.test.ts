@@ -6,6 +6,7 @@ import { openFakeIdp } from '../fake/idp.ts'
 import { openHouse, type House } from '../house.ts'
 import { Person } from '../person.ts'
 import { openProvisionedHouse, Provisioner, userUrn, type ProvisionedHouse } from '../provisioner.ts'
+import { until } from '../patience.ts'
 
 const reason = 'for a test'
 
@@ -50,7 +51,7 @@ async function hang(house: House, agent: Agent, arrived: () => number): Promise<
     },
     body: JSON.stringify({ jsonrpc: '2.0', id: 77, method: 'tools/call', params: { name: 'hang', arguments: {} } }),
   }).then((begun) => begun.text().catch(() => 'broken off'))
-  while (arrived() === before) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => arrived() > before, 'the call is at the upstream')
   return { ended }
 }
 

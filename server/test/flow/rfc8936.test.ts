@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { backoffAfter } from '../../src/identity/signals/poll.ts'
-import { until } from '../event-reader.ts'
+import { until } from '../patience.ts'
 import { about, caep, type FakeTransmitter, risc } from '../fake/transmitter.ts'
 import { openHouse } from '../house.ts'
 import { issSub, push, signalOptions } from '../signal-house.ts'

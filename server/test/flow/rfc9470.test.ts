@@ -7,6 +7,7 @@ import { textOf } from '../agent.ts'
 import { openCommandLine, sendForm, textOn } from '../operator.ts'
 import type { Person } from '../person.ts'
 import { openProviderHouse } from '../provider-house.ts'
+import { until } from '../patience.ts'
 
 // Step-up: an entitlement demands a fresh or a strong login of who uses it.
 // https://www.rfc-editor.org/rfc/rfc9470
@@ -245,7 +246,7 @@ test('a call under way is not broken off because the login grows old, but when m
   const arrived = fake.calls.length
   let ended = false
   const open = agent.call('hang').finally(() => (ended = true))
-  while (fake.calls.length === arrived) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => fake.calls.length > arrived, 'the call is at the upstream')
   house.clock.pass(601_000)
   await inventory.entitle({ ...give, tools: ['delete_note'] })
   await new Promise((resolve) => setTimeout(resolve, 50))

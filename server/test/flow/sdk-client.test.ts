@@ -14,7 +14,7 @@ import {
   type VersionNegotiationMode,
 } from '@modelcontextprotocol/client'
 import { importJWK, SignJWT, type JWTPayload } from 'jose'
-import { until } from '../event-reader.ts'
+import { until } from '../patience.ts'
 import { redirectUri } from '../browser.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import { openHouse, type House } from '../house.ts'

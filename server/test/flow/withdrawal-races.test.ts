@@ -3,7 +3,7 @@ import { after, before, test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { whoIs } from '../administrator.ts'
 import type { Browser } from '../browser.ts'
-import { until } from '../event-reader.ts'
+import { inTime, until } from '../patience.ts'
 import { type FakeEnterprise, openFakeEnterprise } from '../fake/enterprise.ts'
 import { openFakeIdp } from '../fake/idp.ts'
 import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
@@ -81,9 +81,9 @@ for (const [name, createDatabase] of Object.entries(stores)) {
     const held = holdTransaction(t, house.rooms.store, 'begin')
     const landing = signIn(browser)
     await held.reached
-    assert.equal(await logOut(), 200)
+    assert.equal(await inTime(logOut(), 'the logout is answered'), 200)
     held.go()
-    const landed = await landing
+    const landed = await inTime(landing, 'the login has come back')
     assert.equal(landed.status, 401)
     assert.match(landed.text, /since it was begun, your provider has ended what you had/)
     assert.equal(await whoIs(house, browser), undefined)
@@ -109,10 +109,11 @@ for (const [name, createDatabase] of Object.entries(stores)) {
     await held.reached
     const revoked = { ...issSub('u-1', company.issuer) }
     const event = `${caep}session-revoked`
-    const told = await pushEvent(house, transmitter, { sub: 'u-1', event, claims: { sub_id: revoked } })
+    const pushed = pushEvent(house, transmitter, { sub: 'u-1', event, claims: { sub_id: revoked } })
+    const told = await inTime(pushed, 'the event is answered')
     assert.equal(told.status, 202)
     held.go()
-    assert.equal((await answer).error, 'invalid_grant')
+    assert.equal((await inTime(answer, 'the assertion is answered')).error, 'invalid_grant')
     assert.deepEqual(await house.rooms.oauth.listGrants({ principalId: id }), [])
     assert.deepEqual(await house.changes('grant.given'), [])
   })
@@ -132,9 +133,10 @@ for (const [name, createDatabase] of Object.entries(stores)) {
     const held = holdTransaction(t, house.rooms.store, 'begin')
     const answer = present('mux:read')
     await held.reached
-    await house.rooms.oauth.revokeGrant({ by: id, id: grant!.id, reason: 'not any more' })
+    const revoked = house.rooms.oauth.revokeGrant({ by: id, id: grant!.id, reason: 'not any more' })
+    await inTime(revoked, 'the grant is revoked')
     held.go()
-    assert.equal((await answer).error, 'invalid_grant')
+    assert.equal((await inTime(answer, 'the assertion is answered')).error, 'invalid_grant')
     assert.equal((await house.rooms.oauth.listGrants({ principalId: id })).length, 1)
   })
 
@@ -149,9 +151,9 @@ for (const [name, createDatabase] of Object.entries(stores)) {
     const held = holdTransaction(t, house.rooms.store, 'begin')
     const answered = new Person(house, principal, browser).consent(page, 'all')
     await held.reached
-    assert.equal(await logOut(), 200)
+    assert.equal(await inTime(logOut(), 'the logout is answered'), 200)
     held.go()
-    assert.match((await answered).text, /your sign-in ended meanwhile/)
+    assert.match((await inTime(answered, 'the consent page is answered')).text, /your sign-in ended meanwhile/)
     assert.deepEqual(await house.rooms.oauth.listGrants({ principalId: principal.id }), [])
   })
 }
@@ -170,8 +172,8 @@ test('a logout whose transaction is at its end keeps a login waiting, and then o
   callback.go()
   await untilOneWaits(t, databaseUrl)
   logout.go()
-  assert.equal(await told, 200)
-  assert.equal((await landing).status, 401)
+  assert.equal(await inTime(told, 'the logout is answered'), 200)
+  assert.equal((await inTime(landing, 'the login has come back')).status, 401)
   assert.equal(await whoIs(house, browser), undefined)
 })
 
@@ -186,7 +188,7 @@ test('a login whose transaction is at its end keeps a logout waiting, which then
   const told = logOut()
   await untilOneWaits(t, databaseUrl)
   login.go()
-  await landing
-  assert.equal(await told, 200)
+  await inTime(landing, 'the login has come back')
+  assert.equal(await inTime(told, 'the logout is answered'), 200)
   assert.equal(await whoIs(house, browser), undefined)
 })

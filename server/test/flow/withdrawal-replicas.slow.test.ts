@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from '../agent.ts'
 import { type CutProxy, openCutProxy } from '../fake/cut-proxy.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { type FakeMcpServer, openFakeMcpServer } from '../fake/mcp-server.ts'
 import { toolNamed } from '../fake/fake-tools.ts'
 import { type House, openHouse } from '../house.ts'
+import { inTime, until } from '../patience.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 
 // G4: three replicas on one PostgreSQL, one of which can be cut off from it.
@@ -53,14 +53,6 @@ function at(url: string, { upstream, client, resource, tokens }: Agent): Agent {
   return new Agent({ origin: url, upstream, client, resource, tokens })
 }
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 20) {
-    if (await holds()) return
-    await sleep(20)
-  }
-  assert.fail(`never: ${what}`)
-}
-
 async function openStream(url: string, { tokens }: Agent): Promise<Response> {
   const stream = await fetch(`${url}/mcp/mux`, {
     headers: { authorization: `Bearer ${tokens.access_token}`, accept: 'text/event-stream' },
@@ -80,13 +72,13 @@ test('when a revocation returns, no replica makes one more call by the old right
     const calling = agents.map(async (one, n) => {
       while (!stop.signal.aborted) seen[n]!.push((await one.call('read_asset')).status)
     })
-    await until('each replica has made calls', async () => seen.every((statuses) => statuses.includes(200)))
+    await until(() => seen.every((statuses) => statuses.includes(200)), 'each replica has made calls')
     await houses[0].rooms.oauth.revokeGrant({ by: 'set-up', id: agent.grantId, reason })
     const made = upstream.calls.length
-    await until('every replica refuses', async () => {
+    await until(async () => {
       const answers = await Promise.all(agents.map((one) => one.call('read_asset')))
       return answers.every(({ status }) => status === 401)
-    })
+    }, 'every replica refuses')
     assert.equal(upstream.calls.length, made, 'a call was made after the revocation had returned')
     stop.abort()
     await Promise.all(calling)
@@ -102,7 +94,7 @@ test('a replica that is cut off makes no call at all, lists nothing after its le
   assert.equal((await cut.call('read_asset')).status, 200)
   const stream = await openStream(urls[2], agent)
   const hanging = cut.call('hang')
-  await until('the call reached the upstream', async () => upstream.calls.some(({ name }) => name === 'hang'))
+  await until(() => upstream.calls.some(({ name }) => name === 'hang'), 'the call reached the upstream')
 
   // Its monotonic clock moves by our hand alone from here on: whatever ends by the lease ends within five of its seconds.
   houses[2].clock.stop()
@@ -113,12 +105,12 @@ test('a replica that is cut off makes no call at all, lists nothing after its le
   assert.equal((await at(urls[1], agent).call('read_asset')).status, 401)
   houses[2].clock.pass(leaseMs)
   assert.equal((await cut.rpc('tools/list', {})).status, 503)
-  await stream.text()
-  await hanging
+  await inTime(stream.text(), 'its stream has ended')
+  await inTime(hanging, 'the call under way has ended')
   assert.equal(upstream.calls.length, made)
 
   cable.join()
-  await until('it hears of the revocation', async () => (await cut.call('read_asset')).status === 401)
+  await until(async () => (await cut.call('read_asset')).status === 401, 'it hears of the revocation')
   assert.equal(upstream.calls.length, made)
 })
 

@@ -12,6 +12,7 @@ import { upsertClient } from '../../src/store/clients.ts'
 import { insertGrant } from '../../src/store/grants.ts'
 import type { LoadClient, LoadReport } from './load-program.ts'
 import { listed, speaking } from './tools.ts'
+import { inTime } from '../patience.ts'
 
 /** Which upstreams there are, and how many of the thousand clients have their grant at each. */
 const shares = { modern: 450, legacy: 300, shared: 230, own: 20 } as const
@@ -39,13 +40,13 @@ export async function isolate(
   await heard(gateway)
   const load = start(t, 'load-program.ts')
   load.send({ origin: scene.origin, clients: scene.clients, calls: of.calls, secondsMax: of.secondsMax })
-  const report = await heard<LoadReport>(load)
+  const report = await heard<LoadReport>(load, of.secondsMax * 1_000 + 60_000)
   upstream.send('leaks?')
   const leaks = await heard<string[]>(upstream)
   assert.deepEqual([...report.leaks, ...leaks], [])
   const ended = once(gateway, 'exit')
   gateway.send('close')
-  assert.deepEqual(await ended, [0, null])
+  assert.deepEqual(await inTime(ended, 'the gateway has ended'), [0, null])
   for (const child of [load, upstream]) child.disconnect()
   return report
 }
@@ -105,12 +106,13 @@ function start(
 }
 
 /** What a program says next. */
-async function heard<T>(child: ChildProcess): Promise<T> {
-  const [said] = await Promise.race([
+async function heard<T>(child: ChildProcess, patienceMs?: number): Promise<T> {
+  const said = Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`a program ended with ${code}`))),
   ])
-  return said as T
+  const [word] = await inTime(said, 'a program says something', patienceMs)
+  return word as T
 }
 
 function launch(args: string[]): object {

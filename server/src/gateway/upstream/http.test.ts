@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, test, type TestContext } from 'node:test'
 import { openFakeMcpServer, type FakeMcpServer, type FakeOptions, type Heard } from '../../../test/fake/mcp-server.ts'
+import { until } from '../../../test/patience.ts'
 import { openReceipts } from '../../../test/receipts.ts'
-import { callOf, collect, connectUpstream, resultOf, until, type CallOptions } from '../../../test/upstream-client.ts'
+import { callOf, collect, connectUpstream, resultOf, type CallOptions } from '../../../test/upstream-client.ts'
 import { probeUpstream } from '../probe.ts'
 import { mayHaveHappened, replyBytesMax, type UpstreamConnection, type UpstreamNeeds } from './upstream-kind.ts'
 
@@ -316,7 +317,7 @@ test('events come one by one, as the upstream sends them', async (t) => {
     message: { jsonrpc: '2.0', id: 1, result: {} },
   })
   assert.equal((await events.next()).done, true, 'the answer ends the stream, though the upstream keeps it open')
-  await until(() => response.destroyed)
+  await until(() => response.destroyed, 'the stream of the upstream is closed')
 })
 
 test('a reader that is slow holds the upstream back instead of filling the memory', async (t) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { test, type TestContext } from 'node:test'
+import { inTime, until } from '../../../test/patience.ts'
 import { launchOf } from '../../../test/upstream-client.ts'
 import { readLines, startLineProcess, type LineProcess } from './line-process.ts'
 
@@ -42,7 +43,15 @@ function start(
     { onLine: (line) => lines.push(line), onEnd: (why) => ended.resolve(why) },
   )
   t.after(() => started.stop())
-  return { process: started, folder, lines, logged, ended: ended.promise }
+  return {
+    process: started,
+    folder,
+    lines,
+    logged,
+    get ended() {
+      return inTime(ended.promise, 'the process has ended')
+    },
+  }
 }
 
 function lives(pid: number): boolean {
@@ -53,10 +62,6 @@ function lives(pid: number): boolean {
   } catch {
     return false
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 test('a process knows nothing of our environment: only path, home, its own and its credential', async (t) => {
@@ -74,12 +79,12 @@ test('stopping ends the whole group, children that ignore SIGTERM included', asy
   const stubborn = 'process.on("SIGTERM",()=>{});setInterval(()=>{},1000);console.log(process.pid)'
   const script = `require("node:child_process").spawn(process.execPath,["-e",${JSON.stringify(stubborn)}],{stdio:["ignore",1,"ignore"]});${stubborn}`
   const { process: started, lines, ended } = start(t, script)
-  await until(() => lines.length === 2)
+  await until(() => lines.length === 2, 'both have said who they are')
   const pids = lines.map(Number)
   assert.deepEqual(pids.map(lives), [true, true])
   await started.stop()
   assert.match(await ended, /SIGKILL/)
-  await until(() => !pids.some(lives))
+  await until(() => !pids.some(lives), 'all of them have ended')
 })
 
 test('children that outlive the process die with it', async (t) => {
@@ -87,7 +92,7 @@ test('children that outlive the process die with it', async (t) => {
     'const c=require("node:child_process").spawn(process.execPath,["-e","setInterval(()=>{},1000)"],{stdio:"inherit"});console.log(c.pid);setTimeout(()=>process.exit(5),50)'
   const { lines, ended } = start(t, script)
   assert.equal(await ended, 'it exited with code 5')
-  await until(() => !lives(Number(lines[0])))
+  await until(() => !lives(Number(lines[0])), 'the child has ended')
 })
 
 test('after a thousand starts, stops and crashes no process, no open file and no memory is left', async (t) => {
@@ -119,7 +124,7 @@ test('after a thousand starts, stops and crashes no process, no open file and no
   const before = measure()
   await rounds(800)
   const after = measure()
-  await until(() => !pids.some(lives))
+  await until(() => !pids.some(lives), 'all of them have ended')
   assert.ok(after.files <= before.files + 5, `${before.files} open files before, ${after.files} after`)
   assert.ok(after.heap < before.heap + 16 * 1024 * 1024, `${before.heap} bytes before, ${after.heap} after`)
 })

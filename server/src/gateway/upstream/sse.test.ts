@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test, type TestContext } from 'node:test'
 import { openSseServer, type SseServer } from '../../../test/fake/sse-server.ts'
+import { until } from '../../../test/patience.ts'
 import { openReceipts } from '../../../test/receipts.ts'
-import {
-  callOf,
-  collect,
-  connectUpstream,
-  until,
-  type CallOptions,
-  type Connection,
-} from '../../../test/upstream-client.ts'
+import { callOf, collect, connectUpstream, type CallOptions, type Connection } from '../../../test/upstream-client.ts'
 import { mayHaveHappened, type UpstreamNeeds } from './upstream-kind.ts'
 
 // What is true of HTTP+SSE alone; what is true of every kind stands in server/test/contract/upstream.test.ts.
@@ -44,7 +38,7 @@ test('who opens stream after stream ends their own, and nobody else’s', async 
   for (let at = 0; at < 65; at++) {
     await call('echo', { callerKey: `greedy ${at}` })
   }
-  await until(() => fake.open() === 65)
+  await until(() => fake.open() === 65, 'the first stream of the greedy has ended')
   await call('echo', { callerKey: 'quiet one' })
   assert.equal(fake.streams.length, 66)
 })
@@ -53,7 +47,7 @@ test('a stream that ended is opened again for the next call', async (t) => {
   const { fake, call } = await open(t)
   await call('echo')
   fake.drop()
-  await until(() => fake.open() === 0)
+  await until(() => fake.open() === 0, 'no stream is open')
   await call('echo')
   assert.equal(fake.streams.length, 2)
 })
@@ -78,7 +72,7 @@ for (const address of foreign) {
       return true
     })
     assert.deepEqual(fake.journal, [])
-    await until(() => fake.open() === 0)
+    await until(() => fake.open() === 0, 'no stream is open')
   })
 }
 
@@ -118,5 +112,5 @@ test('closing ends every stream', async (t) => {
   await Promise.all(['ana', 'bo'].map((callerKey) => call('echo', { callerKey })))
   assert.equal(fake.open(), 2)
   await connection.close()
-  await until(() => fake.open() === 0)
+  await until(() => fake.open() === 0, 'no stream is open')
 })

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
+import { inTime, until } from '../../../test/patience.ts'
 import { openReceipts } from '../../../test/receipts.ts'
 import {
   callOf,
@@ -12,7 +14,6 @@ import {
   connectUpstream,
   launchOf,
   resultOf,
-  until,
   type CallOptions,
 } from '../../../test/upstream-client.ts'
 import { findSandbox } from './sandbox.ts'
@@ -84,7 +85,7 @@ test('a program that ignores every polite signal is gone when closing returns', 
   const { attack, connection } = open(t)
   const { pid } = await attack('environment')
   await connection.close()
-  await until(() => !existsSync(`/proc/${String(pid)}`))
+  await until(() => !existsSync(`/proc/${String(pid)}`), 'the program has ended')
 })
 
 test('nothing of our environment reaches it, confined or not', async (t) => {
@@ -162,9 +163,9 @@ test('children that fled from the process group end with a confined program', co
   const { attack, connection } = open(t, { sandbox: 'required' })
   const marker = `fled-${process.pid}-${Date.now()}`
   assert.equal(await attack('flee', { marker }), 'fled')
-  await until(() => livesWith(marker))
+  await until(() => livesWith(marker), 'the child that fled runs')
   await connection.close()
-  await until(() => !livesWith(marker))
+  await until(() => !livesWith(marker), 'the child that fled has ended')
 })
 
 test('a gateway that is killed leaves no confined program behind', confined, async (t) => {
@@ -183,10 +184,11 @@ test('a gateway that is killed leaves no confined program behind', confined, asy
   const gateway = spawn(process.execPath, ['--input-type=module'], { stdio: ['pipe', 'ignore', 'inherit'] })
   gateway.stdin.end(script)
   // Once it runs: while bubblewrap still prepares the room, nobody in it watches the gateway yet.
-  await until(() => livesWith(`${process.execPath}\0-e\0setInterval(()=>{},1000)//${marker}`, true))
+  await until(() => livesWith(`${process.execPath}\0-e\0setInterval(()=>{},1000)//${marker}`, true), 'the program runs')
+  const ended = once(gateway, 'exit')
   gateway.kill('SIGKILL')
-  await new Promise((resolve) => gateway.once('exit', resolve))
-  await until(() => !livesWith(marker))
+  await inTime(ended, 'the gateway has ended')
+  await until(() => !livesWith(marker), 'the program has ended')
 })
 
 test('where a sandbox is required and there is none, nothing is started', async (t) => {

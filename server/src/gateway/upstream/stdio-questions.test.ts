@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
+import { until } from '../../../test/patience.ts'
 import { openReceipts } from '../../../test/receipts.ts'
-import { callOf, collect, connectUpstream, launchOf, until, type CallOptions } from '../../../test/upstream-client.ts'
+import { callOf, collect, connectUpstream, launchOf, type CallOptions } from '../../../test/upstream-client.ts'
 import type { RpcRequest } from './message.ts'
 import type { StdioLaunch } from './upstream-kind.ts'
 
@@ -62,7 +63,7 @@ test('a process is never told that somebody can do what a caller cannot', async 
 test('while two clients have calls under way nobody is asked: it could be the question of either', async (t) => {
   const { connection, call, asked, hanging } = open(t)
   const other = assert.rejects(call('hang', { callerKey: 'phone' }))
-  await until(() => hanging() === 1)
+  await until(() => hanging() === 1, 'the call hangs')
   assert.match(await call('ask_client', { callerKey: 'desk' }), /method not found/)
   assert.deepEqual(asked, [])
   await connection.close()
@@ -72,7 +73,7 @@ test('while two clients have calls under way nobody is asked: it could be the qu
 test('a call that may ask nothing, and one that was left, keep others from being asked what may be theirs', async (t) => {
   const { connection, call, asked, hanging } = open(t)
   const silent = assert.rejects(call('hang', { callerKey: 'desk', ask: undefined }))
-  await until(() => hanging() === 1)
+  await until(() => hanging() === 1, 'the call hangs')
   assert.match(await call('ask_client', { callerKey: 'desk' }), /method not found/)
   await connection.close()
   await silent
@@ -80,7 +81,7 @@ test('a call that may ask nothing, and one that was left, keep others from being
   const again = open(t)
   const leave = new AbortController()
   const left = assert.rejects(again.call('hang', { callerKey: 'phone' }, leave.signal), { code: 'gateway.cancelled' })
-  await until(() => again.hanging() === 1)
+  await until(() => again.hanging() === 1, 'the call hangs')
   leave.abort()
   await left
   assert.match(await again.call('ask_client', { callerKey: 'desk' }), /method not found/)
@@ -99,7 +100,7 @@ test('one principal has at most four processes at once, whatever its clients dec
   for (const variant of variants) await call('echo', variant)
   assert.equal(greeted().length, 5, 'one that is idle makes room')
   const busy = variants.slice(1).map(async (variant) => assert.rejects(call('hang', variant)))
-  await until(() => hanging() === 4)
+  await until(() => hanging() === 4, 'four calls hang')
   await assert.rejects(call('echo', variants[0]!), { code: 'gateway.upstream_busy' })
   await call('echo', { ...variants[0]!, principalId: 'bo' })
   await connection.close()

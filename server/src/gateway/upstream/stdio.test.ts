@@ -4,16 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import type { Clock } from '../../base/clock.ts'
+import { until } from '../../../test/patience.ts'
 import { openReceipts } from '../../../test/receipts.ts'
-import {
-  callOf,
-  collect,
-  connectUpstream,
-  launchOf,
-  resultOf,
-  until,
-  type Connection,
-} from '../../../test/upstream-client.ts'
+import { callOf, collect, connectUpstream, launchOf, resultOf, type Connection } from '../../../test/upstream-client.ts'
 import { ourselves } from './era.ts'
 import type { LineProcess } from './line-process.ts'
 import { openProcesses } from './stdio.ts'
@@ -107,10 +100,13 @@ test('after a crash the process is started again by itself, and what was in flig
   const house = open(t)
   const waiting = call(house, 'hang')
   const lost = assert.rejects(waiting, { code: 'gateway.upstream_lost' })
-  await until(() => house.journal().some(({ params }) => params?.['name'] === 'hang'))
+  await until(() => house.journal().some(({ params }) => params?.['name'] === 'hang'), 'the call hangs')
   await assert.rejects(call(house, 'vanish'), { code: 'gateway.upstream_lost' })
   await lost
-  await until(() => house.journal().filter(({ method }) => method === 'initialize').length === 2)
+  await until(
+    () => house.journal().filter(({ method }) => method === 'initialize').length === 2,
+    'it was started again',
+  )
   assert.equal(textOf((await call(house, 'echo')).answer), '{}')
 })
 
@@ -146,9 +142,9 @@ test('closing ends the process and its children, though they ignore SIGTERM', as
   const note = join(mkdtempSync(join(tmpdir(), 'sallyport-child-')), 'pid')
   const house = open(t, { child: note, ignoresTerm: true })
   await call(house, 'echo')
-  await until(() => existsSync(note) && readFileSync(note, 'utf8') !== '')
+  await until(() => existsSync(note) && readFileSync(note, 'utf8') !== '', 'the child runs')
   await house.connection.close()
-  await until(() => !lives(Number(readFileSync(note, 'utf8'))))
+  await until(() => !lives(Number(readFileSync(note, 'utf8'))), 'the child has ended')
 })
 
 test('closing while the process is being started leaves none behind', async (t) => {
@@ -191,7 +187,7 @@ test('there are never more processes than were allowed: the idlest makes room, a
   const started = () => house.journal().filter(({ method }) => method === 'initialize').length
   await as('ana', 'echo')
   const hanging = ['bo', 'cy'].map(async (one) => assert.rejects(as(one, 'hang'), { code: 'gateway.upstream_lost' }))
-  await until(() => house.journal().filter(({ params }) => params?.['name'] === 'hang').length === 2)
+  await until(() => house.journal().filter(({ params }) => params?.['name'] === 'hang').length === 2, 'both calls hang')
   assert.equal(started(), 3, 'ana’s made room')
   await assert.rejects(as('ana', 'echo'), { code: 'gateway.upstream_busy' })
   assert.equal(started(), 3)
@@ -220,7 +216,7 @@ test('a process that nobody uses any more is ended', async (t) => {
   assert.ok(lives(pid))
   now += 2_000
   processes.endIdle()
-  await until(() => !lives(pid))
+  await until(() => !lives(pid), 'the process has ended')
   assert.notEqual(await pidOf(), pid)
 })
 
@@ -228,7 +224,7 @@ test('a process that ends while nobody uses it is started again by who needs it,
   const house = open(t, { endsAfterMs: 50 })
   const started = () => house.journal().filter(({ method }) => method === 'initialize').length
   await house.connection.learn(never)
-  await until(() => house.logged.some((line) => line.includes('an upstream process ended')))
+  await until(() => house.logged.some((line) => line.includes('an upstream process ended')), 'the process has ended')
   await new Promise((resolve) => setTimeout(resolve, 600))
   assert.equal(started(), 1)
   await house.connection.learn(never)

@@ -11,6 +11,7 @@ import { linkOf, textOf } from '../../agent.ts'
 import { freePort, openHouse, type House } from '../../house.ts'
 import { openDesk } from './chromium.ts'
 import { join, openClient } from './steps.ts'
+import { inTime } from '../../patience.ts'
 
 // docs/guide/first-hour.md, step by step: what it says is what happens here.
 
@@ -24,7 +25,7 @@ async function startNotes(t: TestContext): Promise<string> {
   const env = { ...process.env, NOTES_TOKEN: credential }
   const child = spawn(process.execPath, [script, String(port)], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => child.kill())
-  await once(child.stdout, 'data')
+  await inTime(once(child.stdout, 'data'), 'the notes listen')
   return `http://127.0.0.1:${port}/mcp`
 }
 
