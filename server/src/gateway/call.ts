@@ -305,9 +305,9 @@ async function refuseOrLead(
   const { reason, requestable, message } = at.decision
   await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
   const lack = findGrantLack(rooms.origin, call, at)
-  if (lack === undefined || !needsLink(rooms.stepUps, call, { lack, now: rooms.facts.now() }))
-    throw faultOfItem(at.decision, call.envelope, lack)
-  replyLack(call, lack, message)
+  const led = lack && { lack, now: rooms.facts.now() }
+  if (led === undefined || !needsLink(rooms.stepUps, call, led)) throw faultOfItem(at.decision, call.envelope, lack)
+  replyLack(call, led.lack, message)
 }
 
 /** Denied for good, as far as this caller can do anything about it. */

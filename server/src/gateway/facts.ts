@@ -6,6 +6,7 @@ import { findLack } from '../model/login.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Client, Entitlement, Grant } from '../model/rights.ts'
 import type { Caller } from '../oauth/access-token.ts'
+import { reaches } from '../oauth/scopes.ts'
 import type { ApprovalFact, Facts } from '../policy/facts.ts'
 import type { Feed } from '../store/feed.ts'
 import type { About } from '../store/revisions.ts'
@@ -32,6 +33,8 @@ export interface View {
   readonly entitlements: ReadonlyMap<string, Entitlement[]>
   /** Whether the caller proved to hold the key of its token. */
   readonly proven: boolean
+  /** The scopes beyond which its token reaches nothing; undefined where it reaches all of the grant. */
+  readonly bound: Caller['bound']
   rulesOf(tool: CatalogueTool): Rule
 }
 
@@ -196,6 +199,7 @@ export class FactSource {
       client,
       upstream: catalogue?.upstream,
       proven: view.proven,
+      reached: view.bound?.some((scope) => known !== undefined && reaches(scope, known)) ?? true,
       tool: known,
       entitlement,
       grant: grant && {
@@ -244,6 +248,7 @@ export class FactSource {
         grant,
         catalogue: shared?.catalogue,
         proven: caller.boundTo !== undefined,
+        bound: caller.bound,
         entitlements: Map.groupBy(
           entitlements.filter((one) => one.right === 'use'),
           (one) => one.tool,

@@ -5,6 +5,7 @@ import type { Denial, Intent, Outcome } from '../ledger/entry.ts'
 import { redactArguments } from '../ledger/redact.ts'
 import { itemOf } from '../model/item.ts'
 import { actorLine } from '../oauth/actor.ts'
+import { writeScopes } from '../oauth/scopes.ts'
 import type { Allow } from '../policy/decision.ts'
 import type { ReadArguments } from './arguments.ts'
 import type { Call, Judged } from './call-state.ts'
@@ -24,6 +25,7 @@ export function intentOf(call: Call, at: Judged & { decision: Allow }): Intent {
     client: { id: client.id, name: client.name },
     grantId: decision.grantId,
     tokenId: call.caller.tokenId,
+    scope: boundOf(call),
     bundle: call.bundle,
     upstream: tool.tool.upstream,
     tool: tool.tool.name,
@@ -57,6 +59,7 @@ export function denialOf(
     client: client && { id: client.id, name: client.name },
     grantId: call.caller.grantId,
     tokenId: call.caller.tokenId,
+    scope: boundOf(call),
     bundle: call.bundle,
     upstream: call.upstream,
     tool: nameOfDenied(at.name, known !== undefined),
@@ -74,6 +77,10 @@ export function denialOf(
 
 function actorOf({ caller }: Call): string | undefined {
   return caller.act && actorLine(caller.act)
+}
+
+function boundOf({ caller }: Call): string | undefined {
+  return caller.bound && writeScopes(caller.bound)
 }
 
 // The address of a resource that is none is whatever the caller wrote: what looks like a secret in it is not kept.

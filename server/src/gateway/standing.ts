@@ -71,7 +71,7 @@ function codeOf(reason: DenialReason): FaultCode {
 /** A denial as the door tells it: 401 where only a new token or a new login could help, 403 everywhere else. */
 export function faultOf(decision: Deny, lack?: Lack): Fault {
   const { reason, hidden } = decision
-  const more = lack === undefined ? '' : `, or let its person add it at ${lack.url}`
+  const more = lack?.url === undefined ? '' : `, or let its person add it at ${lack.url}`
   return new Fault(codeOf(reason), `${decision.message}${more}`, {
     data: { reason: hidden ? 'tool.unknown' : reason, requestable: !hidden && decision.requestable, ...lack },
     detail: decision.findings.map((finding) => finding.reason).join(', '),

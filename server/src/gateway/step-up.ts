@@ -5,19 +5,20 @@ import type { Call } from './call-state.ts'
 import type { View } from './facts.ts'
 import { maySendTo, ownKeys } from './own-elicitation.ts'
 
-/** What a refused call lacks, and the two ways to it: a scope to ask for, and a page on which the person adds it. */
+/** What a refused call lacks, and the ways to it: a scope to ask for, and a page on which the person adds it. */
 export interface Lack {
   /** Exactly what the call needs. */
   scope: string
-  /** Never pre-authenticated. */
-  url: string
+  /** Never pre-authenticated. Absent where the grant holds the tool, and only the token does not reach it. */
+  url?: string
 }
 
 const lacking: ReadonlySet<DenialReason> = new Set(['grant.tool_not_chosen', 'grant.definition_changed'])
 
 /**
  * What the grant lacks, where that alone stands in the way as far as the caller may know, and a person can give it. What an
- * identity provider vouched for, it would only vouch for again.
+ * identity provider vouched for, it would only vouch for again. Or what the token lacks of it, which the client gets without
+ * anybody.
  */
 export function findGrantLack(
   origin: string,
@@ -25,7 +26,9 @@ export function findGrantLack(
   at: { view: View; name: string; decision: Deny },
 ): Lack | undefined {
   const { decision, view, name } = at
-  if (decision.hidden || !lacking.has(decision.reason)) return undefined
+  if (decision.hidden) return undefined
+  if (decision.reason === 'token.tool_beyond') return { scope: toolScope(call.upstream, name) }
+  if (!lacking.has(decision.reason)) return undefined
   if (view.grant === undefined || view.grant.issuer !== undefined || view.principal?.kind !== 'person') return undefined
   const path = call.bundle === undefined ? name : toolPath(call.upstream, name)
   const page = `${origin}/grants/${view.grant.id}/widen?${new URLSearchParams({ tool: path }).toString()}`
@@ -66,8 +69,12 @@ const cannot: ReadonlySet<string> = new Set(['claude-code', 'codex-mcp-client'])
  * Whether the client makes nothing of a challenge, so that it is told of the page in the result of the call: by its name, or
  * because this grant was challenged for this tool before. Only the result of a tool can say that it is an error.
  */
-export function needsLink(stepUps: StepUps, { envelope, caller }: Call, at: { lack: Lack; now: number }): boolean {
-  if (envelope.method !== 'tools/call') return false
+export function needsLink(
+  stepUps: StepUps,
+  { envelope, caller }: Call,
+  at: { lack: Lack; now: number },
+): at is { lack: Required<Lack>; now: number } {
+  if (envelope.method !== 'tools/call' || at.lack.url === undefined) return false
   if (cannot.has(envelope.clientInfo?.name ?? '')) return true
   return !stepUps.isFirst(`${caller.grantId} ${at.lack.scope}`, at.now)
 }
@@ -78,7 +85,7 @@ export function needsLink(stepUps: StepUps, { envelope, caller }: Call, at: { la
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation
  */
-export function replyLack({ reply, envelope }: Call, { url, scope }: Lack, message: string): void {
+export function replyLack({ reply, envelope }: Call, { url, scope }: Required<Lack>, message: string): void {
   if (maySendTo(envelope, ownKeys.grant)) {
     const params = { mode: 'url', url, message }
     const inputRequests = { [ownKeys.grant]: { method: 'elicitation/create', params } }

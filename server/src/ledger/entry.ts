@@ -14,6 +14,7 @@ const displayMax = 500
 
 const count = z.int().min(0)
 const id = z.string().min(1).max(2_048)
+const bound = z.string().min(1).max(4_000)
 const display = z.string().max(displayMax)
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 const code = z
@@ -40,6 +41,8 @@ const intent = {
   grantId: id,
   /** `jti` of the access token. */
   tokenId: id.optional(),
+  /** What the token reaches of the grant, where it was issued narrower. */
+  scope: bound.optional(),
   /** The bundle that the call came through; absent where it came to the address of the upstream. */
   bundle: id.optional(),
   upstream: id,
@@ -88,6 +91,7 @@ const denial = {
   client: client.optional(),
   grantId: id.optional(),
   tokenId: id.optional(),
+  scope: bound.optional(),
   bundle: id.optional(),
   upstream: display,
   tool: display.optional(),

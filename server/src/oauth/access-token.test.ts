@@ -67,7 +67,8 @@ test('a token of ours for this resource says who calls', async () => {
     expiresAt: now + 300_000,
     boundTo: undefined,
     act: undefined,
-    key: 'grant\nmux\nana\neditor\nfalse',
+    bound: undefined,
+    key: 'grant\nmux\nana\neditor\nfalse\n',
   })
 })
 
@@ -118,6 +119,9 @@ test('a token that ended, was never signed by us, or is of another type is refus
     { payload: { grant_id: 7 } },
     { payload: { client_id: ['editor'] } },
     { payload: { nbf: seconds + 60 } },
+    { payload: { narrowed: true, scope: undefined } },
+    { payload: { narrowed: true, scope: ['mcp'] } },
+    { payload: { narrowed: 'yes', scope: 'mcp' } },
     { header: { typ: 'JWT' } },
     { header: { typ: undefined } },
     { header: { kid: 'k2' } },

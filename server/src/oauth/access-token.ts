@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { createLocalJWKSet, decodeJwt, errors, type JWK } from 'jose'
+import { createLocalJWKSet, decodeJwt, errors, type JWK, type JWTPayload } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { isCompactJws } from '../base/compact-jws.ts'
 import { Fault } from '../base/fault.ts'
@@ -8,9 +8,13 @@ import { verifyJwt } from '../base/verify-jwt.ts'
 import { type Act, readAct } from './actor.ts'
 import { resourceFor, upstreamOf } from './metadata.ts'
 import { missing, type Proofs } from './proof.ts'
+import { readScopes, type Scope, writeScopes } from './scopes.ts'
 
 /** How long an access token is good for. Revocation does not wait for it: every call asks whether the grant still holds. */
 export const accessTokenSeconds = 300
+
+/** The claim of a token that reaches less than its grant holds: beyond its `scope` it opens nothing. */
+export const narrowed = 'narrowed'
 
 // A token is verified once and remembered by its digest: some megabytes at the most.
 const rememberedMax = 10_000
@@ -26,6 +30,7 @@ interface CallerClaims {
   expiresAt: number
   boundTo: string | undefined
   act: Act | undefined
+  bound: readonly Scope[] | undefined
 }
 
 /**
@@ -50,7 +55,9 @@ export class Caller {
   readonly boundTo: string | undefined
   /** Who acts for the principal, where it is not he himself through the client. */
   readonly act: Act | undefined
-  /** The same text for the same principal, client, grant and upstream, and whether a key is proven, whatever the token. */
+  /** The scopes beyond which the token reaches nothing, whatever its grant holds. Absent where it reaches all of that. */
+  readonly bound: readonly Scope[] | undefined
+  /** The same text for the same principal, client, grant, upstream and bound, and whether a key is proven, whatever the token. */
   readonly key: string
   readonly #verified = true
 
@@ -63,8 +70,10 @@ export class Caller {
     this.expiresAt = claims.expiresAt
     this.boundTo = claims.boundTo
     this.act = claims.act
-    const { grantId, upstream, principalId, clientId, boundTo } = claims
-    this.key = [grantId, upstream, principalId, clientId, boundTo !== undefined].join('\n')
+    this.bound = claims.bound
+    const { grantId, upstream, principalId, clientId, boundTo, bound } = claims
+    const reach = bound === undefined ? '' : writeScopes(bound)
+    this.key = [grantId, upstream, principalId, clientId, boundTo !== undefined, reach].join('\n')
   }
 
   /** Whether a value is a caller, rather than something of the same form. */
@@ -157,7 +166,8 @@ export function openAccessTokens(parts: {
     const boundTo = cnf === undefined ? undefined : readBinding(cnf)
     const act = readAct(payload['act'])
     const expiresAt = exp * 1_000
-    return makeCaller({ principalId: sub, clientId, grantId, upstream, tokenId: jti, expiresAt, boundTo, act })
+    const of = { principalId: sub, clientId, grantId, upstream, tokenId: jti, expiresAt }
+    return makeCaller({ ...of, boundTo, act, bound: readBound(payload) })
   }
 
   function remember(digest: string, caller: Caller): void {
@@ -248,6 +258,13 @@ function readToken(authorization: string | undefined): { scheme: 'bearer' | 'dpo
   }
   if (more !== undefined || token.length > 8_192) throw refused('not a token68')
   return { scheme, token }
+}
+
+// Of a token that is narrower than its grant the scope is a bound; of every other one it only says what was given.
+function readBound({ [narrowed]: marked, scope }: JWTPayload): readonly Scope[] | undefined {
+  if (marked === undefined) return undefined
+  if (marked === true && typeof scope === 'string') return readScopes(scope)
+  throw new errors.JWTInvalid('bound by what is no scope')
 }
 
 // A binding that we do not know is not one that we could leave aside.

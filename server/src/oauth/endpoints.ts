@@ -66,6 +66,7 @@ export function protocolDoor(parts: {
   store: Store
   clock: Clock
   tokenKeys: Pick<TokenKeys, 'settle'>
+  catalogue: Catalogue
   introspects: IntrospectionParts['introspects']
   isMachine(clientId: string): boolean
   stands: IntrospectionParts['stands']

@@ -21,11 +21,16 @@ export interface Given {
   /** What it is issued under; its end is the latest end of the token. */
   grant: Grant
   resource: string
+  /** The scopes that the token is bound to, where it is to reach less than the grant holds. */
+  bound?: string | undefined
   /** Who acts for the principal, where it is somebody else. */
   act?: Act | undefined
   /** When that on which it stands ends, in epoch milliseconds: the token does not outlive it. */
   endsAt?: number
 }
+
+/** What a token says beside its grant, by the request that it is issued for. */
+export type Terms = WeakMap<object, Pick<Given, 'act' | 'bound'>>
 
 /**
  * A way to a token without a consent page: no refresh token is ever issued by it.

@@ -162,6 +162,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
         engine,
         accessTokens,
         grants,
+        catalogue: inventory,
         tokenKeys,
         registrationsPerHour,
         store,

@@ -10,12 +10,11 @@ import type { LoginDemand } from '../model/login.ts'
 import { consumeProtocolRecord } from '../store/protocol-records.ts'
 import type { Handle, Store } from '../store/store.ts'
 import { accessTokenSeconds } from './access-token.ts'
-import type { Act } from './actor.ts'
 import type { Clients } from './clients.ts'
 import { demandOf } from './endpoint/login-demand.ts'
 import { askedScope } from './endpoint/terms.ts'
 import type { Grants } from './grants.ts'
-import type { GrantType } from './grant-type.ts'
+import type { GrantType, Terms } from './grant-type.ts'
 import { endpoints } from './metadata.ts'
 import type { Catalogue, People, Secrets } from './ports.ts'
 import type { Proofs } from './proof.ts'
@@ -179,7 +178,7 @@ interface Around {
 async function makeProvider(parts: EngineParts, { binding, afterwards }: Around): Promise<Provider> {
   const { origin, log, secrets } = parts
   const ends = new WeakMap<object, number>()
-  const acts = new WeakMap<object, Act>()
+  const terms: Terms = new WeakMap()
   const keys = [...parts.keys]
   const cookieKeys = await secrets.cookieKeys()
   const adapter = engineAdapter({ ...parts, ends })
@@ -188,7 +187,7 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
     engineSettings({
       ...parts,
       ends,
-      acts,
+      terms,
       keys,
       cookieKeys,
       adapter,
@@ -201,7 +200,7 @@ async function makeProvider(parts: EngineParts, { binding, afterwards }: Around)
     },
   })
   writeIdTokensOfOurTime(provider, parts.clock)
-  registerGrantTypes(provider, parts.grantTypes, { ...parts, acts })
+  registerGrantTypes(provider, parts.grantTypes, { ...parts, terms })
   provider.proxy = true
   provider.silent = true
   const failed = (error: unknown): void => log.error({ error }, 'the protocol engine failed')

@@ -2,8 +2,8 @@ import type { Effect } from '../model/effect.ts'
 import { scope as everything } from './metadata.ts'
 
 // Which tools a client gets is chosen by a person and kept in the grant. Scopes say what a client asks to be offered, what
-// it was given, and what a refused call lacks; where nobody chooses, they cut what is given. spec/authorization.md is this
-// file in words.
+// it was given, and what a refused call lacks; where nobody chooses, they cut what is given, or bind the token that reaches it.
+// spec/authorization.md is this file in words.
 
 /** One scope, read. */
 export type Scope =
@@ -45,6 +45,11 @@ function readScope(text: string): Scope | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Scopes as they are told. */
+export function writeScopes(scopes: readonly Scope[]): string {
+  return scopes.map(({ text }) => text).join(' ')
 }
 
 /** The scopes that concern these upstreams; where none does, the client asks for whatever there is. */

@@ -7,11 +7,12 @@ import { grant } from './check/grant.ts'
 import { limits } from './check/limits.ts'
 import { login } from './check/login.ts'
 import { principal } from './check/principal.ts'
+import { token } from './check/token.ts'
 import { tool } from './check/tool.ts'
 import { upstream } from './check/upstream.ts'
 import type { DenialReason } from './decision.ts'
 
-const all = [principal, client, grant, upstream, tool, entitlement, choice, limits, login, approval] as const
+const all = [principal, client, grant, upstream, tool, entitlement, choice, token, limits, login, approval] as const
 
 /**
  * Every check that a call must pass, in the order in which their findings are told. A new check is one file in `check/`

@@ -42,6 +42,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
     }),
   ),
   proven: fc.boolean(),
+  reached: near(true, fc.constant(false)),
   tool: maybe(
     fc.record({
       upstream: near('mux', id),
@@ -115,6 +116,7 @@ const weakenings: Record<string, (facts: Facts) => Facts> = {
   'the tool has another definition': (f) => ({ ...f, tool: f.tool && { ...f.tool, digest: 'd2' } }),
   'the tool has no accepted definition': (f) => ({ ...f, tool: f.tool && { ...f.tool, digest: undefined } }),
   'another tool': (f) => ({ ...f, tool: f.tool && { ...f.tool, name: 'delete_all' } }),
+  'the token does not reach it': (f) => ({ ...f, reached: false }),
   'no entitlement': (f) => ({ ...f, entitlement: undefined }),
   'the entitlement is revoked': (f) => ({ ...f, entitlement: f.entitlement && { ...f.entitlement, revokedAt: now } }),
   'the entitlement ends': (f) => ({ ...f, entitlement: f.entitlement && { ...f.entitlement, endsAt: now } }),

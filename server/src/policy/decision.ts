@@ -26,6 +26,7 @@ export const denialReasons = [
   'entitlement.missing',
   'grant.tool_not_chosen',
   'grant.definition_changed',
+  'token.tool_beyond',
   'grant.argument_beyond',
   'login.too_weak',
   'login.too_old',

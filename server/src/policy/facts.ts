@@ -22,6 +22,8 @@ export interface Facts {
   upstream: Pick<Upstream, 'name' | 'state' | 'ceiling' | 'proof'> | undefined
   /** Whether the caller's token is bound to a key, which it proved with this request to hold. */
   proven: boolean
+  /** Whether the caller's token reaches the tool: false where it was issued narrower than the grant, and without this tool. */
+  reached: boolean
   tool: Pick<Tool, 'upstream' | 'name' | 'pin' | 'digest' | 'effect'> | undefined
   /** The principal's entitlement to use this tool, if any. */
   entitlement:

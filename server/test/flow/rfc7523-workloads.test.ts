@@ -125,21 +125,28 @@ test('a JWT-SVID need not say who issued it: its trust domain does', async (t) =
     assert.equal((await present(await assertion)).body['error'], 'invalid_grant', what)
 })
 
-test('a token that is limited, or asks for less than the machine was granted, gets nothing rather than more', async (t) => {
+test('what the token of a workload is limited to, and what it asks for, bounds what it gets', async (t) => {
   const { cluster, aud, present } = await open(t)
   const said = async (claimed: unknown, asked?: string) => {
     const assertion = await cluster.sign({ sub: nightly, aud, scope: claimed })
     const { status, body } = await present(assertion, asked === undefined ? {} : { scope: asked })
     return status === 200 ? body['scope'] : body['error']
   }
-  for (const claimed of ['desk:read', 'email profile', '', ['desk:write'], 7])
+  for (const claimed of ['desk:tool:delete_note', 'email profile', '', ['desk:write'], 7])
     assert.equal(await said(claimed), 'invalid_grant', JSON.stringify(claimed))
-  assert.equal(await said(undefined, 'desk:read'), 'invalid_scope')
   const details = await cluster.sign({ sub: nightly, aud, authorization_details: [{ type: 'mcp_tools', tools: [] }] })
   assert.equal((await present(details)).body['error'], 'invalid_grant')
-  assert.equal(await said('desk:write', 'desk:tool:read_note'), 'invalid_scope')
-  for (const [claimed, asked] of [[undefined, 'mcp'], ['desk:write'], ['email mcp', 'desk:write']] as const)
-    assert.equal(await said(claimed, asked), 'mcp')
+  const write = 'desk:tool:write_note'
+  assert.equal(await said('desk:read', write), 'invalid_scope', 'named by the one and beyond the other')
+  for (const [claimed, asked, told] of [
+    [undefined, 'mcp', 'mcp'],
+    [undefined, 'desk:read', 'desk:read'],
+    ['desk:write', undefined, 'desk:write'],
+    ['email mcp', 'desk:write', 'desk:write'],
+    ['desk:write', 'desk:tool:read_note', 'desk:tool:read_note'],
+    [`${write} desk:tool:read_note`, 'desk:read', 'desk:tool:read_note'],
+  ] as const)
+    assert.equal(await said(claimed, asked), told, `${claimed} ${asked}`)
 })
 
 test('whatever is wrong with it, the workload learns only that it was not taken', async (t) => {

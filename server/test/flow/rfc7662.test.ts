@@ -133,4 +133,10 @@ test('what was asked for by scope, or tool by tool with limits, is told as the g
   const { body } = await introspect(house, tokens.access_token)
   assert.equal(body['scope'], 'mux:read')
   assert.deepEqual(body['authorization_details'], [{ type: 'mcp_tools', locations: [resource], tools: [wish] }])
+  const narrow = await client.refresh(tokens.refresh_token, { resource, scope: 'mux:tool:get_asset' })
+  assert.equal(
+    (await introspect(house, narrow.access_token)).body['scope'],
+    'mux:tool:get_asset',
+    'as far as it reaches',
+  )
 })

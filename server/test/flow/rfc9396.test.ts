@@ -59,12 +59,17 @@ test('what is granted is told in the token, in its answer, after renewal and by 
   assert.deepEqual(decodeJwt(tokens.access_token)['authorization_details'], whole)
   const renewed = await client.refresh(tokens.refresh_token, { resource: client.resourceOf('desk') })
   assert.deepEqual((renewed as unknown as Record<string, unknown>)['authorization_details'], whole)
+  const less = { resource: client.resourceOf('desk'), scope: 'desk:read' }
+  const narrow = await client.refresh(renewed.refresh_token, less)
+  const within = told(client, [{ name: 'read_note' }])
+  assert.deepEqual((narrow as unknown as Record<string, unknown>)['authorization_details'], within)
+  assert.deepEqual(decodeJwt(narrow.access_token)['authorization_details'], within, 'what the token reaches')
   const [given] = await house.changes('grant.given')
   assert.deepEqual(given?.details?.['limits'], { read_note: {}, write_note: limits })
 
   const part = await connect(ana, await house.register(), ['write_note'])
-  const { authorization_details: less } = part.tokens as unknown as { authorization_details: { tools: unknown[] }[] }
-  assert.deepEqual(less[0]?.tools, [{ name: 'write_note', arguments: limits }], 'only what was chosen')
+  const { authorization_details: chosen } = part.tokens as unknown as { authorization_details: { tools: unknown[] }[] }
+  assert.deepEqual(chosen[0]?.tools, [{ name: 'write_note', arguments: limits }], 'only what was chosen')
   const plain = await ana.connect('desk', ['read_note'])
   assert.equal('authorization_details' in plain.tokens, false)
   assert.equal(decodeJwt(plain.tokens.access_token)['authorization_details'], undefined)

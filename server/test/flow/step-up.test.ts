@@ -3,7 +3,8 @@ import { test, type TestContext } from 'node:test'
 import { decodeJwt } from 'jose'
 import { textOf, type Agent } from '../agent.ts'
 import { openFakeHouse } from '../fake-house.ts'
-import { offeredOn } from '../oauth-client.ts'
+import { agentWith } from '../machines.ts'
+import { OAuthClient, offeredOn, type Tokens } from '../oauth-client.ts'
 
 const page = (html: string) => html.replaceAll(/name="(csrf|shown)" value="[^"]*"/g, '')
 
@@ -146,6 +147,41 @@ test('the consent page offers what was asked for and what the client had; a name
   ])
 })
 
+test('who renews with fewer scopes gets a token that reaches only those; the grant and the next renewal stay whole (RFC 6749, section 6)', async (t) => {
+  const { house, ana } = await open(t)
+  const agent = await ana.connect('desk', ['read_note', 'write_note'])
+  const client = new OAuthClient(house, { id: agent.client })
+  const resource = client.resourceOf('desk')
+  let tokens: Tokens = agent.tokens
+  const renew = async (scope?: string) => {
+    const answer = await client.refresh(tokens.refresh_token, { resource, ...(scope !== undefined && { scope }) })
+    if (answer.status !== 200) return answer.error
+    tokens = answer
+    return [answer.scope, (await agentWith(house, 'desk', answer).list()).toSorted()]
+  }
+  assert.deepEqual(await renew('desk:read'), ['desk:read', ['read_note']])
+  const narrow = agentWith(house, 'desk', tokens)
+  const refused = await narrow.call('write_note', { id: 'n1' })
+  assert.equal(scopeOf(refused.headers.get('www-authenticate')), 'desk:tool:write_note')
+  assert.deepEqual(await renew('desk:tool:write_note'), ['desk:tool:write_note', ['write_note']])
+  assert.equal(await renew('desk:tool:delete_note'), 'invalid_scope')
+  const whole = ['mcp', ['read_note', 'write_note']]
+  assert.deepEqual(await renew(), whole, 'what was refused has used nothing up')
+  for (const scope of ['mcp', 'openid profile', 'other:read', 'mcp desk:read', ''])
+    assert.deepEqual(await renew(scope), whole, scope)
+  assert.deepEqual(await renew('desk:write'), ['desk:write', ['read_note', 'write_note']])
+
+  const shown = await ana.browser.open(
+    client.authorizeUrl('desk', (params) => params.set('scope', 'desk:tool:write_note')),
+  )
+  const answer = await ana.consent(shown, ['read_note', 'write_note'])
+  const redeemed = await client.redeem(answer.url.searchParams.get('code'), { resource })
+  tokens = redeemed
+  assert.equal(redeemed.scope, 'desk:tool:write_note', 'what it had before is given again, and not told')
+  assert.equal(await renew('desk:tool:read_note'), 'invalid_scope')
+  assert.deepEqual(await renew('desk:write'), ['desk:tool:write_note', ['read_note', 'write_note']])
+})
+
 test('token, answer and introspection tell the scopes that were given, also after a renewal that repeats them', async (t) => {
   const { house, ana } = await open(t)
   const client = await house.register()
@@ -164,6 +200,11 @@ test('token, answer and introspection tell the scopes that were given, also afte
     scope: 'desk:tool:write_note',
   })
   assert.deepEqual([renewed.status, renewed.scope], [200, 'desk:tool:write_note'])
+  assert.equal(
+    decodeJwt(renewed.access_token)['narrowed'],
+    undefined,
+    'to repeat what one was told is not to ask for less',
+  )
   const plain = await ana.connect('desk', ['read_note'])
   assert.equal(decodeJwt(plain.tokens.access_token)['scope'], 'mcp')
   const metadata = await (await fetch(`${house.origin}/.well-known/oauth-protected-resource/mcp/desk`)).json()

@@ -13,6 +13,7 @@ export function goodFacts(): Facts & { approval: ApprovalFact } {
     client: { id: 'claude', state: 'active' },
     upstream: { name: 'mux', state: 'approved', ceiling: 'destructive', proof: 'optional' },
     proven: false,
+    reached: true,
     tool: { upstream: 'mux', name: 'delete_asset', pin: 'pinned', digest: 'd1', effect: 'destructive' },
     entitlement: {
       id: 'e1',

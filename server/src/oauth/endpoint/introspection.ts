@@ -4,8 +4,10 @@ import { formBytesMax } from '../../base/limits.ts'
 import { readBody } from '../../base/listen.ts'
 import type { AccessTokens } from '../access-token.ts'
 import { writeDetails } from '../details.ts'
+import { withinBound } from '../grant-type/limits.ts'
 import type { Grants } from '../grants.ts'
 import { scope } from '../metadata.ts'
+import type { Catalogue } from '../ports.ts'
 import type { Engine } from '../provider.ts'
 import { standIn } from './stand-in.ts'
 
@@ -14,6 +16,7 @@ export interface IntrospectionParts {
   engine: Engine
   accessTokens: AccessTokens
   grants: Pick<Grants, 'find'>
+  catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>
   /** The upstreams whose tokens a client may ask about: by configuration, and none for all others. */
   introspects(clientId: string): readonly string[]
   /** Whether the grant, its principal, its client and its upstream stand at this moment. */
@@ -51,7 +54,8 @@ async function introspect(parts: IntrospectionParts, clientId: string, token: st
   if (read === undefined || !parts.introspects(clientId).includes(read.caller.upstream)) return inactive
   if (!(await parts.stands(read.caller.grantId))) return inactive
   const { caller, issuer, audience, issuedAtSeconds, login } = read
-  const grant = await parts.grants.find(caller.grantId)
+  const given = await parts.grants.find(caller.grantId)
+  const grant = given && (await withinBound(parts, given, caller.bound))
   const details = writeDetails(issuer, grant)
   return {
     active: true,

@@ -10,9 +10,10 @@ import type { AccessTokens } from '../access-token.ts'
 import { type Act, depthOf, isName, readAct } from '../actor.ts'
 import { type Asked, type Given, NotTaken } from '../grant-type.ts'
 import { resourceFor, upstreamOf } from '../metadata.ts'
+import { writeScopes } from '../scopes.ts'
 import { actorOf, type ClientKeys } from './actor-token.ts'
 import { admit } from './id-jag.ts'
-import { requireWithin, type Said } from './limits.ts'
+import { boundOf, readLimits, type Said } from './limits.ts'
 import { peek, verifyToken } from './verify.ts'
 import { vouchedGrant, type VouchedParts } from './vouched.ts'
 
@@ -51,8 +52,8 @@ interface Subject {
  *
  * Promise: nothing is issued but for a token of an issuer that the configuration names for this client, for this client
  * alone, or for one of ours that was issued to it and whose grant stands. The principal is the subject's; the grant is a
- * vouched one, within the scopes of the subject token and of the request, or the one of our token, if it holds nothing beyond
- * the scopes of the request; actors are at most so many as the configuration says; the token does not outlive its subject.
+ * vouched one, within the scopes of the subject token and of the request, or the one of our token, which then reaches no
+ * more than our token does and the scopes of the request; actors are at most so many as the configuration says; the token does not outlive its subject.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8693
  */
@@ -72,8 +73,8 @@ export function openExchange(parts: ExchangeParts): (asked: Asked) => Promise<Gi
     const act: Act = { ...actor, ...(subject.act !== undefined && { act: subject.act }) }
     if (depthOf(act) > platform.actorsMax) throw new NotTaken('too many act one for another')
     const said = { claims: subject.claims, requested: asked.params['scope'] }
-    const grant = await grantOf(parts, { subject, platform, client, upstream: meant.upstream, said })
-    return { grant, resource: meant.resource, act, endsAt: subject.endsAt }
+    const of = await grantOf(parts, { subject, platform, client, upstream: meant.upstream, said })
+    return { ...of, resource: meant.resource, act, endsAt: subject.endsAt }
   }
 }
 
@@ -124,7 +125,8 @@ async function readOwn(
   if (audience !== resource) throw new NotTaken('it was issued for another resource')
   const grant = await parts.grants.find(caller.grantId)
   if (grant === undefined || !(await parts.stands(grant.id))) throw new NotTaken('its grant does not stand')
-  return { grant, claims: {}, act: caller.act, mayAct: undefined, endsAt: caller.expiresAt }
+  const claims = caller.bound === undefined ? {} : { scope: writeScopes(caller.bound) }
+  return { grant, claims, act: caller.act, mayAct: undefined, endsAt: caller.expiresAt }
 }
 
 async function readForeign(
@@ -162,15 +164,14 @@ function requireAllowed(mayAct: unknown, actor: Act): void {
 async function grantOf(
   parts: ExchangeParts,
   of: { subject: Subject; platform: ExchangeConfig; client: StoredClient; upstream: string; said: Said },
-): Promise<Grant> {
+): Promise<Pick<Given, 'grant' | 'bound'>> {
   const { subject, platform, client, upstream, said } = of
   if (subject.grant !== undefined) {
-    await requireWithin(parts, subject.grant, said)
-    return subject.grant
+    return { grant: subject.grant, bound: await boundOf(parts, subject.grant, readLimits(said)) }
   }
   const issuer = subject.issuer!
   const principal = await admit(parts.people, issuer, subject.claims)
   const vouchedAt = (subject.claims.iat ?? 0) * 1_000
   const vouched = { issuer, effects: platform.effects, client, principalId: principal.id, upstream, vouchedAt, said }
-  return vouchedGrant(parts, vouched)
+  return { grant: await vouchedGrant(parts, vouched) }
 }

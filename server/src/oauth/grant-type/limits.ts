@@ -2,8 +2,9 @@ import { toolPath } from '../../model/bundle.ts'
 import type { Effect } from '../../model/effect.ts'
 import type { Grant } from '../../model/rights.ts'
 import { NotTaken } from '../grant-type.ts'
+import { scope as everything } from '../metadata.ts'
 import type { Catalogue } from '../ports.ts'
-import { reaches, readScopes, type Scope, type Scoped } from '../scopes.ts'
+import { commonScopes, reaches, readScopes, type Scope, type Scoped, writeScopes } from '../scopes.ts'
 
 /** What bounds that which is given without a page: what the assertion says, and what the request says. */
 export interface Said {
@@ -13,11 +14,14 @@ export interface Said {
   requested: string | undefined
 }
 
+/** What limits, read; undefined where nothing does. */
+export type Limits = Record<'claimed' | 'requested', readonly Scope[] | undefined>
+
 /**
  * Reads what limits; undefined where nothing does. Words that mean nothing here reach nothing, so that what is limited in
  * words that we do not know opens nothing.
  */
-export function readLimits({ claims, requested }: Said): Record<'claimed' | 'requested', Scope[] | undefined> {
+export function readLimits({ claims, requested }: Said): Limits {
   const { scope, authorization_details: details } = claims
   if (scope !== undefined && typeof scope !== 'string') throw new NotTaken('its `scope` is no text')
   // They limit to tools and arguments as well (RFC 9396), and are read of what a person sees alone.
@@ -31,29 +35,57 @@ export function lets(limit: readonly Scope[] | undefined, tool: Scoped): boolean
   return limit === undefined || limit.some((scope) => reaches(scope, tool))
 }
 
+/** Longest bound of a token, in characters: the token must fit into a header. */
+const boundMax = 4_000
+
 /**
- * Sees to it that a grant which somebody else gave holds nothing beyond what was said. It cannot be cut here, and no token is
- * narrower than its grant: so who says less gets nothing.
+ * The bound of a token under a grant that somebody else gave: the grant cannot be cut here, so the token is. Each scope of it
+ * is one that the grant is told by, that the assertion says and that the request asks for, or narrower than such a one.
  *
- * @throws {NotTaken} if it holds more.
+ * @returns undefined where nothing is said that is narrower than what the grant is told by.
+ * @throws {NotTaken} if nothing of the grant is left, or if what is left takes too many words.
  */
-export async function requireWithin(
+export async function boundOf(
   { catalogue }: { catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'> },
-  grant: Pick<Grant, 'upstream' | 'tools'>,
-  said: Said,
-): Promise<void> {
-  const { claimed, requested } = readLimits(said)
-  if (claimed === undefined && requested === undefined) return
+  grant: Pick<Grant, 'upstream' | 'tools' | 'scope'>,
+  { claimed, requested }: Limits,
+): Promise<string | undefined> {
+  const limits = [claimed, requested].filter((limit) => limit?.every(({ of }) => of !== 'everything') === true)
+  if (limits.length === 0) return undefined
+  const could = [...(await readTools(catalogue, grant)).values()].filter((tool) => lets(claimed, tool))
+  if (could.length === 0) throw new NotTaken('its `scope` reaches nothing of the grant')
+  const reached = could.filter((tool) => lets(requested, tool))
+  if (reached.length === 0) throw new NotTaken('the scope that was asked for reaches nothing of it', 'invalid_scope')
+  const told = grant.scope ?? everything
+  // A tool that is named by one and beyond the effect of another is among the common ones, and not among the reached.
+  const bound = commonScopes([readScopes(told), ...limits.map((limit) => limit!)])
+    .filter((scope) => reached.some((tool) => reaches(scope, tool)))
+    .map(({ text }) => text)
+    .join(' ')
+  // What a client has from before it need not have been told of, and asks for again to be told.
+  if (bound === '') throw new NotTaken('it reaches nothing that the grant is told by', 'invalid_scope')
+  if (bound.length > boundMax) throw new NotTaken('its bound would not fit into a token', 'invalid_scope')
+  return bound === told ? undefined : bound
+}
+
+/** What of a grant a token of this bound reaches, as it is told. */
+export async function withinBound(
+  { catalogue }: { catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'> },
+  grant: Grant,
+  bound: readonly Scope[] | undefined,
+): Promise<Grant> {
+  if (bound === undefined) return grant
   const tools = await readTools(catalogue, grant)
-  if (!tools.every((tool) => lets(claimed, tool))) throw new NotTaken('the grant holds more than its `scope` reaches')
-  if (!tools.every((tool) => lets(requested, tool)))
-    throw new NotTaken('the grant holds more than the scope that was asked for reaches', 'invalid_scope')
+  const within = <T>(all: ReadonlyMap<string, T>): Map<string, T> =>
+    new Map([...all].filter(([path]) => tools.has(path) && lets(bound, tools.get(path)!)))
+  const limits = grant.limits && within(grant.limits)
+  return { ...grant, scope: writeScopes(bound), tools: within(grant.tools), limits }
 }
 
 async function readTools(
   catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>,
   grant: Pick<Grant, 'upstream' | 'tools'>,
-): Promise<Scoped[]> {
+): Promise<Map<string, Scoped>> {
   const place = await catalogue.findPlace(grant.upstream)
   const known = new Map<string, Scoped>()
   for (const upstream of place?.upstreams ?? []) {
@@ -64,7 +96,6 @@ async function readTools(
   }
   // What is not served now may come back as anything.
   const gravest: Effect = 'destructive'
-  return [...grant.tools.keys()].map(
-    (path) => known.get(path) ?? { upstream: grant.upstream, name: path, effect: gravest },
-  )
+  const unknown = (path: string): Scoped => ({ upstream: grant.upstream, name: path, effect: gravest })
+  return new Map([...grant.tools.keys()].map((path) => [path, known.get(path) ?? unknown(path)]))
 }

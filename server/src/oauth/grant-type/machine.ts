@@ -5,7 +5,7 @@ import { type Asked, type Given, NotTaken } from '../grant-type.ts'
 import type { Grants } from '../grants.ts'
 import { upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
-import { requireWithin, type Said } from './limits.ts'
+import { boundOf, readLimits, type Said } from './limits.ts'
 
 /** What the grant of a machine stands on. */
 export interface MachineParts {
@@ -32,14 +32,15 @@ export function openClientCredentials(parts: MachineParts): (asked: Asked) => Pr
 }
 
 /**
- * The newest grant in force that an administrator gave a machine, for a client, at a resource.
+ * The newest grant in force that an administrator gave a machine, for a client, at a resource, and the bound of a token under
+ * it.
  *
- * @throws {NotTaken} if the machine is unknown or disabled, or has none, or one that holds more than was said.
+ * @throws {NotTaken} if the machine is unknown or disabled, or has none, or one that holds nothing of what was said.
  */
 export async function machineGrant(
   parts: Omit<MachineParts, 'clients'>,
   of: { machine: string; clientId: string; resource: string | undefined; said: Said },
-): Promise<{ grant: Grant; resource: string }> {
+): Promise<{ grant: Grant; resource: string; bound: string | undefined }> {
   const { machine, clientId, resource } = of
   const upstream = resource === undefined ? undefined : upstreamOf(parts.origin, resource)
   if (resource === undefined || upstream === undefined) throw new NotTaken('the resource is not one of ours')
@@ -48,6 +49,5 @@ export async function machineGrant(
   const activeAt = parts.clock.now()
   const [grant] = await parts.grants.list({ principalId: principal.id, clientId, upstream, activeAt })
   if (grant === undefined) throw new NotTaken(`machine \`${machine}\` was granted nothing at \`${upstream}\``)
-  await requireWithin(parts, grant, of.said)
-  return { grant, resource }
+  return { grant, resource, bound: await boundOf(parts, grant, readLimits(of.said)) }
 }

@@ -4,8 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import { accessTokenSeconds } from '../access-token.ts'
-import type { Act } from '../actor.ts'
-import { type Given, type GrantType, NotTaken } from '../grant-type.ts'
+import { type Given, type GrantType, NotTaken, type Terms } from '../grant-type.ts'
 import { scope } from '../metadata.ts'
 import type { Catalogue } from '../ports.ts'
 import type { JudgedProof, Proofs } from '../proof.ts'
@@ -15,10 +14,9 @@ import { readResource } from './settings.ts'
 interface IssuingParts {
   origin: string
   clock: Clock
-  catalogue: Pick<Catalogue, 'findPlace'>
+  catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>
   proofs: Proofs
-  /** Who acts, of a token that is about to be signed. */
-  acts: WeakMap<object, Act>
+  terms: Terms
   log: Log
 }
 
@@ -53,7 +51,7 @@ async function issue(
   ctx: KoaContextWithOIDC,
   { parts, given, gty, proof }: { parts: IssuingParts; given: Given; gty: string; proof: JudgedProof | undefined },
 ): Promise<Record<string, unknown>> {
-  const { grant, resource, act } = given
+  const { grant, resource, act, bound } = given
   const client = ctx.oidc.client!
   const known = await provider.Grant.find(grant.id)
   if (known === undefined) throw new errors.InvalidGrant('not taken')
@@ -69,12 +67,12 @@ async function issue(
     expiresIn: Math.min(accessTokenSeconds, leftSeconds),
   } as ConstructorParameters<Provider['AccessToken']>[0])
   token.resourceServer = new provider.ResourceServer(resource, await readResource(parts, ctx, resource))
-  token.scope = grant.scope ?? scope
+  token.scope = bound ?? grant.scope ?? scope
   if (proof !== undefined) {
     await proof.spend()
     token.setThumbprint('jkt', proof.key)
   }
-  if (act !== undefined) parts.acts.set(token, act)
+  parts.terms.set(ctx, { act, bound })
   ctx.oidc.entity('AccessToken', token)
   return {
     access_token: await token.save(),

@@ -6,11 +6,22 @@ import {
   type RichAuthorizationRequestsActiveConfiguration,
 } from 'oidc-provider'
 import { readDetails, writeDetails } from '../details.ts'
+import type { Terms } from '../grant-type.ts'
+import { withinBound } from '../grant-type/limits.ts'
 import type { Grants } from '../grants.ts'
 import { detailsType } from '../metadata.ts'
+import type { Catalogue } from '../ports.ts'
+import { readScopes } from '../scopes.ts'
 
 type RichRequests = RichAuthorizationRequestsActiveConfiguration & {
   authorizationDetailsForIntrospection: AuthorizationDetailsForIntrospection
+}
+
+interface RichParts {
+  origin: string
+  grants: Pick<Grants, 'find'>
+  catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>
+  terms: Terms
 }
 
 /**
@@ -19,11 +30,13 @@ type RichRequests = RichAuthorizationRequestsActiveConfiguration & {
  *
  * @see https://www.rfc-editor.org/rfc/rfc9396
  */
-export function richRequests(parts: { origin: string; grants: Pick<Grants, 'find'> }): RichRequests {
-  const told = async (_ctx: KoaContextWithOIDC, issued: object) => {
+export function richRequests(parts: RichParts): RichRequests {
+  const told = async (ctx: KoaContextWithOIDC, issued: object) => {
     const id = 'grantId' in issued ? issued.grantId : undefined
     const grant = typeof id === 'string' ? await parts.grants.find(id) : undefined
-    return writeDetails(parts.origin, grant) as AuthorizationDetail[] | undefined
+    const { bound } = parts.terms.get(ctx) ?? {}
+    const reached = grant && (await withinBound(parts, grant, bound === undefined ? bound : readScopes(bound)))
+    return writeDetails(parts.origin, reached) as AuthorizationDetail[] | undefined
   }
   return {
     enabled: true,

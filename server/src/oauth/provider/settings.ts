@@ -4,13 +4,15 @@ import type { Clock } from '../../base/clock.ts'
 import { isCompactJws } from '../../base/compact-jws.ts'
 import type { FetchDocument } from '../../base/document.ts'
 import type { Grant } from '../../model/rights.ts'
-import { accessTokenSeconds } from '../access-token.ts'
-import type { Act } from '../actor.ts'
+import { accessTokenSeconds, narrowed } from '../access-token.ts'
+import { NotTaken, type Terms } from '../grant-type.ts'
+import { boundOf } from '../grant-type/limits.ts'
 import { assertionAlgorithms, endpoints, proofAlgorithms, resourceFor, scope, upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
 import { loginParams } from '../endpoint/login-demand.ts'
 import { askedScope } from '../endpoint/terms.ts'
 import type { Grants } from '../grants.ts'
+import { scopesFor } from '../scopes.ts'
 import { richRequests } from './rich-requests.ts'
 import { renderError } from './error-page.ts'
 
@@ -33,12 +35,12 @@ export interface EngineParts {
   origin: string
   clock: Clock
   people: Pick<People, 'findPrincipal'>
-  catalogue: Pick<Catalogue, 'findPlace'>
+  catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>
   grants: Pick<Grants, 'find'>
   fetch: FetchDocument
   adapter: (model: string) => Adapter
   ends: WeakMap<object, number>
-  acts: WeakMap<object, Act>
+  terms: Terms
   keys: JWK[]
   cookieKeys: string[]
   nonceKey: Uint8Array
@@ -124,10 +126,13 @@ export function engineSettings(parts: EngineParts): Configuration {
       await requireBinding(parts, ctx, token)
       if (!('grantId' in token)) return undefined
       const grant = await parts.grants.find(token.grantId!)
+      const { act, bound } = parts.terms.get(ctx) ?? {}
+      const told = bound ?? grant?.scope
       return {
         grant_id: token.grantId,
-        act: parts.acts.get(token),
-        ...(grant?.scope !== undefined && { [grantedScope]: grant.scope }),
+        act,
+        ...(told !== undefined && { [grantedScope]: told }),
+        ...(bound !== undefined && { [narrowed]: true }),
         ...loginOf(grant),
       }
     },
@@ -210,7 +215,21 @@ async function requireRenewable(parts: EngineParts, ctx: KoaContextWithOIDC): Pr
   if (!granted.includes(resource)) throw new errors.InvalidTarget('this grant is for another resource')
   await readResource(parts, ctx, resource)
   if (!ctx.get('dpop')) await requireNoBinding(parts, resource)
+  parts.terms.set(ctx, { bound: await renewedBound(parts, ctx) })
   return true
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc6749#section-6 */
+async function renewedBound(parts: EngineParts, ctx: KoaContextWithOIDC): Promise<string | undefined> {
+  const asked = (ctx.oidc.body as Record<string, unknown> | undefined)?.[askedScope]
+  const grant = await parts.grants.find(ctx.oidc.entities.RefreshToken?.grantId ?? '')
+  const place = grant && (await parts.catalogue.findPlace(grant.upstream))
+  if (typeof asked !== 'string' || place === undefined) return undefined
+  // As on the page: words that mean nothing here ask for nothing.
+  const requested = scopesFor(place.upstreams, asked)
+  return boundOf(parts, grant!, { claimed: undefined, requested }).catch((error: unknown) => {
+    throw error instanceof NotTaken ? new errors.InvalidScope(error.message, asked) : error
+  })
 }
 
 // Whatever the grant type, nothing is issued that its resource would refuse, or that its client would not have.
