@@ -212,7 +212,7 @@ export function openLogins(parts: {
       const { brought, session, ...person } = arrival
       const known = await findPrincipalBySubject(store, person.issuer, person.subject)
       const at = attempt.expiresAt - attemptSeconds * 1_000
-      if (known && (await isVoid(store, { principalId: known.id, at })))
+      if (known && (await isVoid(store, known, at)))
         return refuse(visitor, { provider, person, fault: endedMeanwhile() })
       const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
       const principal = await admitted(join, { visitor, provider, person }).catch((error: unknown) => {

@@ -13,7 +13,7 @@ import { spend } from '../store/spent.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { LoggedOut, LogoutIdp } from './idp.ts'
 import type { Throttle } from './login/throttle.ts'
-import { voidEarlier } from './login/void.ts'
+import { voidEarlier, voidEarlierOf } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
 import type { EndGrants } from './withdraw.ts'
 
@@ -78,9 +78,7 @@ async function endLoggedOut(parts: LogoutParts, idp: LogoutIdp, out: LoggedOut):
   const { store, clock } = parts
   const { issuer, logoutEndsGrants } = idp
   const { subject, session } = out
-  const named = subject === undefined ? undefined : await findPrincipalBySubject(store, issuer, subject)
-  const found = session === undefined ? [] : await findPrincipalIdsOfSession(store, { issuer, session })
-  const people = [...new Set([...(named ? [named.id] : []), ...found])]
+  const people = await findPeople(store, issuer, out)
   const reason = `back-channel logout of ${idp.id}`
   const change = {
     by: `provider:${idp.id}`,
@@ -89,15 +87,33 @@ async function endLoggedOut(parts: LogoutParts, idp: LogoutIdp, out: LoggedOut):
     reason,
     details: { issuer, jti: out.jti, ...(session !== undefined && { session: digestOf(session) }) },
   }
-  await parts.ledger.recordChange(change, async (tx) => {
+  const record = parts.ledger.recordChange(change, async (tx) => {
     const id = digestOf(JSON.stringify([issuer, out.jti]))
     if (!(await spend(tx, { purpose: 'logout', id, until: out.until, now: clock.now() })))
       throw new Fault('identity.logout_refused', 'cannot take this logout token: it was taken before')
     for (const one of people) await voidEarlier(tx, one, clock.now())
+    if (subject !== undefined) await voidEarlierOf(tx, { issuer, subject }, clock.now())
+    if (session !== undefined) await voidEarlierOf(tx, { issuer, session }, clock.now())
+    // From here on nobody comes in by it. Who did a moment ago belongs into the entry, and loses what the others lose.
+    if ((await findPeople(tx, issuer, out)).length > people.length) throw new CameIn()
     if (session !== undefined) await deleteSignInsOfSession(tx, { provider: idp.id, session })
-    else if (named !== undefined) await deleteSignInsOf(tx, named.id)
+    else for (const one of people) await deleteSignInsOf(tx, one)
     if (logoutEndsGrants) for (const one of people) await endAll(parts, tx, { principalId: one, reason })
   })
+  await record.catch((error: unknown) => {
+    if (error instanceof CameIn) return endLoggedOut(parts, idp, out)
+    throw error
+  })
+}
+
+/** Somebody came in by what was being ended. */
+class CameIn extends Error {}
+
+/** Whom a logout concerns, each once. */
+async function findPeople(handle: Handle, issuer: string, { subject, session }: LoggedOut): Promise<string[]> {
+  const named = subject === undefined ? undefined : await findPrincipalBySubject(handle, issuer, subject)
+  const found = session === undefined ? [] : await findPrincipalIdsOfSession(handle, { issuer, session })
+  return [...new Set([...(named ? [named.id] : []), ...found])]
 }
 
 async function endAll(

@@ -139,7 +139,7 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       const person = personOf(issuer, claims[keyClaimOf(parts, issuer)], claims)
       const known = await findPrincipalBySubject(store, issuer, person.subject)
       const at = typeof claims['iat'] === 'number' ? claims['iat'] * 1_000 : 0
-      if (known && (await isVoid(store, { principalId: known.id, at })))
+      if (known && (await isVoid(store, known, at)))
         throw new Fault('identity.disabled', 'this was vouched for before the provider ended what the principal had')
       // What programs present says less than a login does: what it leaves out is not taken away.
       const name = known !== undefined && person.name === person.subject ? known.name : person.name

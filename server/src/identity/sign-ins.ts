@@ -10,7 +10,7 @@ import type { Handle, Store } from '../store/store.ts'
 import type { Brought } from './idp.ts'
 import type { KeptLoginDesk } from './kept-logins.ts'
 import { readReturnTo } from './login/return-to.ts'
-import { isVoid } from './login/void.ts'
+import { holdOpen, isVoid, type Named } from './login/void.ts'
 import { isStrong, type Passkeys } from './passkeys.ts'
 import { checkActive } from './principals.ts'
 import { openCookies } from './sign-in/cookies.ts'
@@ -89,6 +89,17 @@ export function endedMeanwhile(): Fault {
   )
 }
 
+async function checkStands(
+  tx: Handle,
+  names: readonly Named[],
+  { begunAt, now }: { begunAt: number; now: number },
+): Promise<void> {
+  for (const named of names) {
+    await holdOpen(tx, named, now)
+    if (await isVoid(tx, named, begunAt)) throw endedMeanwhile()
+  }
+}
+
 /** Opens the sign-ins of one origin, and the desk that makes them. */
 export function openSignIns(parts: {
   store: Store
@@ -143,8 +154,11 @@ export function openSignIns(parts: {
       await store.transaction(async (tx) => {
         const principal = await lockPrincipal(tx, principalId)
         if (principal !== undefined) checkActive(principal)
-        if (principal === undefined || (begunAt !== undefined && (await isVoid(tx, { principalId, at: begunAt }))))
-          throw endedMeanwhile()
+        if (principal === undefined) throw endedMeanwhile()
+        if (begunAt !== undefined) {
+          const ofSession = session === undefined ? [] : [{ issuer: principal.issuer, session }]
+          await checkStands(tx, [principal, ...ofSession], { begunAt, now })
+        }
         if (before) await deleteSignIn(tx, digestOf(before))
         await deleteExpiredSignIns(tx, now)
         const expiresAt = now + signInSeconds * 1_000

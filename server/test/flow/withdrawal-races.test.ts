@@ -27,7 +27,7 @@ const client = { id: 'sallyport', secret: 'the client secret' }
 const grantType = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
 /** A house with a provider that people sign in by, one that vouches for them to clients, and what both say has ended. */
-async function openScene(t: TestContext, databaseUrl?: string) {
+async function openScene(t: TestContext, databaseUrl?: string, more: { peopleSignInHere?: boolean } = {}) {
   const idp = await openFakeIdp(client, { sub: 'a-1', name: 'Ana' })
   t.after(() => idp.close())
   const company: FakeEnterprise = await openFakeEnterprise(t)
@@ -35,7 +35,16 @@ async function openScene(t: TestContext, databaseUrl?: string) {
   const oidc = [{ id: 'okta', name: 'Okta', issuer: idp.issuer, clientId: client.id, clientSecretEnv: 'IDP_SECRET' }]
   const { issuer, jwksUri } = transmitter
   const push = { authorizationEnv: 'OKTA_PUSH' }
-  const signals = [{ id: 'okta', issuer, jwksUri, audience: audience, people: company.issuer, push }]
+  const signals = [
+    {
+      id: 'okta',
+      issuer,
+      jwksUri,
+      audience: audience,
+      people: more.peopleSignInHere ? idp.issuer : company.issuer,
+      push,
+    },
+  ]
   const enterprise = [{ issuer: company.issuer, jwksUri: company.jwksUri }]
   const parts = { login: { oidc }, signals, clients: { enterprise } }
   const yaml = Object.entries(parts).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
@@ -46,8 +55,8 @@ async function openScene(t: TestContext, databaseUrl?: string) {
     databaseUrl,
   })
   await house.upstream('mux', ['get_asset'])
-  const logOut = async (): Promise<number> => {
-    const body = new URLSearchParams({ logout_token: await idp.writeLogout({ sub: 'a-1' }) })
+  const logOut = async (of: Record<string, unknown> = { sub: 'a-1' }): Promise<number> => {
+    const body = new URLSearchParams({ logout_token: await idp.writeLogout(of) })
     return (await fetch(`${house.url}/sign-in/backchannel-logout/okta`, { method: 'POST', body })).status
   }
   const signIn = async (browser: Browser) =>
@@ -92,6 +101,49 @@ for (const [name, createDatabase] of Object.entries(stores)) {
     assert.deepEqual([logins.at(-1)?.status, logins.at(-1)?.reason], ['failure', 'identity.sign_in_failed'])
     assert.equal((await signIn(browser)).url.pathname, '/sign-out', 'a login of afterwards comes in')
     assert.ok(await whoIs(house, browser))
+  })
+
+  for (const [whose, of] of [
+    ['of this session', { sid: 's-1' }],
+    ['of a person', { sub: 'a-1' }],
+  ] as const) {
+    test(`a logout that meets the first login ${whose} wins, on ${name}`, async (t) => {
+      const { house, idp, logOut, signIn } = await openScene(t, await createDatabase())
+      idp.knobs = { claims: { sid: 's-1' } }
+      const browser = house.browser()
+      const held = holdTransaction(t, house.rooms.store, 'begin')
+      const landing = signIn(browser)
+      await held.reached
+      assert.equal(await logOut(of), 200)
+      held.go()
+      const landed = await landing
+      assert.equal(landed.status, 401)
+      assert.match(landed.text, /since it was begun, your provider has ended what you had/)
+      assert.equal(await whoIs(house, browser), undefined)
+      idp.knobs = { claims: { sid: 's-2' } }
+      assert.equal((await signIn(browser)).url.pathname, '/sign-out', 'a login of afterwards comes in')
+      assert.ok(await whoIs(house, browser))
+    })
+  }
+
+  test(`an event about a session keeps its first login out, on ${name}`, async (t) => {
+    const { house, idp, transmitter, signIn } = await openScene(t, await createDatabase(), { peopleSignInHere: true })
+    idp.knobs = { claims: { sid: 's-1' } }
+    const browser = house.browser()
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const landing = signIn(browser)
+    await held.reached
+    const session = { session: { format: 'opaque', id: 's-1' } }
+    const event = `${caep}session-revoked`
+    const told = await pushEvent(house, transmitter, {
+      sub: 'a-1',
+      event,
+      claims: { sub_id: { format: 'complex', ...session } },
+    })
+    assert.equal(told.status, 202)
+    held.go()
+    assert.equal((await landing).status, 401)
+    assert.equal(await whoIs(house, browser), undefined)
   })
 
   test(`an assertion that was being judged when an event ended all gives no grant, on ${name}`, async (t) => {
@@ -175,6 +227,31 @@ test('a logout whose transaction is at its end keeps a login waiting, and then o
   assert.equal(await inTime(told, 'the logout is answered'), 200)
   assert.equal((await inTime(landing, 'the login has come back')).status, 401)
   assert.equal(await whoIs(house, browser), undefined)
+})
+
+test('the first login of a session keeps a logout waiting that names the session alone, which then ends all', async (t) => {
+  const databaseUrl = await postgres!.createDatabase()
+  const { house, idp, logOut, signIn } = await openScene(t, databaseUrl)
+  const earlier = house.browser()
+  await signIn(earlier)
+  const { principal } = (await whoIs(house, earlier))!
+  await entitle(house, principal.id, ['mux/get_asset'])
+  const agent = await new Person(house, principal, earlier).connect('mux', 'all')
+  idp.knobs = { claims: { sid: 's-1' } }
+  const browser = house.browser()
+  const login = holdTransaction(t, house.rooms.store, 'end')
+  const landing = signIn(browser)
+  await login.reached
+  const told = logOut({ sid: 's-1' })
+  await untilOneWaits(t, databaseUrl)
+  login.go()
+  await landing
+  assert.equal(await told, 200)
+  assert.equal(await whoIs(house, browser), undefined)
+  assert.ok(await whoIs(house, earlier), 'another session goes on')
+  assert.ok((await house.rooms.oauth.findGrant(agent.grantId))?.revokedAt)
+  const [entry] = await house.changes('principal.signed_out')
+  assert.deepEqual(entry?.about, { kind: 'principal', id: principal.id })
 })
 
 test('a login whose transaction is at its end keeps a logout waiting, which then ends it', async (t) => {

@@ -1,3 +1,4 @@
+import { digestOf } from '../../base/ids.ts'
 import { findPrincipal, lockPrincipal } from '../../store/principals.ts'
 import { findSignIn } from '../../store/sign-ins.ts'
 import { spendLonger, spentUntil } from '../../store/spent.ts'
@@ -5,6 +6,10 @@ import type { Handle } from '../../store/store.ts'
 
 /** How long what was begun or vouched for before a withdrawal could be worth something: a day, and what clocks are off. */
 const voidMs = 25 * 3_600_000
+const purpose = 'vouched-before'
+
+/** Somebody by what his provider calls him, or a session of his there; known here or not. */
+export type Named = { issuer: string; subject: string } | { issuer: string; session: string }
 
 /**
  * Makes void what was begun or vouched for in a principal's name before now: whoever holds the way back of a login, or an
@@ -12,14 +17,32 @@ const voidMs = 25 * 3_600_000
  * at this moment is in before, and is found, or comes after, and is refused.
  */
 export async function voidEarlier(tx: Handle, principalId: string, now: number): Promise<void> {
-  await lockPrincipal(tx, principalId)
-  await spendLonger(tx, { purpose: 'vouched-before', id: principalId, until: now + voidMs })
+  const principal = await lockPrincipal(tx, principalId)
+  if (principal !== undefined) await voidEarlierOf(tx, principal, now)
+}
+
+/**
+ * The same where nobody may be known yet by that name: the first login of a person, or of a session, may be under way. Call
+ * it before looking whom it concerns.
+ */
+export async function voidEarlierOf(tx: Handle, named: Named, now: number): Promise<void> {
+  await spendLonger(tx, { purpose, id: idOf(named), until: now + voidMs })
+}
+
+/** Keeps whoever would make it void waiting until this transaction ends, or waits for him. */
+export async function holdOpen(tx: Handle, named: Named, now: number): Promise<void> {
+  await spendLonger(tx, { purpose, id: idOf(named), until: now })
 }
 
 /** Whether a withdrawal made void what was begun or vouched for at this instant. */
-export async function isVoid(handle: Handle, of: { principalId: string; at: number }): Promise<boolean> {
-  const until = await spentUntil(handle, 'vouched-before', of.principalId)
-  return until !== undefined && until - voidMs >= of.at
+export async function isVoid(handle: Handle, named: Named, at: number): Promise<boolean> {
+  const until = await spentUntil(handle, purpose, idOf(named))
+  return until !== undefined && until - voidMs >= at
+}
+
+function idOf(named: Named): string {
+  const [kind, name] = 'session' in named ? ['session', named.session] : ['subject', named.subject]
+  return digestOf(JSON.stringify([named.issuer, kind, name]))
 }
 
 /** What something that is to be given stands on. */
@@ -34,7 +57,8 @@ export interface Standing {
 /** Whether nothing of that was withdrawn; see `Principals.standsWithin`. */
 export async function standsWithin(tx: Handle, of: Standing & { now: number }): Promise<boolean> {
   const { principalId, signInId, vouchedAt, now } = of
-  if ((await findPrincipal(tx, principalId))?.state !== 'active') return false
-  if (vouchedAt !== undefined && (await isVoid(tx, { principalId, at: vouchedAt }))) return false
+  const principal = await findPrincipal(tx, principalId)
+  if (principal?.state !== 'active') return false
+  if (vouchedAt !== undefined && (await isVoid(tx, principal, vouchedAt))) return false
   return signInId === undefined || (await findSignIn(tx, signInId, now))?.principalId === principalId
 }

@@ -8,7 +8,8 @@ import { findPrincipalBySubject } from '../../store/principals.ts'
 import { findPrincipalIdsOfSession } from '../../store/sign-ins.ts'
 import { insertSignal } from '../../store/signals.ts'
 import { isSpent, spend } from '../../store/spent.ts'
-import type { Store } from '../../store/store.ts'
+import type { Handle, Store } from '../../store/store.ts'
+import { voidEarlierOf } from '../login/void.ts'
 import type { IdentityLedger } from '../records.ts'
 import { LastAdministrator, type EndGrants, withdraw } from '../withdraw.ts'
 import type { OnDisable } from '../principals.ts'
@@ -31,6 +32,9 @@ export interface TakingParts {
 
 class Repeated extends Error {}
 
+/** Somebody came in by what was being ended. */
+class CameIn extends Error {}
+
 /**
  * Takes events that were verified: once, however often and at whichever replicas they come.
  *
@@ -51,11 +55,13 @@ export async function takeEvents(
   if (await isSpent(parts.store, purpose, token)) return false
   const principalId = await findMeant(parts.store, meant, transmitter.people)
   const taken = takenTogether(principalId === undefined ? [] : found)
-  const given = { transmitter, said, token, principalId }
+  const named = takesAnything(takenTogether(found)) ? meant : []
+  const given = { transmitter, said, token, principalId, named }
   try {
     await record(parts, { ...given, taken, spared: false })
   } catch (error) {
     if (error instanceof Repeated) return false
+    if (error instanceof CameIn) return takeEvents(parts, { transmitter, said })
     if (!(error instanceof LastAdministrator)) throw error
     parts.log.error({ transmitter: transmitter.id, principalId }, 'a signal would disable the last administrator')
     return await record(parts, { ...given, taken: { ...taken, principal: false }, spared: true }).then(
@@ -71,13 +77,13 @@ export async function takeEvents(
 
 const purpose = 'signal'
 
-async function findMeant(store: Store, meant: readonly Meant[], people: string): Promise<string | undefined> {
+async function findMeant(handle: Handle, meant: readonly Meant[], people: string): Promise<string | undefined> {
   for (const one of meant) {
     if ('subject' in one) {
-      const principal = await findPrincipalBySubject(store, people, one.subject)
+      const principal = await findPrincipalBySubject(handle, people, one.subject)
       if (principal !== undefined) return principal.id
     } else {
-      const ids = await findPrincipalIdsOfSession(store, { issuer: people, session: one.session })
+      const ids = await findPrincipalIdsOfSession(handle, { issuer: people, session: one.session })
       if (ids.length === 1) return ids[0]
     }
   }
@@ -90,6 +96,8 @@ interface Recorded {
   /** What stands for the token among what is spent. */
   token: string
   principalId: string | undefined
+  /** Whom something is taken from, as the transmitter names him: his first login may be under way. */
+  named: readonly Meant[]
   taken: Taken
   /** He is the last administrator, and so not disabled: but he must prove anew who he is. */
   spared: boolean
@@ -119,13 +127,16 @@ async function record(parts: TakingParts, of: Recorded): Promise<void> {
     if (!(await spend(tx, { purpose, id: of.token, until, now }))) throw new Repeated()
     const stored = { id: makeId(parts.clock), transmitter: transmitter.id, event: names, receivedAt: now }
     await insertSignal(tx, { ...stored, issuedAt: said.issuedAt, principalId, effect }, signalsKept)
-    if (principalId === undefined || !takesAnything(taken)) return
-    await withdraw(tx, parts, {
-      principalId,
-      ...(taken.signIn && { signInAfter: said.issuedAt }),
-      ...(taken.grants && { grantsBecause: `${endedByProvider}: ${change.reason}` }),
-      disable: taken.principal,
-    })
+    if (principalId !== undefined && takesAnything(taken))
+      await withdraw(tx, parts, {
+        principalId,
+        ...(taken.signIn && { signInAfter: said.issuedAt }),
+        ...(taken.grants && { grantsBecause: `${endedByProvider}: ${change.reason}` }),
+        disable: taken.principal,
+      })
+    for (const one of of.named) await voidEarlierOf(tx, { issuer: transmitter.people, ...one }, now)
+    if (principalId === undefined && (await findMeant(tx, of.named, transmitter.people)) !== undefined)
+      throw new CameIn()
   })
 }
 
