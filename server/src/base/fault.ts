@@ -31,6 +31,7 @@ export const faultStatus = {
   'gateway.bad_envelope': 400,
   'gateway.bad_params': 400,
   'gateway.cancelled': 499,
+  'gateway.capability_missing': 400,
   'gateway.connection_failed': 502,
   'gateway.connection_unknown': 404,
   'gateway.denied': 403,

@@ -30,13 +30,15 @@ interface Way {
 }
 
 const unjudged = ['_meta', 'inputResponses', 'requestState']
+// Both eras demand that who does not take it ignores it: as a wish for a task of the experiment of 2025-11-25. It is not sent.
+const ignored = ['task']
 
 /**
  * The methods of the protocol that are forwarded, each with how its item and its arguments are read. All take one path: the
  * item is decided on, the intent recorded, the request sent, the outcome recorded.
  */
 const ways: Readonly<Record<string, Way>> = {
-  'tools/call': { members: ['name', 'arguments', ...unjudged], read: (params) => named('tool', params) },
+  'tools/call': { members: ['name', 'arguments', ...unjudged, ...ignored], read: (params) => named('tool', params) },
   'prompts/get': {
     capability: 'prompts',
     members: ['name', 'arguments', ...unjudged],

@@ -1,6 +1,5 @@
-import { isObject } from '../base/json.ts'
 import type { ClientSide } from './client-side.ts'
-import { cannotAsk, whyNotAsked, type Question } from './questions.ts'
+import { cannotAsk, readQuestions } from './questions.ts'
 import type { RequestStates } from './request-state.ts'
 import { editObject, textOfMember } from './upstream/members.ts'
 import type { RpcResponse } from './upstream/message.ts'
@@ -10,8 +9,6 @@ export interface NextRound {
   inputResponses: Record<string, unknown>
   requestState?: unknown
 }
-
-const requestsMax = 16
 
 /**
  * Deals with an answer that asks for input. A modern client gets it as it is, but for the state, which it carries sealed:
@@ -26,13 +23,11 @@ export async function readInput(
   whole: { message: RpcResponse; text: () => string },
 ): Promise<NextRound | undefined> {
   const result = 'result' in whole.message ? whole.message.result : {}
-  const questions = readQuestions(result['inputRequests'])
   const { envelope } = side.call
   if (!asks) throw cannotAsk(upstream.name, 'nothing may be asked beside what was approved')
-  if (questions === undefined) throw cannotAsk(upstream.name, 'it does not say what')
-  const why = [...questions.values()].map((one) => whyNotAsked(envelope.clientCapabilities, one)).find(Boolean)
-  if (why !== undefined) throw cannotAsk(upstream.name, why)
-  const { requestState } = result
+  // A state alone is enough: the upstream wants to be asked again.
+  const { requestState, inputRequests = {} } = result
+  const questions = readQuestions(upstream.name, envelope.clientCapabilities, inputRequests)
   if (envelope.era === 'modern') {
     const text = side.readdressed(whole.text())
     const sealed =
@@ -56,17 +51,4 @@ export async function readInput(
 
 function textOf(value: unknown): string | undefined {
   return value === undefined ? undefined : JSON.stringify(value)
-}
-
-function readQuestions(value: unknown): Map<string, Question> | undefined {
-  // A state alone is enough: the upstream wants to be asked again.
-  if (value === undefined) return new Map()
-  if (!isObject(value) || Object.keys(value).length > requestsMax) return undefined
-  const questions = new Map<string, Question>()
-  for (const [key, one] of Object.entries(value)) {
-    if (!isObject(one) || typeof one['method'] !== 'string') return undefined
-    const { method, params } = one
-    questions.set(key, { method, ...(isObject(params) && { params }) } as Question)
-  }
-  return questions
 }

@@ -1,8 +1,9 @@
 import { isObject } from '../base/json.ts'
 import { instructionsKey, itemOf, nameOfItem } from '../model/item.ts'
-import { revisions, type Envelope } from './envelope.ts'
+import { revisions, type Envelope, type Era } from './envelope.ts'
 import type { View } from './facts.ts'
 import type { Lists } from './list.ts'
+import { tasksExtension } from './upstream/era.ts'
 
 /** Who asks what is served: what an upstream declares is shown as far as this caller may use it. */
 export interface Greeted {
@@ -27,7 +28,7 @@ export function negotiate({ params }: Envelope): string {
 export function answerInitialize(envelope: Envelope, to: Greeted): Record<string, unknown> {
   return {
     protocolVersion: negotiate(envelope),
-    capabilities: capabilitiesFor(to),
+    capabilities: capabilitiesFor(to, 'legacy'),
     serverInfo: serverInfo(to),
     ...instructionsFor(to),
   }
@@ -41,7 +42,7 @@ export function answerInitialize(envelope: Envelope, to: Greeted): Record<string
 export function answerDiscover(to: Greeted): Record<string, unknown> {
   return {
     supportedVersions: [...revisions.modern, ...revisions.legacy],
-    capabilities: capabilitiesFor(to),
+    capabilities: capabilitiesFor(to, 'modern'),
     ...instructionsFor(to),
     ttlMs: 0,
     cacheScope: 'private',
@@ -57,13 +58,15 @@ const served: Readonly<Record<string, Record<string, unknown>>> = {
   logging: {},
 }
 
-function capabilitiesFor(to: Greeted): Record<string, unknown> {
+function capabilitiesFor(to: Greeted, era: Era): Record<string, unknown> {
   const declared = to.views.map(({ catalogue }) => catalogue?.upstream.learnt?.capabilities ?? {})
   const own = ownView(to)
   const shown = own === undefined ? [] : to.lists.shown(own, 'extension').items
   const extensions = Object.fromEntries(
     shown.map(({ tool, definition }) => [itemOf(tool.name).key, definition?.['settings']]),
   )
+  // Tasks exist between a modern client and a modern upstream alone.
+  if (era === 'legacy' || own?.catalogue?.upstream.learnt?.era === 'legacy') delete extensions[tasksExtension]
   return {
     tools: { listChanged: true },
     ...Object.fromEntries(

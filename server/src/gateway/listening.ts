@@ -20,6 +20,7 @@ import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
 import { findFall, requireStanding } from './standing.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import { requireTasks } from './task-handle.ts'
 import type { RpcNotification } from './upstream/message.ts'
 import type { Listener } from './upstream/upstream-kind.ts'
 
@@ -236,9 +237,10 @@ function digestsOf(lists: Lists, views: readonly View[], filter: string): string
   return views.flatMap((view) => kinds.map((kind) => lists.shown(view, kind).digest)).join(' ')
 }
 
-function readFilter({ params }: Envelope): string[] {
-  const filter = params['notifications']
+function readFilter(envelope: Envelope): string[] {
+  const filter = envelope.params['notifications']
   if (!isObject(filter)) throw new Fault('gateway.bad_params', 'cannot listen: `notifications` must say what to')
+  if (filter['taskIds'] !== undefined) requireTasks(envelope)
   return Object.keys(filters).filter((name) => filter[name] === true)
 }
 

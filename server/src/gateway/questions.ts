@@ -122,6 +122,31 @@ export function whyNotAsked(
   return url && !isWebAddress(params['url']) ? 'the address is none that may be opened' : undefined
 }
 
+const requestsMax = 16
+
+/**
+ * Reads the questions that an upstream wants to have put to a client, by their keys.
+ *
+ * @throws {Fault} `gateway.input_refused` where the client cannot be asked all of them.
+ */
+export function readQuestions(
+  upstream: string,
+  capabilities: Readonly<Record<string, unknown>>,
+  value: unknown,
+): Map<string, Question> {
+  if (!isObject(value) || Object.keys(value).length > requestsMax) throw cannotAsk(upstream, 'it does not say what')
+  const questions = new Map<string, Question>()
+  for (const [key, one] of Object.entries(value)) {
+    if (!isObject(one) || typeof one['method'] !== 'string') throw cannotAsk(upstream, 'it does not say what')
+    const { method, params } = one
+    const question: Question = { method, ...(isObject(params) && { params }) }
+    const why = whyNotAsked(capabilities, question)
+    if (why !== undefined) throw cannotAsk(upstream, why)
+    questions.set(key, question)
+  }
+  return questions
+}
+
 /** The answer that an upstream gets for a question that was not put. */
 export function refusal(why: string): RpcAnswer {
   return { error: { code: why === 'method not found' ? -32601 : -32602, message: why } }

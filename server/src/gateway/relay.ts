@@ -112,7 +112,7 @@ async function act(rooms: RelayRooms, made: Made): Promise<End> {
       ? await passStream(answer, made)
       : answer.kind === 'flow'
         ? await passFlow(answer, made)
-        : passWhole(answer, side)
+        : passWhole(answer, made)
   return {
     ...passed,
     tell: () => {
@@ -126,13 +126,20 @@ function isInputRequired(message: RpcResponse): boolean {
   return 'result' in message && message.result['resultType'] === 'input_required'
 }
 
-function passWhole(answer: UpstreamReply & { kind: 'json' }, side: ClientSide): End {
+function isTask(message: RpcResponse): boolean {
+  return 'result' in message && message.result['resultType'] === 'task'
+}
+
+function passWhole(answer: UpstreamReply & { kind: 'json' }, { side, upstream }: Made): End {
   return {
     outcome: outcomeOf(answer.message, answer.bytes),
     whole: { message: answer.message, text: () => answer.text },
     tell: () => {
-      const own = side.call.envelope.id === answer.message.id
-      side.reply.json(answer.status, own ? answer.text : side.readdressed(answer.text))
+      const { era, id } = side.call.envelope
+      const own = id === answer.message.id
+      // Before the modern era an answer of JSON-RPC has no other status, and clients look no further where it has.
+      const status = era === 'legacy' && upstream.learnt?.era === 'modern' ? 200 : answer.status
+      side.reply.json(status, own ? answer.text : side.readdressed(answer.text))
     },
   }
 }
@@ -146,7 +153,7 @@ async function passFlow(answer: FlowingReply, { call, exchange }: Made): Promise
     if (done === true) {
       const last = held
       // What has flowed cannot be taken back, and this would have had to be changed.
-      if (isInputRequired(value.message)) throw unforeseen()
+      if (isInputRequired(value.message) || isTask(value.message)) throw unforeseen()
       return { outcome: outcomeOf(value.message, value.bytes), tell: () => call.reply.end(last) }
     }
     if (held !== undefined) call.reply.part(held)
@@ -182,7 +189,10 @@ function isLast(event: ReplyEvent): event is ReplyEvent & { message: RpcResponse
 }
 
 function unforeseen(): Fault {
-  return new Fault('gateway.upstream_bad_reply', 'the upstream asks for input in an answer that is too large')
+  return new Fault(
+    'gateway.upstream_bad_reply',
+    'the upstream asks for input, or makes a task, in an answer that is too large',
+  )
 }
 
 function brokenOff(rooms: RelayRooms, made: Made, error: unknown): End {

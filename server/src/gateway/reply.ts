@@ -9,6 +9,7 @@ const codes: Partial<Record<FaultCode, number>> = {
   'base.bad_json': -32700,
   'gateway.bad_envelope': -32600,
   'gateway.bad_params': -32602,
+  'gateway.capability_missing': -32021,
   'gateway.header_mismatch': -32020,
   'gateway.argument_refused': -32602,
   'gateway.item_unknown': -32602,

@@ -47,6 +47,7 @@ class CallRequest implements UpstreamRequest {
   readonly declared: UpstreamRequest['declared']
   readonly parameterHeaders: UpstreamRequest['parameterHeaders']
   readonly inputSchema: unknown
+  readonly whole?: true
   ask: UpstreamRequest['ask'] = undefined
   readonly #call: Call
   readonly #bound: boolean
@@ -69,6 +70,8 @@ class CallRequest implements UpstreamRequest {
     // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
     this.parameterHeaders = bound ? {} : call.parameterHeaders
     this.inputSchema = inputSchema
+    // The id in it has to become ours, and what it asks is judged.
+    if (call.task !== undefined) this.whole = true
   }
 
   // Made when it is asked for: only upstreams that keep sessions need it.

@@ -6,6 +6,7 @@ import { standingReasons, type DenialReason, type Deny } from '../policy/decisio
 import type { Envelope } from './envelope.ts'
 import type { FactSource, View } from './facts.ts'
 import type { Lack } from './step-up.ts'
+import { modernVersion, tasksExtension } from './upstream/era.ts'
 
 // A name that no tool can have: what is decided is then everything but the tool.
 const noTool = ''
@@ -60,7 +61,10 @@ export function faultOfItem(decision: Deny, { method, params }: Envelope, lack?:
 
 /** What is said of a method that is not served, whether there is one of that name or not. */
 export function unknownMethod(method: string): Fault {
-  return new Fault('gateway.method_unknown', `the method \`${method.slice(0, 64)}\` is not served here`)
+  const tasks = method.startsWith('tasks/')
+    ? `: tasks are those of the extension \`${tasksExtension}\`, for clients that speak MCP ${modernVersion}`
+    : ''
+  return new Fault('gateway.method_unknown', `the method \`${method.slice(0, 64)}\` is not served here${tasks}`)
 }
 
 function codeOf(reason: DenialReason): FaultCode {

@@ -1,9 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { readJson } from '../base/json.ts'
+import { isObject, readJson } from '../base/json.ts'
 import { nameOfItem } from '../model/item.ts'
 import type { Sealer } from '../vault/sealer.ts'
 import type { Call } from './call-state.ts'
+import type { Envelope } from './envelope.ts'
+import { readQuestions } from './questions.ts'
+import { tasksExtension } from './upstream/era.ts'
 import { editObject, textOfMember } from './upstream/members.ts'
 import type { RpcResponse } from './upstream/message.ts'
 
@@ -48,9 +51,11 @@ export class TaskHandles {
 }
 
 /**
- * The text of an answer in which the id of a task is ours; undefined where it names none.
+ * The text of an answer in which the id of a task is ours; undefined where it names none. What the task asks is judged
+ * like any other question of an upstream, and written anew.
  *
  * @param call that was answered: one that made a task, or one about a task.
+ * @throws {Fault} `gateway.input_refused` where the task asks what this client cannot be asked.
  */
 export function withOurTaskId(
   handles: TaskHandles,
@@ -62,9 +67,27 @@ export function withOurTaskId(
   const made = envelope.method === 'tools/call' && message.result['resultType'] === 'task'
   if (!made && task === undefined) return undefined
   const item = nameOfItem({ kind: 'tool', key: String(envelope.params['name']) })
-  const { taskId } = message.result
+  const { taskId, inputRequests } = message.result
+  if (inputRequests !== undefined) readQuestions(upstream, envelope.clientCapabilities, inputRequests)
   const handle = task?.handle ?? handles.seal(caller.grantId, { upstream, taskId, item })
   const whole = text()
-  const result = editObject(textOfMember(whole, 'result')!, { taskId: JSON.stringify(handle) })
+  const result = editObject(textOfMember(whole, 'result')!, {
+    taskId: JSON.stringify(handle),
+    ...(inputRequests !== undefined && { inputRequests: JSON.stringify(inputRequests) }),
+  })
   return editObject(whole, { result })
+}
+
+/**
+ * Demands that the request declares the extension: who asks about tasks must.
+ *
+ * @throws {Fault} `gateway.capability_missing`
+ */
+export function requireTasks({ clientCapabilities: { extensions } }: Envelope): void {
+  if (isObject(extensions) && isObject(extensions[tasksExtension])) return
+  throw new Fault(
+    'gateway.capability_missing',
+    `cannot do this: the request does not declare the extension \`${tasksExtension}\``,
+    { data: { requiredCapabilities: { extensions: { [tasksExtension]: {} } } } },
+  )
 }

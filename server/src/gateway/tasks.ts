@@ -6,6 +6,7 @@ import { usedBy } from './asked.ts'
 import type { Call } from './call-state.ts'
 import { forward, refuse, type CallRooms } from './call.ts'
 import { nextEnd } from './facts.ts'
+import { requireTasks } from './task-handle.ts'
 
 const members = new Set(['taskId', 'inputResponses', '_meta'])
 
@@ -13,11 +14,13 @@ const members = new Set(['taskId', 'inputResponses', '_meta'])
  * Asks about a task, answers what it asks, or cancels it: only for the grant whose call made it, and only while that call
  * would still be listed for it. Each is recorded like a call of the tool, and none is one.
  *
- * @throws {Fault} `gateway.task_unknown`; 403 where the right to the tool is gone. Nothing was sent then.
+ * @throws {Fault} `gateway.capability_missing` where the request does not declare the extension; `gateway.task_unknown`;
+ *   403 where the right to the tool is gone. Nothing was sent then.
  * @see https://modelcontextprotocol.io/extensions/tasks
  */
 export async function callTask(rooms: CallRooms, given: Call): Promise<void> {
   const { caller, envelope } = given
+  requireTasks(envelope)
   const { taskId: handle } = envelope.params
   const odd = Object.keys(envelope.params).find((name) => !members.has(name))
   if (odd !== undefined)

@@ -14,8 +14,10 @@ import {
   type EventStore,
   type JSONRPCMessage,
   type McpHttpHandler,
+  type ServerCapabilities,
 } from '@modelcontextprotocol/server'
 import { addInputs, stateCodec } from './fixture/inputs.ts'
+import { addTaskTools, Tasks, tasksExtension } from './fixture/tasks.ts'
 import { addThings } from './fixture/things.ts'
 import { addTools, type News } from './fixture/tools.ts'
 
@@ -28,14 +30,17 @@ export interface Fixture {
 /** Opens the fixture on a free port of the loopback; absent eras: both. */
 export async function openFixture(eras: readonly ('legacy' | 'modern')[] = ['legacy', 'modern']): Promise<Fixture> {
   const sessions = new Sessions()
-  const modern = createMcpHandler(() => newServer(newsOf(modern, sessions)), { legacy: 'reject' })
+  const tasks = new Tasks()
+  const extensions = { [tasksExtension]: {} }
+  const modern = createMcpHandler(() => newServer(newsOf(modern, sessions), { extensions }), { legacy: 'reject' })
   const serve = async (request: Request): Promise<Response> => {
     const refused =
       hostHeaderValidationResponse(request, localhostAllowedHostnames()) ??
       originValidationResponse(request, localhostAllowedOrigins())
     if (refused !== undefined) return refused
     const legacy = eras.includes('legacy') && (!eras.includes('modern') || (await isLegacyRequest(request)))
-    return legacy ? sessions.serve(request, () => newServer(newsOf(modern, sessions))) : modern.fetch(request)
+    if (legacy) return sessions.serve(request, () => newServer(newsOf(modern, sessions)))
+    return (await tasks.answer(request)) ?? modern.fetch(request)
   }
   const server = createServer((request, response) => {
     answer(serve, request, response).catch(() => response.destroy())
@@ -51,7 +56,8 @@ export async function openFixture(eras: readonly ('legacy' | 'modern')[] = ['leg
   }
 }
 
-function newServer(news: News): McpServer {
+// Tasks are of the modern era only: what the one before it called so is another protocol, and an experiment.
+function newServer(news: News, more: Pick<ServerCapabilities, 'extensions'> = {}): McpServer {
   const server = new McpServer(
     { name: 'conformance-fixture', version: '1.0.0' },
     {
@@ -61,6 +67,7 @@ function newServer(news: News): McpServer {
         resources: { listChanged: true, subscribe: true },
         completions: {},
         logging: {},
+        ...more,
       },
       requestState: { verify: (state, context) => stateCodec.verify(state, context) },
     },
@@ -68,6 +75,7 @@ function newServer(news: News): McpServer {
   addTools(server, news)
   addInputs(server)
   addThings(server)
+  addTaskTools(server)
   return server
 }
 

@@ -7,8 +7,8 @@ import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
 
 const declared = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
 
-/** An upstream that makes a task of every call. */
-async function openDesk(t: TestContext): Promise<FakeHouse> {
+/** An upstream that makes a task of every call, and says this beside of each. */
+async function openDesk(t: TestContext, more: object = {}): Promise<FakeHouse> {
   const here = await openFakeHouse(t, { fake: { era: 'modern' } })
   here.fake.options.intercept = ({ message }, response) => {
     const { method = '', params } = message ?? {}
@@ -16,7 +16,7 @@ async function openDesk(t: TestContext): Promise<FakeHouse> {
     const task = { taskId: 'task-1', status: 'working', createdAt: '2026-01-01T00:00:00Z', ttlMs: 60_000 }
     const results: Record<string, object> = {
       'tools/call': { resultType: 'task', ...task },
-      'tasks/get': { resultType: 'complete', ...task, status: 'completed', result: { content: [] } },
+      'tasks/get': { resultType: 'complete', ...task, status: 'completed', result: { content: [] }, ...more },
     }
     const result = params?.['taskId'] === 'gone' ? {} : (results[method] ?? { resultType: 'complete' })
     response.writeHead(200, { 'content-type': 'application/json' })
@@ -28,15 +28,19 @@ async function openDesk(t: TestContext): Promise<FakeHouse> {
 
 const make = (agent: Agent, name = 'read_note') => agent.modern('tools/call', { name, arguments: {} }, declared)
 
-function about(agent: Agent, method: string, params: { taskId: unknown; inputResponses?: object }): Promise<Answer> {
+function about(
+  agent: Agent,
+  method: string,
+  { capabilities = declared, ...params }: { taskId: unknown; inputResponses?: object; capabilities?: object },
+): Promise<Answer> {
   const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': String(params.taskId) }
-  return agent.rpc(method, { ...params, _meta: meta }, { headers })
+  return agent.rpc(method, { ...params, _meta: metaWith(capabilities) }, { headers })
 }
 
-const meta = {
+const metaWith = (capabilities: object) => ({
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-  'io.modelcontextprotocol/clientCapabilities': declared,
-}
+  'io.modelcontextprotocol/clientCapabilities': capabilities,
+})
 
 const heard = ({ fake }: FakeHouse, method: string) => fake.journal.filter(({ message }) => message?.method === method)
 
@@ -107,7 +111,7 @@ test('a task is nobody else’s, by no spelling of its id', async (t) => {
   assert.equal(heard(desk, 'tasks/get').length, 0)
   const wrong = await agent.rpc(
     'tasks/get',
-    { taskId, _meta: meta },
+    { taskId, _meta: metaWith(declared) },
     { headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tasks/get', 'mcp-name': 'another' } },
   )
   assert.equal(wrong.error?.code, -32020)
@@ -129,4 +133,58 @@ test('with the right to its tool goes the task', async (t) => {
   assert.equal(refused.error?.data?.['fault'], 'gateway.task_unknown')
   assert.equal((await desk.story()).at(-1)?.startsWith('denial'), true)
   assert.equal(heard(desk, 'tasks/get').length, 0)
+})
+
+test('who does not declare the extension learns nothing of tasks, not even of its own', async (t) => {
+  const desk = await openDesk(t)
+  const { agent } = await connectAll(desk.house)
+  const { taskId } = (await make(agent)).result
+  for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
+    for (const capabilities of [{}, { extensions: {} }, { extensions: { 'io.modelcontextprotocol/tasks': 'yes' } }]) {
+      const answer = await about(agent, method, { taskId, capabilities })
+      assert.deepEqual([answer.status, answer.error?.code], [400, -32021], method)
+      assert.deepEqual(answer.error?.data?.['requiredCapabilities'], declared)
+    }
+    assert.equal(heard(desk, method).length, 0)
+  }
+  const listening = await agent.modern('subscriptions/listen', { notifications: { taskIds: [taskId] } })
+  assert.deepEqual([listening.status, listening.error?.code], [400, -32021])
+})
+
+test('a wish for a task, as the experiment of 2025-11-25 had it, is ignored in every era and goes nowhere', async (t) => {
+  const { house, fake } = await openFakeHouse(t, { fake: { era: 'modern' } })
+  const { agent } = await connectAll(house)
+  const wish = { name: 'read_note', arguments: { id: 'n1' }, task: { ttl: 60_000 } }
+  assert.equal((await agent.modern('tools/call', wish)).status, 200)
+  assert.equal((await agent.rpc('tools/call', wish)).status, 200)
+  const sent = fake.journal.filter(({ message }) => message?.method === 'tools/call')
+  assert.equal(sent.length, 2)
+  for (const { message } of sent)
+    assert.deepEqual(Object.keys(message!.params!).toSorted(), ['_meta', 'arguments', 'name'])
+})
+
+test('what a task asks is judged like every other question, and written anew', async (t) => {
+  const name = { method: 'elicitation/create', params: { message: 'Who?', requestedSchema: { type: 'object' } } }
+  const asks = { status: 'input_required', inputRequests: { q: name } }
+  const desk = await openDesk(t, asks)
+  const { agent } = await connectAll(desk.house)
+  const { taskId } = (await make(agent)).result
+  const able = await about(agent, 'tasks/get', { taskId, capabilities: { ...declared, elicitation: {} } })
+  assert.deepEqual(able.result['inputRequests'], { q: name })
+  const unable = await about(agent, 'tasks/get', { taskId })
+  assert.equal(unable.error?.data?.['fault'], 'gateway.input_refused')
+  const link = { method: 'elicitation/create', params: { mode: 'url', url: 'javascript:alert(1)', message: 'Go' } }
+  asks.inputRequests.q = link as never
+  const led = await about(agent, 'tasks/get', { taskId, capabilities: { ...declared, elicitation: { url: {} } } })
+  assert.equal(led.error?.data?.['fault'], 'gateway.input_refused')
+})
+
+test('a result of any size comes under the id that the client has', async (t) => {
+  const text = 'x'.repeat(300_000)
+  const desk = await openDesk(t, { result: { content: [{ type: 'text', text }] } })
+  const { agent } = await connectAll(desk.house)
+  const { taskId } = (await make(agent)).result
+  const got = await about(agent, 'tasks/get', { taskId })
+  assert.equal(got.result['taskId'], taskId)
+  assert.equal(JSON.stringify(got.result).includes(text), true)
 })

@@ -74,11 +74,12 @@ test('what a client can do crosses eras with it, and what the other era has no w
     sampling: { tools: {} },
     roots: { listChanged: true },
     experimental: { x: { y: 1 } },
-    extensions: { 'io.modelcontextprotocol/tasks': {} },
+    extensions: { 'example.com/dice': { sides: [6] }, 'io.modelcontextprotocol/tasks': {} },
     tasks: { list: {} },
     forged: 'no object',
   }
-  const { elicitation, sampling, experimental, extensions } = declared
+  const { elicitation, sampling, experimental } = declared
+  const extensions = { 'example.com/dice': { sides: [6] } }
   assert.deepEqual(capabilitiesFor('modern', declared), { elicitation, sampling, experimental, extensions, roots: {} })
   assert.deepEqual(capabilitiesFor('legacy', declared), { elicitation, sampling, experimental, roots: declared.roots })
   assert.deepEqual(capabilitiesFor('legacy', {}), {})
@@ -137,6 +138,36 @@ test('what a legacy client cannot understand becomes an error that says so', () 
     const got = translate({ id: 1, result: { resultType } }, { ...way, method: 'prompts/get' })
     assert.equal((got as { error: { code: unknown } }).error.code, -32603)
   }
+})
+
+test('what an upstream does only as a task is an error that says so to a legacy client, and other errors pass', () => {
+  const way = { from: 'modern', to: 'legacy' } as const
+  const lacking = (extension: string) => ({ requiredCapabilities: { extensions: { [extension]: {} } } })
+  const wanted = { code: -32021, message: 'no', data: lacking('io.modelcontextprotocol/tasks') }
+  const told = translate({ id: 1, error: wanted }, way)?.['result'] as { isError: boolean; content: { text: string }[] }
+  assert.equal(told.isError, true)
+  assert.match(told.content[0]!.text, /only as a task.*use a client that speaks MCP 2026-07-28/)
+  assert.equal(translate({ id: 1, error: wanted }, { from: 'modern', to: 'modern' }), undefined)
+  for (const error of [
+    { ...wanted, code: -32602 },
+    { ...wanted, data: lacking('x') },
+    { ...wanted, data: undefined },
+  ])
+    assert.equal(translate({ id: 1, error }, way), undefined)
+})
+
+test('a task of the experiment, which nobody asks for, is no result for a modern client', () => {
+  for (const result of [{ task: { taskId: 't' } }, { resultType: 'task', taskId: 't' }]) {
+    const told = translate({ id: 1, result }, {})?.['result'] as { isError: boolean; content: { text: string }[] }
+    assert.equal(told.isError, true)
+    assert.match(told.content[0]!.text, /answered with a task that nobody asked for/)
+  }
+  const content = [{ type: 'text', text: 'a tool may well have a member of that name' }]
+  assert.deepEqual(translate({ id: 1, result: { content, task: {} } }, {})?.['result'], {
+    content,
+    task: {},
+    resultType: 'complete',
+  })
 })
 
 test('what a server says of itself is bounded and may be missing', () => {

@@ -1,7 +1,7 @@
 import { isObject } from '../../base/json.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { editObject, textOfMember } from './members.ts'
-import type { RpcId, RpcNotification, RpcRequest, RpcResponse } from './message.ts'
+import type { RpcError, RpcId, RpcNotification, RpcRequest, RpcResponse } from './message.ts'
 import type { UpstreamClient, UpstreamRequest } from './upstream-kind.ts'
 
 // Between client and upstream of different eras the gateway translates; between equals it changes nothing. Everything
@@ -14,6 +14,9 @@ export type Era = Learnt['era']
 
 export const modernVersion = '2026-07-28'
 export const legacyVersion = '2025-11-25'
+
+/** The tasks of the modern era. What 2025-11-25 calls tasks is an experiment, and by specification another protocol. */
+export const tasksExtension = 'io.modelcontextprotocol/tasks'
 
 const metaPrefix = 'io.modelcontextprotocol/'
 const cachedMethods = new Set([
@@ -41,7 +44,11 @@ export function capabilitiesFor(era: Era, given: Readonly<Record<string, unknown
   for (const name of bridgedCapabilities) if (isObject(given[name])) known[name] = given[name]
   // The news of other roots is a notification that the modern era has not.
   if (era === 'modern' && known['roots'] !== undefined) known['roots'] = {}
-  if (era === 'modern' && isObject(given['extensions'])) known['extensions'] = given['extensions']
+  if (era === 'modern' && isObject(given['extensions'])) {
+    // Before the modern era nobody may be answered with a task, whatever they declare.
+    const { [tasksExtension]: _tasks, ...extensions } = given['extensions']
+    if (Object.keys(extensions).length > 0) known['extensions'] = extensions
+  }
   return known
 }
 
@@ -104,18 +111,22 @@ export interface Translation {
 export function translateResponse(text: string, message: RpcResponse, way: Translation): string | undefined {
   const id = message.id === way.id ? undefined : JSON.stringify(way.id)
   const more = id === undefined ? {} : { id }
+  if ('error' in message && way.from === 'modern' && way.to === 'legacy' && wantsTask(message.error))
+    return cannotTranslate(way, 'does this only as a task, which')
   if ('error' in message || way.from === way.to) {
     const shared = 'result' in message && isShared(message.result)
     if (!shared) return id === undefined ? undefined : editObject(text, { id })
     return editObject(text, { ...more, result: editObject(textOfMember(text, 'result')!, { cacheScope: '"private"' }) })
   }
   if (way.to === 'modern') {
+    if (way.method === 'tools/call' && isTask(message.result))
+      return cannotTranslate(way, 'answered with a task that nobody asked for, which')
     return editObject(text, { ...more, result: resultToModern(textOfMember(text, 'result')!, way.method) })
   }
   const type = message.result['resultType'] ?? 'complete'
   // What it asks is put to the client on the call's stream: no answer yet, so nothing to translate.
   if (type === 'input_required') return id === undefined ? undefined : editObject(text, { id })
-  if (type !== 'complete') return cannotTranslate(way)
+  if (type !== 'complete') return cannotTranslate(way, 'answered in a form that')
   const result = editObject(textOfMember(text, 'result')!, {
     resultType: undefined,
     ttlMs: undefined,
@@ -147,11 +158,30 @@ function resultToModern(result: string, method: string): string {
   return editObject(result, { resultType: '"complete"', ...caching })
 }
 
-function cannotTranslate(way: Translation): string {
-  const why = `\`${way.upstream}\` answered in a form that this client's protocol version does not know: use a client that speaks MCP ${modernVersion}`
+// An upstream of the modern era that can do it in no other way says so.
+function wantsTask({ code, data }: RpcError): boolean {
+  const required = isObject(data) ? data['requiredCapabilities'] : undefined
+  const extensions = isObject(required) ? required['extensions'] : undefined
+  return code === -32021 && isObject(extensions) && extensions[tasksExtension] !== undefined
+}
+
+// That of the experiment, which is made only for who asks for it: nobody here does.
+function isTask({ task, resultType, content }: Record<string, unknown>): boolean {
+  return resultType === 'task' || (isObject(task) && content === undefined)
+}
+
+function cannotTranslate(way: Translation, what: string): string {
+  const then = way.to === 'legacy' ? `: use a client that speaks MCP ${modernVersion}` : ''
+  const why = `\`${way.upstream}\` ${what} this client's protocol version does not know${then}`
   const body =
     way.method === 'tools/call'
-      ? { result: { content: [{ type: 'text', text: why }], isError: true } }
+      ? {
+          result: {
+            content: [{ type: 'text', text: why }],
+            isError: true,
+            ...(way.to === 'modern' && { resultType: 'complete' }),
+          },
+        }
       : { error: { code: -32603, message: why } }
   return JSON.stringify({ jsonrpc: '2.0', id: way.id, ...body })
 }

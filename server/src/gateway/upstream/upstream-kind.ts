@@ -180,7 +180,7 @@ export interface UpstreamRequest {
    * and a blank.
    */
   readonly callerKey: string
-  /** Whether the answer has to come whole, however long it is: those to our own questions. */
+  /** Whether the answer has to come whole, however long it is: those to our own questions, and whatever has to be changed. */
   whole?: true
   /** Whose process it is, where each principal has one; `callerKey` when absent. */
   principalId?: string | undefined
