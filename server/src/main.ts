@@ -104,6 +104,9 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     launches: launchesOf(config),
     documents: Object.keys(config.openapi),
   })
+  const { door: identityDoor, signals, logoutDoor, provisioningDoor } = middle.identity
+  const proved = [signals.door, logoutDoor, provisioningDoor, control.door]
+  const open = [assetDoor, gateway.documentDoor, ...middle.oauth.doors, identityDoor]
   const listener = await openListener({
     ...config.listen,
     hosts: config.hosts,
@@ -111,17 +114,8 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     tls: config.tls,
     secure: config.origin.startsWith('https:'),
     trustedProxies: config.trustedProxies,
-    doors: [
-      assetDoor,
-      gateway.door,
-      gateway.documentDoor,
-      ...middle.oauth.doors.map((door) => tellingRevision(proof.feed, 'moved', door)),
-      middle.identity.signals.door,
-      middle.identity.logoutDoor,
-      middle.identity.door,
-      tellingRevision(proof.feed, 'always', middle.identity.provisioningDoor),
-      tellingRevision(proof.feed, 'always', control.door),
-    ],
+    // Calls change no right, and each is decided by the newest state: of all doors only theirs tells no revision.
+    doors: [gateway.door, ...tellingRevision(proof.feed, [...proved, ...open], proved)],
     log,
   })
   middle.identity.signals.start()

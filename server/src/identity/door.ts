@@ -23,7 +23,7 @@ import { joinPage } from './page/join.ts'
 import { onwardPage, signInPage, signOutPage } from './page/sign-in.ts'
 
 /** Every page of this room. What is not here does not exist. */
-const routes: Route[] = [
+export const identityRoutes: readonly Route[] = [
   ['GET', /^\/sign-in$/, showSignIn],
   ['POST', /^\/sign-in$/, takeSignIn],
   ['GET', /^\/sign-in\/with\/([a-z0-9-]{1,63})$/, beginLogin],
@@ -47,7 +47,7 @@ export function openIdentityDoor(parts: DoorParts): Door {
     match: (path) => /^\/(sign-in|sign-out|join|reset)(\/|$)/.test(path),
     async handle(req, res) {
       const url = new URL(req.url ?? '/', parts.origin)
-      const found = routes.filter(([, path]) => path.test(url.pathname))
+      const found = identityRoutes.filter(([, path]) => path.test(url.pathname))
       if (found.length === 0) throw new Fault('base.not_found', 'there is nothing at this address')
       const method = req.method === 'HEAD' ? 'GET' : req.method
       const route = found.find(([known]) => known === method)
