@@ -6,6 +6,8 @@ import { startPostgres } from '../../server/test/postgres.ts'
 /** A PostgreSQL for a bench: flushed to the disk, and its CPU counted. */
 export interface BenchPostgres {
   url: string
+  /** Of the server, such as `18.4`. */
+  version: string
   /** CPU time of the server and all its processes so far, in microseconds. */
   cpuMicroseconds(): number
   stop(): Promise<void>
@@ -20,11 +22,15 @@ export async function openPostgres(folder = tmpdir()): Promise<BenchPostgres> {
   const url = await server.createDatabase()
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
-  const main = statOf(String(rows[0]!.pid))!.parent
+  const { rows } = await client.query<{ pid: number; version: string }>(
+    "select pg_backend_pid() as pid, current_setting('server_version') as version",
+  )
+  const { pid, version } = rows[0]!
+  const main = statOf(String(pid))!.parent
   await client.end()
   return {
     url,
+    version,
     cpuMicroseconds() {
       const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
       const stats = all.map((pid) => ({ pid, stat: statOf(pid) }))

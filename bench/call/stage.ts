@@ -164,16 +164,16 @@ async function openSecond(folder: string, url: string, data: string | undefined)
 /**
  * Makes people, rights and tokens in a house of this process, which is closed before the gateway starts on its data.
  *
- * @param of `count` of people; each has one client with all tools of the upstream `mux`.
- * @returns their clients, the configuration to start the gateway with, and the key of an operator.
+ * @param of `count` of people; each has one client with all tools of the upstream `mux`. `replicas` share one PostgreSQL.
+ * @returns their clients, the configuration to start each replica of the gateway with, and the key of an operator.
  */
 export async function setUp(
   folder: string,
   url: string,
-  of: { count?: number; databaseUrl?: string } = {},
-): Promise<{ agents: Agent[]; configPath: string; key: string }> {
+  of: { count?: number; databaseUrl?: string | undefined; replicas?: number } = {},
+): Promise<{ agents: Agent[]; configPath: string; configPaths: string[]; key: string }> {
   const [port, dataDir] = [await freePort(), join(folder, 'data')]
-  const { count = people, databaseUrl } = of
+  const { count = people, databaseUrl, replicas = 1 } = of
   const env: Record<string, string> = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }
   const agents: Agent[] = []
   // From one address only so many consents are taken in a minute: these people sit at one each.
@@ -188,19 +188,31 @@ export async function setUp(
       person.browser.address = `203.0.${Math.floor(agents.length / 250)}.${agents.length % 250}`
       agents.push(await person.connect('mux', 'all', { client }))
     }
-    return { agents, configPath: writeConfig(folder, { port, dataDir, url }), key }
+    const configPath = writeConfig(join(folder, 'sallyport.yaml'), { port, dataDir, url })
+    const configPaths = [configPath]
+    while (configPaths.length < replicas) {
+      const name = `replica-${configPaths.length + 1}`
+      const own = { listen: `127.0.0.1:${await freePort()}`, data: join(folder, name) }
+      const shared = { masterKeyFile: join(dataDir, 'master.key') }
+      configPaths.push(writeConfig(join(folder, `${name}.yaml`), { port, dataDir, url }, { ...shared, ...own }))
+    }
+    return { agents, configPath, configPaths, key }
   } finally {
     await house.close()
   }
 }
 
-function writeConfig(folder: string, { port, dataDir, url }: { port: number; dataDir: string; url: string }): string {
-  const configPath = join(folder, 'sallyport.yaml')
+function writeConfig(
+  path: string,
+  { port, dataDir, url }: { port: number; dataDir: string; url: string },
+  more: Record<string, unknown> = {},
+): string {
   const settings = {
     origin: `http://127.0.0.1:${port}`,
     data: dataDir,
     egress: { upstreams: { mux: [new URL(url).host] } },
+    log: { level: 'warn' },
   }
-  writeFileSync(configPath, JSON.stringify({ ...settings, log: { level: 'warn' } }))
-  return configPath
+  writeFileSync(path, JSON.stringify({ ...settings, ...more }))
+  return path
 }
