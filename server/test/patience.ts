@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-// Long enough for a loaded machine; a test that waits this long has failed.
-const usualMs = 30_000
+// Long enough for a machine that is loaded with ten times its work; a test that waits this long has failed.
+const usualMs = 60_000
 
 /** Waits until something is so that nobody tells of; fails with what was waited for. */
 export async function until(
