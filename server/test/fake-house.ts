@@ -4,6 +4,7 @@ import type { Agent } from './agent.ts'
 import { behaviourNames, toolNamed, type ToolDefinition } from './fake/fake-tools.ts'
 import { openFakeMcpServer, type FakeMcpServer, type FakeOptions } from './fake/mcp-server.ts'
 import { openHouse, type House, type HouseOptions } from './house.ts'
+import { inTime, until } from './patience.ts'
 import type { Person } from './person.ts'
 import type { SteppingClock } from './stepping-clock.ts'
 
@@ -86,4 +87,15 @@ export async function openFakeHouse(
 export async function connectAll(house: House, name = 'ana'): Promise<{ person: Person; agent: Agent }> {
   const person = await house.person(name, ['desk/*'])
   return { person, agent: await person.connect('desk', 'all') }
+}
+
+/** Begins a call at `desk` that does not end by itself, and waits until it has arrived there. */
+export async function hang({ fake }: Pick<FakeHouse, 'fake'>, agent: Agent): Promise<{ ended: Promise<string> }> {
+  const arrived = fake.calls.length
+  const ended = agent.call('hang').then(
+    ({ message }) => JSON.stringify(message),
+    () => 'broken off',
+  )
+  await until(() => fake.calls.length > arrived, 'the call is at the upstream')
+  return { ended: inTime(ended, 'the call that hangs is broken off') }
 }

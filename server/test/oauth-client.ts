@@ -149,6 +149,24 @@ export async function tokenRequest(
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
 }
 
+/**
+ * Makes one request at the token endpoint a hundred times at once, in turn at each of these places: at most one may win,
+ * and what it won must not last.
+ */
+export async function race(
+  client: OAuthClient,
+  fields: Record<string, string>,
+  urls: readonly [string, ...string[]],
+): Promise<void> {
+  const form = client.form(fields)
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, at) => tokenRequest(urls[at % urls.length]!, form)))
+  const winners = answers.filter(({ status }) => status === 200)
+  assert.ok(winners.length <= 1, `${winners.length} winners`)
+  assert.ok(answers.every(({ status, body }) => status === 200 || body['error'] === 'invalid_grant'))
+  for (const { body } of winners)
+    assert.equal((await client.refresh(String(body['refresh_token']))).error, 'invalid_grant')
+}
+
 /** The code of a redirect to the client. */
 export function codeOf(page: Page): string {
   const code = page.url.searchParams.get('code')

@@ -1,6 +1,6 @@
-import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from 'node:crypto'
 import { formatKey, noteKey, signCheckpoint, type Signer } from '../src/ledger/checkpoint.ts'
-import { writeEntry, type Entry } from '../src/ledger/entry.ts'
+import { writeEntry, type Entry, type Intent } from '../src/ledger/entry.ts'
 import { writeExport } from '../src/ledger/export.ts'
 import { Frontier, leafHash } from '../src/ledger/merkle.ts'
 import { redactArguments } from '../src/ledger/redact.ts'
@@ -93,6 +93,25 @@ export function sampleEntry(n: number): Entry {
     revision: n,
     entitlementId: 'e1',
     ...approval,
+  }
+}
+
+/** An intent that is about to be recorded. */
+export function sampleIntent(change: Partial<Intent> = {}): Intent {
+  return {
+    callId: randomUUID(),
+    principal: { id: 'p1', issuer: 'local', subject: 'ana', name: 'Ana' },
+    client: { id: 'c1', name: 'Client' },
+    grantId: 'g1',
+    upstream: 'memory',
+    tool: 'delete_entities',
+    toolDigest: sampleDigest,
+    effect: 'destructive',
+    argumentsDigest: 'cd'.repeat(32),
+    arguments: redactArguments({ entityNames: ['a'] }),
+    revision: 1,
+    entitlementId: 'e1',
+    ...change,
   }
 }
 

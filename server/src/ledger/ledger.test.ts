@@ -4,18 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { until } from '../../test/patience.ts'
-import { makeSigner } from '../../test/sample-ledger.ts'
+import { makeSigner, sampleIntent } from '../../test/sample-ledger.ts'
 import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { makeId } from '../base/ids.ts'
 import { findSetting, insertSetting } from '../store/settings.ts'
 import { openFeed } from '../store/feed.ts'
 import { getSettled, insertEntries, listEntries, takePositions } from '../store/entries.ts'
 import { openStore, type Store } from '../store/store.ts'
-import type { Intent } from './entry.ts'
 import { Receipt } from './intent.ts'
 import { openLedger, type LedgerTimes } from './ledger.ts'
-import { redactArguments } from './redact.ts'
 import { verifyLedger } from './verify.ts'
 
 const quiet = { warn: () => undefined, error: () => undefined }
@@ -46,24 +43,6 @@ async function openHouse(t: TestContext, dataFolder = makeFolder(t), times: Part
   return { store, feed, ledger, end, dataFolder, options }
 }
 
-function makeIntent(change: Partial<Intent> = {}): Intent {
-  return {
-    callId: makeId(systemClock),
-    principal: { id: 'p1', issuer: 'local', subject: 'ana', name: 'Ana' },
-    client: { id: 'c1', name: 'Client' },
-    grantId: 'g1',
-    upstream: 'memory',
-    tool: 'delete_entities',
-    toolDigest: 'ab'.repeat(32),
-    effect: 'destructive',
-    argumentsDigest: 'cd'.repeat(32),
-    arguments: redactArguments({ entityNames: ['a'] }),
-    revision: 1,
-    entitlementId: 'e1',
-    ...change,
-  }
-}
-
 const kinds = async (store: Store) => (await listEntries(store, { after: -1, limit: 1_000 })).map(({ kind }) => kind)
 
 /** A store whose transactions wait until they are let go. */
@@ -88,7 +67,7 @@ function hang(store: Store): { let(): void } {
 
 test('an intent is in the store when it resolves, and its receipt says where', async (t) => {
   const { ledger, store } = await openHouse(t)
-  const intent = makeIntent()
+  const intent = sampleIntent()
   const receipt = await ledger.recordIntent(intent)
   const [kept] = await listEntries(store, { callId: intent.callId, limit: 1 })
   assert.deepEqual([kept?.seq, kept?.kind, kept?.at], [receipt.seq, 'intent', receipt.at])
@@ -97,7 +76,7 @@ test('an intent is in the store when it resolves, and its receipt says where', a
 
 test('what is recorded in all kinds exports and verifies', async (t) => {
   const { ledger } = await openHouse(t)
-  const receipt = await ledger.recordIntent(makeIntent())
+  const receipt = await ledger.recordIntent(sampleIntent())
   await ledger.recordOutcome(receipt, { status: 'success', httpStatus: 200, durationMs: 3 })
   await ledger.recordDenial({ upstream: 'memory', tool: 'x', reason: 'tool.unknown', requestable: false })
   await ledger.recordLogin({ status: 'failure', provider: 'local', reason: 'identity.refused' })
@@ -112,7 +91,7 @@ test('what is recorded in all kinds exports and verifies', async (t) => {
 
 test('many at once stand without gaps, each call once, and verify', async (t) => {
   const { ledger } = await openHouse(t)
-  const receipts = await Promise.all(Array.from({ length: 1_500 }, () => ledger.recordIntent(makeIntent())))
+  const receipts = await Promise.all(Array.from({ length: 1_500 }, () => ledger.recordIntent(sampleIntent())))
   await Promise.all(receipts.map((receipt) => ledger.recordOutcome(receipt, { status: 'success' })))
   assert.equal(new Set(receipts.map(({ seq }) => seq)).size, 1_500)
   assert.equal(await ledger.size(), 3_001)
@@ -123,15 +102,15 @@ test('many at once stand without gaps, each call once, and verify', async (t) =>
 
 test('what commits alongside an intent commits with it or not at all, and disturbs nobody else', async (t) => {
   const { ledger, store } = await openHouse(t)
-  const refusing = ledger.recordIntent(makeIntent(), async (tx) => {
+  const refusing = ledger.recordIntent(sampleIntent(), async (tx) => {
     await insertSetting(tx, 'spent', 'yes')
     throw new Fault('base.busy', 'spent already')
   })
-  const others = Promise.all(Array.from({ length: 20 }, () => ledger.recordIntent(makeIntent())))
+  const others = Promise.all(Array.from({ length: 20 }, () => ledger.recordIntent(sampleIntent())))
   await assert.rejects(refusing, { code: 'base.busy' })
   assert.equal((await others).length, 20)
   assert.equal(await findSetting(store, 'spent'), undefined)
-  await ledger.recordIntent(makeIntent(), async (tx) => void (await insertSetting(tx, 'spent', 'yes')))
+  await ledger.recordIntent(sampleIntent(), async (tx) => void (await insertSetting(tx, 'spent', 'yes')))
   assert.equal(await findSetting(store, 'spent'), 'yes')
   assert.equal(await ledger.size(), 22)
 })
@@ -163,7 +142,7 @@ test('only the ledger makes receipts, and each takes one outcome', async (t) => 
     ledger.recordOutcome({ callId: 'x', seq: 1, at: 1, revision: 0 } as unknown as Receipt, { status: 'success' }),
     TypeError,
   )
-  const receipt = await ledger.recordIntent(makeIntent())
+  const receipt = await ledger.recordIntent(sampleIntent())
   await ledger.recordOutcome(receipt, { status: 'success' })
   await assert.rejects(ledger.recordOutcome(receipt, { status: 'failure' }), TypeError)
 })
@@ -171,9 +150,9 @@ test('only the ledger makes receipts, and each takes one outcome', async (t) => 
 test('a store that hangs refuses the intent; if it lands later the ledger says that nothing was sent', async (t) => {
   const { ledger, store } = await openHouse(t, undefined, { recordMs: 50, beatMs: 20 })
   const hung = hang(store)
-  const first = ledger.recordIntent(makeIntent())
+  const first = ledger.recordIntent(sampleIntent())
   await assert.rejects(first, { code: 'ledger.unavailable' })
-  const waiting = ledger.recordIntent(makeIntent())
+  const waiting = ledger.recordIntent(sampleIntent())
   await assert.rejects(waiting, { code: 'ledger.unavailable' })
   hung.let()
   await until(async () => (await kinds(store)).length === 3, 'the late intent has its outcome')
@@ -187,7 +166,7 @@ test('an intent that was durable although the store said no has the outcome that
   const { ledger, store } = await openHouse(t, undefined, { beatMs: 20 })
   const append = store.append.bind(store)
   store.append = (entries) => append(entries).then(() => Promise.reject(new Error('the answer was lost')))
-  await assert.rejects(ledger.recordIntent(makeIntent()), { code: 'ledger.unavailable' })
+  await assert.rejects(ledger.recordIntent(sampleIntent()), { code: 'ledger.unavailable' })
   store.append = append
   await until(async () => (await getSettled(store)) === 3, 'three entries are settled')
   assert.deepEqual(await kinds(store), ['change', 'intent', 'outcome'])
@@ -197,7 +176,7 @@ test('an intent that was durable although the store said no has the outcome that
 
 test('an outcome that could not be recorded in time is recorded later, once', async (t) => {
   const { ledger, store } = await openHouse(t, undefined, { recordMs: 50, beatMs: 20 })
-  const receipt = await ledger.recordIntent(makeIntent())
+  const receipt = await ledger.recordIntent(sampleIntent())
   const hung = hang(store)
   await assert.rejects(ledger.recordOutcome(receipt, { status: 'success' }), { code: 'ledger.unavailable' })
   hung.let()
@@ -210,19 +189,19 @@ test('a store that fails refuses at once, and works again when it does', async (
   const { transaction, append } = store
   store.transaction = () => Promise.reject(new Error('disk full'))
   store.append = () => Promise.reject(new Error('disk full'))
-  await assert.rejects(ledger.recordIntent(makeIntent()), { code: 'ledger.unavailable' })
+  await assert.rejects(ledger.recordIntent(sampleIntent()), { code: 'ledger.unavailable' })
   await assert.rejects(
-    ledger.recordIntent(makeIntent(), async () => undefined),
+    ledger.recordIntent(sampleIntent(), async () => undefined),
     { code: 'ledger.unavailable' },
   )
   Object.assign(store, { transaction, append })
-  assert.ok((await ledger.recordIntent(makeIntent())).seq > 0)
+  assert.ok((await ledger.recordIntent(sampleIntent())).seq > 0)
 })
 
 test('beyond a bound, intents are refused instead of waiting', async (t) => {
   const { ledger, store } = await openHouse(t, undefined, { recordMs: 200 })
   const hung = hang(store)
-  const all = await Promise.allSettled(Array.from({ length: 4_400 }, () => ledger.recordIntent(makeIntent())))
+  const all = await Promise.allSettled(Array.from({ length: 4_400 }, () => ledger.recordIntent(sampleIntent())))
   hung.let()
   const details = all.map((one) => (one.status === 'rejected' ? (one.reason as Fault).detail : undefined))
   assert.ok(details.some((detail) => detail?.includes('4096 entries are waiting')))
@@ -231,8 +210,8 @@ test('beyond a bound, intents are refused instead of waiting', async (t) => {
 
 test('calls of a killed process have the outcome unknown when it starts again', async (t) => {
   const house = await openHouse(t)
-  const done = await house.ledger.recordIntent(makeIntent())
-  const lost = await house.ledger.recordIntent(makeIntent())
+  const done = await house.ledger.recordIntent(sampleIntent())
+  const lost = await house.ledger.recordIntent(sampleIntent())
   await house.ledger.recordOutcome(done, { status: 'success' })
   await house.end('killed')
   const again = await openHouse(t, house.dataFolder)
@@ -284,8 +263,8 @@ test('a thousand entries are signed without anybody asking, and nothing is signe
 test('an entry that does not fit is refused before it reaches the others', async (t) => {
   const { ledger } = await openHouse(t)
   const [bad, good] = await Promise.allSettled([
-    ledger.recordIntent(makeIntent({ toolDigest: 'short' })),
-    ledger.recordIntent(makeIntent()),
+    ledger.recordIntent(sampleIntent({ toolDigest: 'short' })),
+    ledger.recordIntent(sampleIntent()),
   ])
   assert.deepEqual([bad.status, good.status], ['rejected', 'fulfilled'])
 })
@@ -295,7 +274,7 @@ test('a closed ledger refuses', async (t) => {
   const last = ledger.recordDenial({ upstream: 'm', reason: 'tool.unknown', requestable: false })
   await ledger.close()
   await last
-  await assert.rejects(ledger.recordIntent(makeIntent()), { code: 'ledger.unavailable' })
+  await assert.rejects(ledger.recordIntent(sampleIntent()), { code: 'ledger.unavailable' })
   assert.deepEqual(await kinds(store), ['change', 'denial'])
 })
 

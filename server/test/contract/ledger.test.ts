@@ -5,15 +5,12 @@ import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/base/clock.ts'
-import { makeId } from '../../src/base/ids.ts'
-import type { Intent } from '../../src/ledger/entry.ts'
 import { openLedger, type LedgerTimes } from '../../src/ledger/ledger.ts'
-import { redactArguments } from '../../src/ledger/redact.ts'
 import { verifyLedger } from '../../src/ledger/verify.ts'
 import { openFeed } from '../../src/store/feed.ts'
 import { openStore } from '../../src/store/store.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
-import { makeSigner } from '../sample-ledger.ts'
+import { makeSigner, sampleIntent } from '../sample-ledger.ts'
 
 let postgres: TestPostgres
 before(async () => {
@@ -48,23 +45,6 @@ async function openReplica(t: TestContext, databaseUrl: string, times: Partial<L
   return { ledger, store, end }
 }
 
-function makeIntent(): Intent {
-  return {
-    callId: makeId(systemClock),
-    principal: { id: 'p1', issuer: 'local', subject: 'ana', name: 'Ana' },
-    client: { id: 'c1', name: 'Client' },
-    grantId: 'g1',
-    upstream: 'memory',
-    tool: 'read_graph',
-    toolDigest: 'ab'.repeat(32),
-    effect: 'read',
-    argumentsDigest: 'cd'.repeat(32),
-    arguments: redactArguments({}),
-    revision: 1,
-    entitlementId: 'e1',
-  }
-}
-
 async function verifyAll(t: TestContext, ledger: Awaited<ReturnType<typeof openReplica>>['ledger']) {
   const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -78,7 +58,7 @@ test('replicas that open at once write one ledger, which verifies', async (t) =>
   await Promise.all(
     replicas.map(async ({ ledger }) => {
       for (let i = 0; i < 10; i++) {
-        const receipts = await Promise.all(Array.from({ length: 10 }, () => ledger.recordIntent(makeIntent())))
+        const receipts = await Promise.all(Array.from({ length: 10 }, () => ledger.recordIntent(sampleIntent())))
         await Promise.all(receipts.map((receipt) => ledger.recordOutcome(receipt, { status: 'success' })))
         await ledger.recordChange({ by: 'p1', what: 'setting.set', about: { kind: 'setting' } }, async () => undefined)
         await ledger.checkpoint()
@@ -95,8 +75,8 @@ test('the calls of a dead replica become unknown, those of a living one do not',
   const url = await postgres.createDatabase()
   const living = await openReplica(t, url)
   const dying = await openReplica(t, url, { beatMs: 1_000_000 })
-  const kept = await living.ledger.recordIntent(makeIntent())
-  const lost = await dying.ledger.recordIntent(makeIntent())
+  const kept = await living.ledger.recordIntent(sampleIntent())
+  const lost = await dying.ledger.recordIntent(sampleIntent())
   const outcomes = (callId: string) => living.ledger.listEntries({ callId, kinds: ['outcome'], limit: 9 })
   // Two replicas look at once: one of them records it.
   await openReplica(t, url)

@@ -1,13 +1,11 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import { CompiledQuery } from 'kysely'
 import { systemClock } from '../../src/base/clock.ts'
-import { makeId } from '../../src/base/ids.ts'
 import { openLedger } from '../../src/ledger/ledger.ts'
-import { redactArguments } from '../../src/ledger/redact.ts'
 import { open } from '../../src/store/engine/handle.ts'
 import { openFeed } from '../../src/store/feed.ts'
 import { openStore } from '../../src/store/store.ts'
-import { makeSigner } from '../sample-ledger.ts'
+import { makeSigner, sampleIntent } from '../sample-ledger.ts'
 
 // A process that makes calls until it is killed, or so many of them. Its journal is the oracle: what was acknowledged, in
 // order; an upstream would have received the intents. With `careless` the database does not wait for the disk.
@@ -40,20 +38,7 @@ let left = Number(count)
 
 async function call(): Promise<void> {
   while (left-- > 0) {
-    const receipt = await ledger.recordIntent({
-      callId: makeId(systemClock),
-      principal: { id: 'p1', issuer: 'local', subject: 'ana', name: 'Ana' },
-      client: { id: 'c1', name: 'Client' },
-      grantId: 'g1',
-      upstream: 'memory',
-      tool: 'read_graph',
-      toolDigest: 'ab'.repeat(32),
-      effect: 'read',
-      argumentsDigest: 'cd'.repeat(32),
-      arguments: redactArguments({}),
-      revision: 1,
-      entitlementId: 'e1',
-    })
+    const receipt = await ledger.recordIntent(sampleIntent())
     acknowledge(`intent ${receipt.callId}`)
     await ledger.recordOutcome(receipt, { status: 'success' })
     acknowledge(`outcome ${receipt.callId}`)

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeJwt } from 'jose'
 import { whoIs } from '../administrator.ts'
-import { openFakeEnterprise } from '../fake/enterprise.ts'
+import { entitleVouched, jwtBearer, openEnterpriseHouse } from '../enterprise-house.ts'
 import { openFakeIdp } from '../fake/idp.ts'
 import { openHouse, type House } from '../house.ts'
+import { entitle } from '../machines.ts'
 import { Prover } from '../prover.ts'
 
 // Whatever is said beside what is asked gives nothing: by providers, by clients, in requests.
@@ -75,45 +76,28 @@ test('a person is no more here than the subject of a provider, whatever the prov
 })
 
 test('an identity assertion lets in whom it names, for what he is entitled to, whatever else it says', async (t) => {
-  const company = await openFakeEnterprise(t)
-  const yaml = `clients: ${JSON.stringify({ enterprise: [{ issuer: company.issuer, jwksUri: company.jwksUri }] })}`
-  const house = await openHouse(t, { yaml, reach: [company.issuer] })
-  await house.upstream('mux', ['get_asset', 'delete_asset'])
-  const { ida, admin } = await administrator(house)
-  await house.rooms.inventory.entitle({
-    by: 'set-up',
-    principalId: admin.id,
-    right: 'use',
-    upstream: 'mux',
+  const { house, company, client, claims, present } = await openEnterpriseHouse(t, {
     tools: ['get_asset', 'delete_asset'],
-    reason: 'for a test',
   })
+  const { ida, admin } = await administrator(house)
+  await entitle(house, admin.id, ['mux/get_asset', 'mux/delete_asset'])
   const theirs = await ida.connect('mux', 'all')
-  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
-  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-  const asked = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
   const { authorization_details, ...others } = boasts(house, admin)
-  const more = { ...others, grant_id: theirs.grantId }
-  const present = async () => client.token({ grant_type, assertion: await company.assert({ ...more, ...asked }) })
-  assert.equal((await present()).error, 'invalid_grant', 'entitled to nothing yet')
+  const asked = { ...others, grant_id: theirs.grantId, ...claims }
+  const ask = async (more = {}) => present(await company.assert({ ...asked, ...more }))
+  assert.equal((await ask()).error, 'invalid_grant', 'entitled to nothing yet')
   const [known] = (await house.rooms.identity.listPrincipals({ limit: 10 })).filter(({ subject }) => subject === 'u-1')
   await demandNothing(house, known!.id)
-  const right = { right: 'use' as const, upstream: 'mux', tools: ['get_asset', 'delete_asset'] }
-  await house.rooms.inventory.entitle({ by: 'set-up', principalId: known!.id, ...right, reason: 'for a test' })
-  const answer = await present()
+  await entitle(house, known!.id, ['mux/get_asset', 'mux/delete_asset'])
+  const answer = await ask()
   assert.equal(answer.status, 200, JSON.stringify(answer))
   const token = decodeJwt(answer.access_token)
   assert.deepEqual([token.sub, token['scope'], token['client_id']], [known!.id, 'mcp', client.id])
   assert.notEqual(token['grant_id'], theirs.grantId)
-  const limited = await client.token({
-    grant_type,
-    assertion: await company.assert({ ...more, ...asked, scope: 'mux:tool:get_asset admin *' }),
-  })
+  const limited = await ask({ scope: 'mux:tool:get_asset admin *' })
   assert.equal(decodeJwt(limited.access_token)['scope'], 'mux:tool:get_asset', 'its scope takes, and gives nothing')
-  const strange = await company.assert({ ...more, ...asked, scope: 'admin *' })
-  assert.equal((await client.token({ grant_type, assertion: strange })).error, 'invalid_grant')
-  const detailed = await company.assert({ ...more, ...asked, authorization_details })
-  assert.equal((await client.token({ grant_type, assertion: detailed })).error, 'invalid_grant')
+  assert.equal((await ask({ scope: 'admin *' })).error, 'invalid_grant')
+  assert.equal((await ask({ authorization_details })).error, 'invalid_grant')
   assert.deepEqual(Object.keys(token).toSorted(), [
     'aud',
     'client_id',
@@ -131,24 +115,16 @@ test('an identity assertion lets in whom it names, for what he is entitled to, w
 })
 
 test('an identity assertion that is bound to a key is nothing to who does not prove that key', async (t) => {
-  const company = await openFakeEnterprise(t)
-  const yaml = `clients: ${JSON.stringify({ enterprise: [{ issuer: company.issuer, jwksUri: company.jwksUri }] })}`
-  const house = await openHouse(t, { yaml, reach: [company.issuer] })
-  await house.upstream('mux', ['get_asset'])
-  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
-  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-  const asked = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
-  await client.token({ grant_type, assertion: await company.assert(asked) })
-  const [known] = await house.rooms.identity.listPrincipals({ limit: 10 })
-  const right = { right: 'use' as const, upstream: 'mux', tools: ['get_asset'] }
-  await house.rooms.inventory.entitle({ by: 'set-up', principalId: known!.id, ...right, reason: 'for a test' })
+  const all = await openEnterpriseHouse(t)
+  const { company, client, claims, present } = all
+  await entitleVouched(all)
   const [own, thief] = [await Prover.make(), await Prover.make()]
-  const bound = () => company.assert({ ...asked, cnf: { jkt: own.thumbprint } })
-  assert.equal((await client.token({ grant_type, assertion: await bound() })).error, 'invalid_grant')
-  assert.equal((await thief.token(client, { grant_type, assertion: await bound() })).error, 'invalid_grant')
-  const odd = await company.assert({ ...asked, cnf: { 'x5t#S256': own.thumbprint } })
-  assert.equal((await own.token(client, { grant_type, assertion: odd })).error, 'invalid_grant')
-  assert.equal((await own.token(client, { grant_type, assertion: await bound() })).token_type, 'DPoP')
+  const bound = (cnf: object = { jkt: own.thumbprint }) => company.assert({ ...claims, cnf })
+  const prove = async (by: Prover, assertion: string) => by.token(client, { grant_type: jwtBearer, assertion })
+  assert.equal((await present(await bound())).error, 'invalid_grant')
+  assert.equal((await prove(thief, await bound())).error, 'invalid_grant')
+  assert.equal((await prove(own, await bound({ 'x5t#S256': own.thumbprint }))).error, 'invalid_grant')
+  assert.equal((await prove(own, await bound())).token_type, 'DPoP')
 })
 
 test('a client is what it is registered as, whatever it says of itself and asks for', async (t) => {

@@ -1,68 +1,32 @@
 import assert from 'node:assert/strict'
 import { createHmac, randomBytes } from 'node:crypto'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { decodeJwt } from 'jose'
 import { countSpent } from '../../src/store/spent.ts'
 import { Agent } from '../agent.ts'
 import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
 import { whoIs } from '../administrator.ts'
-import { type FakeEnterprise, openFakeEnterprise } from '../fake/enterprise.ts'
+import {
+  entitleVouched,
+  jwtBearer,
+  muxTools,
+  openEnterpriseHouse,
+  registerPresenter,
+  type EnterpriseHouse,
+} from '../enterprise-house.ts'
+import { openFakeEnterprise } from '../fake/enterprise.ts'
 import { openFakeIdp } from '../fake/idp.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
-import { openHouse, type House, type HouseOptions } from '../house.ts'
-import { agentWith, entitle as entitleTo } from '../machines.ts'
-import { claimsOf, type OAuthClient, type TokenAnswer } from '../oauth-client.ts'
+import { openHouse } from '../house.ts'
+import { agentWith, entitle } from '../machines.ts'
+import { claimsOf, type TokenAnswer } from '../oauth-client.ts'
 import { startPostgres } from '../postgres.ts'
 import { Prover } from '../prover.ts'
 
 // Enterprise-managed authorization: the company's identity provider lets a client in, without a consent page.
 
-const grantType = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-const tools = ['get_asset', 'list_assets', 'create_asset', 'delete_asset', 'create_signing_key']
-
-interface Open {
-  house: House
-  company: FakeEnterprise
-  client: OAuthClient
-  claims: Record<string, unknown>
-  present(assertion: string, more?: Record<string, string>): Promise<TokenAnswer>
-}
-
-async function open(
-  t: TestContext,
-  more: { effects?: string; admission?: string; options?: HouseOptions } = {},
-): Promise<Open> {
-  const company = await openFakeEnterprise(t)
-  const issuer = { issuer: company.issuer, jwksUri: company.jwksUri, ...(more.effects && { effects: more.effects }) }
-  const yaml = `clients: ${JSON.stringify({ enterprise: [issuer], admission: more.admission })}`
-  const house = await openHouse(t, { yaml, reach: [company.issuer], ...more.options })
-  await house.upstream('mux', tools)
-  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
-  const claims = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
-  const present = (assertion: string, fields: Record<string, string> = {}) =>
-    client.token({ grant_type: grantType, assertion, ...fields })
-  return { house, company, client, claims, present }
-}
-
-/** Makes the principal of the assertions known, and entitles it. */
-async function entitle({ house, company, claims, present }: Open, names = tools): Promise<string> {
-  assert.equal((await present(await company.assert(claims))).error, 'invalid_grant', 'entitled to nothing yet')
-  const [principal] = (await house.rooms.identity.listPrincipals({ limit: 100 })).filter(
-    ({ subject }) => subject === 'u-1',
-  )
-  await house.rooms.inventory.entitle({
-    by: 'set-up',
-    principalId: principal!.id,
-    right: 'use',
-    upstream: 'mux',
-    tools: names,
-    reason: 'for a test',
-  })
-  return principal!.id
-}
-
 /** What a client holds by an assertion with this scope that asks for this scope. */
-async function granted(all: Open, { claimed, asked }: { claimed?: unknown; asked?: string }) {
+async function granted(all: EnterpriseHouse, { claimed, asked }: { claimed?: unknown; asked?: string }) {
   const assertion = await all.company.assert({ ...all.claims, scope: claimed })
   const answer = await all.present(assertion, asked === undefined ? {} : { scope: asked })
   if (answer.status !== 200) return { answer, told: answer.error, tools: [] }
@@ -70,13 +34,13 @@ async function granted(all: Open, { claimed, asked }: { claimed?: unknown; asked
   return { answer, told: answer.scope, tools: (await agentOf(all, answer).list()).toSorted() }
 }
 
-const agentOf = ({ house, client }: Open, tokens: TokenAnswer) =>
+const agentOf = ({ house, client }: EnterpriseHouse, tokens: TokenAnswer) =>
   new Agent({ origin: house.url, upstream: 'mux', client: client.id, resource: client.resourceOf('mux'), tokens })
 
 test('an assertion of the company lets the client in for what the person may read, and for nothing graver', async (t) => {
-  const all = await open(t)
+  const all = await openEnterpriseHouse(t)
   const { house, company, claims, present } = all
-  const principalId = await entitle(all)
+  const principalId = await entitleVouched(all)
   const answer = await present(await company.assert(claims))
   assert.equal(answer.status, 200, JSON.stringify(answer))
   assert.equal(answer.refresh_token, undefined)
@@ -92,15 +56,15 @@ test('an assertion of the company lets the client in for what the person may rea
 })
 
 test('an issuer may be trusted with writes; what destroys and what returns keys is never granted so', async (t) => {
-  const all = await open(t, { effects: 'write' })
-  await entitle(all)
+  const all = await openEnterpriseHouse(t, { effects: 'write' })
+  await entitleVouched(all)
   const answer = await all.present(await all.company.assert(all.claims))
   assert.deepEqual((await agentOf(all, answer).list()).sort(), ['create_asset', 'get_asset', 'list_assets'])
 })
 
 test('what is granted is what effects, entitlement, the scope of the assertion and the scope asked for all reach', async (t) => {
-  const all = await open(t, { effects: 'write' })
-  await entitle(all)
+  const all = await openEnterpriseHouse(t, { effects: 'write' })
+  await entitleVouched(all)
   await all.house.upstream('memory', ['list_memories'])
   const [get, list, create] = ['mux:tool:get_asset', 'mux:tool:list_assets', 'mux:tool:create_asset']
   const [read, write] = [
@@ -147,8 +111,8 @@ test('what is granted is what effects, entitlement, the scope of the assertion a
 })
 
 test('a narrower assertion gets no wider grant that stands, and a wider one does not widen the narrower', async (t) => {
-  const all = await open(t, { effects: 'write' })
-  const principalId = await entitle(all)
+  const all = await openEnterpriseHouse(t, { effects: 'write' })
+  const principalId = await entitleVouched(all)
   const wide = await granted(all, {})
   const narrow = await granted(all, { claimed: 'mux:read' })
   const again = await granted(all, {})
@@ -175,8 +139,8 @@ test('a narrower assertion gets no wider grant that stands, and a wider one does
 })
 
 test('what was withdrawn comes back by no other scope, until the person has given it', async (t) => {
-  const all = await open(t)
-  const principalId = await entitle(all)
+  const all = await openEnterpriseHouse(t)
+  const principalId = await entitleVouched(all)
   const wide = await granted(all, {})
   await granted(all, { claimed: 'mux:read' })
   const grantId = String(decodeJwt(wide.answer.access_token)['grant_id'])
@@ -195,15 +159,15 @@ test('a grant of her own that stands does not undo a withdrawal; one that she gi
   const yaml = `login: ${JSON.stringify({ oidc: [login] })}\nclients: ${JSON.stringify({ enterprise })}`
   const env = { IDP_SECRET: provider.secret }
   const house = await openHouse(t, { yaml, env, reach: [idp.issuer, company.issuer] })
-  await house.upstream('mux', tools)
+  await house.upstream('mux', muxTools)
   const browser = house.browser()
   const page = await browser.open('/sign-in?return_to=/sign-out')
   await browser.follow(page, '/sign-in/with/okta?return_to=/sign-out')
   const { principal } = (await whoIs(house, browser))!
-  await entitleTo(house, principal.id, ['mux/get_asset'])
+  await entitle(house, principal.id, ['mux/get_asset'])
   const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
   const claims = { iss: idp.issuer, aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
-  const vouched = async () => client.token({ grant_type: grantType, assertion: await company.assert(claims) })
+  const vouched = async () => client.token({ grant_type: jwtBearer, assertion: await company.assert(claims) })
   const first = await vouched()
   const token = decodeJwt(first.access_token)
   assert.equal(token.sub, principal.id)
@@ -217,11 +181,11 @@ test('a grant of her own that stands does not undo a withdrawal; one that she gi
 })
 
 test('who asks by ever other scopes has no more than twenty grants beside one another', async (t) => {
-  const all = await open(t)
+  const all = await openEnterpriseHouse(t)
   const names = Array.from({ length: 24 }, (_, at) => `read_${at}`)
   await all.house.upstream('many', names)
-  const principalId = await entitle(all)
-  await entitleTo(
+  const principalId = await entitleVouched(all)
+  await entitle(
     all.house,
     principalId,
     names.map((name) => `many/${name}`),
@@ -244,11 +208,11 @@ test('who asks by ever other scopes has no more than twenty grants beside one an
 })
 
 test('at the address of a bundle scopes name its members', async (t) => {
-  const all = await open(t)
+  const all = await openEnterpriseHouse(t)
   await all.house.upstream('memory', ['list_memories'])
   const ana = await all.house.person('Ana')
-  const principalId = await entitle(all)
-  await entitleTo(all.house, principalId, ['memory/list_memories'])
+  const principalId = await entitleVouched(all)
+  await entitle(all.house, principalId, ['memory/list_memories'])
   await all.house.rooms.inventory.makeBundle({
     name: 'work',
     purpose: 'all of it',
@@ -271,25 +235,25 @@ test('at the address of a bundle scopes name its members', async (t) => {
 })
 
 test('a client that no administrator admitted gets nothing by an assertion, where they are reviewed', async (t) => {
-  const all = await open(t, { admission: 'reviewed' })
+  const all = await openEnterpriseHouse(t, { admission: 'reviewed' })
   const { house, client } = all
   const ida = await house.person('Ida', ['administer'])
   const step = { by: ida.principal.id, id: client.id, reason: 'for a test' }
   await house.rooms.oauth.admitClient({ ...step, ownerId: ida.principal.id })
-  await entitle(all)
+  await entitleVouched(all)
   assert.equal((await granted(all, {})).answer.status, 200)
   const other = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
   const assertion = await all.company.assert({ ...all.claims, client_id: other.id })
-  const { status, error, error_description: said } = await other.token({ grant_type: grantType, assertion })
+  const { status, error, error_description: said } = await other.token({ grant_type: jwtBearer, assertion })
   assert.deepEqual([status, error, said], [400, 'invalid_grant', 'grant request is invalid'])
 })
 
 test('who proves a key with its assertion gets a token that is bound to it, and a bad proof spends no assertion', async (t) => {
-  const all = await open(t)
-  await entitle(all)
+  const all = await openEnterpriseHouse(t)
+  await entitleVouched(all)
   const { house, company, claims, client, present } = all
   const prover = await Prover.make()
-  const fields = { grant_type: grantType, assertion: await company.assert(claims) }
+  const fields = { grant_type: jwtBearer, assertion: await company.assert(claims) }
   assert.equal((await prover.token(client, fields, { payload: { htm: 'GET' } })).error, 'invalid_dpop_proof')
   const bound = await prover.token(client, fields)
   assert.deepEqual([bound.status, bound.token_type], [200, 'DPoP'])
@@ -302,13 +266,13 @@ test('who proves a key with its assertion gets a token that is bound to it, and 
 })
 
 test('a request that is refused for another reason spends no proof, and a proof of before spends no assertion', async (t) => {
-  const all = await open(t)
-  await entitle(all)
+  const all = await openEnterpriseHouse(t)
+  await entitleVouched(all)
   const { house, company, claims, client } = all
   const prover = await Prover.make()
-  await prover.token(client, { grant_type: grantType, assertion: 'x' })
+  await prover.token(client, { grant_type: jwtBearer, assertion: 'x' })
   const send = async (dpop: string, fields: Record<string, string>) => {
-    const body = client.form({ grant_type: grantType, ...fields })
+    const body = client.form({ grant_type: jwtBearer, ...fields })
     const answer = await fetch(`${house.url}/oauth/token`, { method: 'POST', headers: { dpop }, body })
     return ((await answer.json()) as { error?: string; token_type?: string }).error ?? answer.status
   }
@@ -327,23 +291,23 @@ test('a request that is refused for another reason spends no proof, and a proof 
 })
 
 test('the metadata says that it is offered, only where it is', async (t) => {
-  const { house } = await open(t)
+  const { house } = await openEnterpriseHouse(t)
   const read = async (url: string) =>
     (await (await fetch(`${url}/.well-known/oauth-authorization-server`)).json()) as Record<string, string[]>
   const offered = await read(house.url)
-  assert.ok(offered['grant_types_supported']!.includes(grantType))
+  assert.ok(offered['grant_types_supported']!.includes(jwtBearer))
   assert.deepEqual(offered['authorization_grant_profiles_supported'], ['urn:ietf:params:oauth:grant-profile:id-jag'])
   const plain = await openHouse(t)
   const other = await read(plain.url)
-  assert.ok(!other['grant_types_supported']!.includes(grantType))
+  assert.ok(!other['grant_types_supported']!.includes(jwtBearer))
   assert.equal(other['authorization_grant_profiles_supported'], undefined)
   const client = await plain.register({ token_endpoint_auth_method: 'client_secret_post' })
-  assert.equal((await client.token({ grant_type: grantType, assertion: 'x' })).error, 'unsupported_grant_type')
+  assert.equal((await client.token({ grant_type: jwtBearer, assertion: 'x' })).error, 'unsupported_grant_type')
 })
 
 test('whatever is wrong with an assertion, the client learns only that it was not taken', async (t) => {
-  const all = await open(t)
-  await entitle(all)
+  const all = await openEnterpriseHouse(t)
+  await entitleVouched(all)
   const { house, company, claims, present } = all
   const now = Math.floor(Date.now() / 1_000)
   const other = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
@@ -391,8 +355,8 @@ test('whatever is wrong with an assertion, the client learns only that it was no
 })
 
 test('a flood of unknown keys does not become a flood of questions to the company', async (t) => {
-  const all = await open(t)
-  await entitle(all)
+  const all = await openEnterpriseHouse(t)
+  await entitleVouched(all)
   const before = all.company.fetched
   const assertions = await Promise.all(
     Array.from({ length: 30 }, (_, at) => all.company.assert(all.claims, { kid: `k${at}` })),
@@ -404,12 +368,12 @@ test('a flood of unknown keys does not become a flood of questions to the compan
 })
 
 test('while the company cannot be asked, its known keys serve; without any, nothing is decided', async (t) => {
-  const all = await open(t)
+  const all = await openEnterpriseHouse(t)
   all.company.silent = true
   const first = await all.present(await all.company.assert(all.claims))
   assert.equal(first.error, 'temporarily_unavailable')
   all.company.silent = false
-  await entitle(all)
+  await entitleVouched(all)
   assert.equal((await all.present(await all.company.assert(all.claims))).status, 200)
   all.company.silent = true
   all.house.clock.pass(11 * 60_000)
@@ -425,9 +389,9 @@ test('an assertion is good once, at all replicas', async (t) => {
   t.after(() => postgres.stop())
   const databaseUrl = await postgres.createDatabase()
   const env = { SALLYPORT_MASTER_KEY: randomBytes(32).toString('base64') }
-  const all = await open(t, { options: { databaseUrl, env } })
+  const all = await openEnterpriseHouse(t, { options: { databaseUrl, env } })
   const { house, company, claims, client } = all
-  await entitle(all)
+  await entitleVouched(all)
   const yaml = `clients: ${JSON.stringify({ enterprise: [{ issuer: company.issuer, jwksUri: company.jwksUri }] })}`
   const second = await openHouse(t, {
     yaml,
@@ -437,7 +401,7 @@ test('an assertion is good once, at all replicas', async (t) => {
   })
   const urls = [house.url, await openHostProxy(t, second)]
   const assertion = await company.assert(claims)
-  const form = client.form({ grant_type: grantType, assertion })
+  const form = client.form({ grant_type: jwtBearer, assertion })
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, at) => fetch(`${urls[at % 2]}/oauth/token`, { method: 'POST', body: form })),
   )
@@ -445,16 +409,16 @@ test('an assertion is good once, at all replicas', async (t) => {
 })
 
 test('a client that cannot prove who it is may not present one', async (t) => {
-  const { house, company, claims } = await open(t)
+  const { house, company, claims } = await openEnterpriseHouse(t)
   const open_ = await house.register({ token_endpoint_auth_method: 'none' })
   const assertion = await company.assert({ ...claims, client_id: open_.id })
-  const answer = await open_.token({ grant_type: grantType, assertion })
+  const answer = await open_.token({ grant_type: jwtBearer, assertion })
   assert.deepEqual([answer.status, answer.error], [400, 'invalid_request'])
 })
 
 test('what was withdrawn does not come back by the next assertion', async (t) => {
-  const all = await open(t)
-  const principalId = await entitle(all)
+  const all = await openEnterpriseHouse(t)
+  const principalId = await entitleVouched(all)
   const { house, company, claims, present } = all
   const again = async () => (await present(await company.assert(claims))).status
   const tokens = await present(await company.assert(claims))
@@ -467,8 +431,8 @@ test('what was withdrawn does not come back by the next assertion', async (t) =>
 })
 
 test('the same grant serves until what it should hold has changed', async (t) => {
-  const all = await open(t)
-  const principalId = await entitle(all)
+  const all = await openEnterpriseHouse(t)
+  const principalId = await entitleVouched(all)
   const { house, company, claims, present } = all
   for (let at = 0; at < 3; at++) assert.equal((await present(await company.assert(claims))).status, 200)
   assert.equal((await house.rooms.oauth.listGrants({ principalId })).length, 1)
@@ -484,9 +448,9 @@ test('the same grant serves until what it should hold has changed', async (t) =>
 })
 
 test('a principal that is disabled, and a client that is revoked, get nothing', async (t) => {
-  const all = await open(t)
+  const all = await openEnterpriseHouse(t)
   await all.house.person('Ida', ['administer'])
-  const principalId = await entitle(all)
+  const principalId = await entitleVouched(all)
   await all.house.rooms.identity.disablePrincipal({ by: 'set-up', id: principalId, reason: 'left' })
   assert.equal((await all.present(await all.company.assert(all.claims))).error, 'invalid_grant')
   await all.house.rooms.identity.enablePrincipal({ by: 'set-up', id: principalId, reason: 'came back' })
@@ -502,11 +466,9 @@ test('what the provider has ended by an event it can vouch for anew, and an asse
   const enterprise = [{ issuer: company.issuer, jwksUri: company.jwksUri }]
   const yaml = `clients: ${JSON.stringify({ enterprise })}\nsignals: ${JSON.stringify(signals)}`
   const house = await openHouse(t, { yaml, reach: [company.issuer, iss] })
-  await house.upstream('mux', tools)
-  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
-  const claims = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
-  const present = (assertion: string) => client.token({ grant_type: grantType, assertion })
-  await entitle({ house, company, client, claims, present })
+  await house.upstream('mux', muxTools)
+  const { client, claims, present } = await registerPresenter(house)
+  await entitleVouched({ house, company, client, claims, present })
   const first = await present(await company.assert(claims))
   assert.equal(first.status, 200)
   const seconds = Math.floor(Date.now() / 1_000)

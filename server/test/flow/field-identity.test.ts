@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { administratorOf, password, whoIs } from '../administrator.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import { openHouse } from '../house.ts'
+import { entitle } from '../machines.ts'
 import { OAuthClient, offeredOn } from '../oauth-client.ts'
 
 // What users of comparable gateways complain of around logins and tokens, each with the test that keeps it from coming here:
@@ -112,14 +113,7 @@ test('after everything has expired one sign-in and one consent lead back, and no
   await house.upstream('mux', ['get_asset'])
   const browser = await administratorOf(house)
   const { principal } = (await whoIs(house, browser))!
-  await house.rooms.inventory.entitle({
-    by: 'set-up',
-    principalId: principal.id,
-    right: 'use',
-    upstream: 'mux',
-    tools: ['get_asset'],
-    reason: 'for a test',
-  })
+  await entitle(house, principal.id, ['mux/get_asset'])
   const client = await house.register()
   for (let round = 0; round < 2; round++) {
     const from = browser.visited.length

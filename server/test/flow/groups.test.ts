@@ -3,11 +3,9 @@ import { test, type TestContext } from 'node:test'
 import { Fault } from '../../src/base/fault.ts'
 import { groupDepthMax, insertMemberships } from '../../src/store/memberships.ts'
 import { linkOf } from '../agent.ts'
-import { openFakeHouse } from '../fake-house.ts'
-import type { House } from '../house.ts'
+import { hang, openFakeHouse } from '../fake-house.ts'
 import { openCommandLine, sendForm, textOn } from '../operator.ts'
 import type { Person } from '../person.ts'
-import { until } from '../patience.ts'
 
 const reason = 'for a test'
 
@@ -26,20 +24,6 @@ async function openStaff(t: TestContext) {
 }
 
 const refusedAs = (code: string) => (error: unknown) => error instanceof Fault && error.code === code
-
-/** Opens a stream of a client and tells when it ends. */
-async function openStream(house: House, agent: { origin: string; upstream: string; tokens: { access_token: string } }) {
-  const started = await fetch(`${house.url}/mcp/desk`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${agent.tokens.access_token}`,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 77, method: 'tools/call', params: { name: 'hang', arguments: {} } }),
-  })
-  return started.text().catch(() => 'broken off')
-}
 
 test('who is in a group may use what the group may use, for as long as he is in it', async (t) => {
   const { bo, staff, give, put, take, fake } = await openStaff(t)
@@ -75,13 +59,11 @@ test('who is in a group within a group has what the outer one has, and a right o
 })
 
 test('a call under way, whose right was held through a group, is broken off when the membership ends', async (t) => {
-  const { house, bo, staff, give, put, take, fake } = await openStaff(t)
+  const { bo, staff, give, put, take, fake } = await openStaff(t)
   await give(staff.id, 'hang')
   await put(staff.id, bo.principal.id)
   const agent = await bo.connect('desk', 'all')
-  const arrived = fake.calls.length
-  const ended = openStream(house, agent)
-  await until(() => fake.calls.length > arrived, 'the call is at the upstream')
+  const { ended } = await hang({ fake }, agent)
   await take(staff.id, bo.principal.id)
   assert.match(await ended, /withdrawn|broken off/)
 })

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { type CryptoKey, decodeJwt, exportJWK, generateKeyPair, importJWK } from 'jose'
-import { openFakeEnterprise } from '../fake/enterprise.ts'
+import { entitleVouched, openEnterpriseHouse } from '../enterprise-house.ts'
 import { openFakeIdp } from '../fake/idp.ts'
 import { about, caep } from '../fake/transmitter.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
@@ -98,24 +98,16 @@ test('proofs of possession', async (t) => {
 })
 
 test('identity assertions', async (t) => {
-  const company = await openFakeEnterprise(t)
-  const yaml = `clients: ${JSON.stringify({ enterprise: [{ issuer: company.issuer, jwksUri: company.jwksUri }] })}`
-  const house = await openHouse(t, { yaml, reach: [company.issuer] })
-  await house.upstream('mux', ['get_asset'])
-  const client = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
-  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-  const claims = { aud: house.origin, client_id: client.id, resource: client.resourceOf('mux') }
-  await client.token({ grant_type, assertion: await company.assert(claims) })
-  const [principal] = await house.rooms.identity.listPrincipals({ limit: 10 })
-  const right = { right: 'use' as const, upstream: 'mux', tools: ['get_asset'] }
-  await house.rooms.inventory.entitle({ by: 'set-up', principalId: principal!.id, ...right, reason: 'for a test' })
+  const all = await openEnterpriseHouse(t)
+  await entitleVouched(all)
+  const { company, claims } = all
   const signer: Signer = {
     key: company.key,
     header: { alg: 'ES256', typ: 'oauth-id-jag+jwt', kid: 'one' },
     claims: () => company.claims(claims),
   }
   const takes = async (assertion: string) => {
-    const answer = await client.token({ grant_type, assertion })
+    const answer = await all.present(assertion)
     if (answer.status !== 200) assert.deepEqual([answer.status, answer.error], [400, 'invalid_grant'])
     return answer.status === 200
   }

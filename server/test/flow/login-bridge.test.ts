@@ -82,14 +82,7 @@ test('a client connects through it: authorization, the application, consent, cod
   const browser = house.browser()
   await browser.open(await tell(house, await begin(browser)))
   const { principal } = (await whoIs(house, browser))!
-  await house.rooms.inventory.entitle({
-    by: 'set-up',
-    principalId: principal.id,
-    right: 'use',
-    upstream: 'mux',
-    tools: ['get_asset'],
-    reason: 'for a test',
-  })
+  await entitle(house, principal.id, ['mux/get_asset'])
   const tokens = await (await house.register()).connect(browser, 'mux')
   assert.equal(tokens.status, 200)
 })

@@ -5,8 +5,8 @@ import { test, type TestContext } from 'node:test'
 import { Fault } from '../../src/base/fault.ts'
 import type { FakePerson } from '../fake/idp.ts'
 import { openCommandLine, sendForm, textOn } from '../operator.ts'
+import { hang } from '../fake-house.ts'
 import { openProviderHouse } from '../provider-house.ts'
-import { until } from '../patience.ts'
 
 const reason = 'for a test'
 const ana: FakePerson = { sub: 'a-1', name: 'Ana Work', email: 'ana@example.org' }
@@ -59,14 +59,12 @@ test('what the provider no longer says ends at the next sign-in, with what was o
   await house.rooms.identity.addMember({ by, group: staff, member: person.principal.id, reason })
   const agent = await person.connect('desk', 'all')
   assert.deepEqual(await agent.list(), ['read_note', 'hang'])
-  const open = agent.call('hang').catch((error: unknown) => error)
-  const arrived = fake.calls.length
-  await until(() => fake.calls.length > arrived, 'the call is at the upstream')
+  const { ended } = await hang({ fake }, agent)
   const before = house.rooms.feed.revision
   await enter(inGroups())
   assert.deepEqual(await groupsOf(person.principal.id), ['Staff'])
   assert.ok(house.rooms.feed.revision > before)
-  assert.match(JSON.stringify(await open), /withdrawn|terminated|fetch failed/)
+  assert.match(await ended, /withdrawn|broken off/)
   assert.deepEqual(await agent.list(), [])
   const [entry] = (await house.changes('group.refreshed')).slice(-1)
   assert.deepEqual(entry!.details, { source: 'company', joined: [], left: [staff, desk].toSorted() })

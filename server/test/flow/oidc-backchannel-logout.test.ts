@@ -4,6 +4,7 @@ import { whoIs } from '../administrator.ts'
 import type { Browser } from '../browser.ts'
 import { type FakeIdp, openFakeIdp } from '../fake/idp.ts'
 import { openHouse, type House } from '../house.ts'
+import { entitle } from '../machines.ts'
 import { Person } from '../person.ts'
 
 const client = { id: 'sallyport', secret: 'the client secret' }
@@ -41,14 +42,7 @@ async function logOut(house: House, token: string | string[], headers: Record<st
 async function connect(house: House, browser: Browser) {
   await house.upstream('mux', ['get_asset'])
   const { principal } = (await whoIs(house, browser))!
-  await house.rooms.inventory.entitle({
-    by: 'set-up',
-    principalId: principal.id,
-    right: 'use',
-    upstream: 'mux',
-    tools: ['get_asset'],
-    reason: 'for a test',
-  })
+  await entitle(house, principal.id, ['mux/get_asset'])
   return new Person(house, principal, browser).connect('mux', 'all')
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { linkOf, type Agent } from '../agent.ts'
+import { linkOf } from '../agent.ts'
 import { whoIs } from '../administrator.ts'
+import { hang } from '../fake-house.ts'
 import { openFakeIdp } from '../fake/idp.ts'
-import { openHouse, type House } from '../house.ts'
+import { openHouse } from '../house.ts'
 import { Person } from '../person.ts'
 import { openProvisionedHouse, Provisioner, userUrn, type ProvisionedHouse } from '../provisioner.ts'
-import { until } from '../patience.ts'
 
 const reason = 'for a test'
 
@@ -37,22 +37,6 @@ async function openMember(t: TestContext) {
   const person = await signIn(opened, 'sub-ana')
   const agent = await person.connect('desk', 'all')
   return { ...opened, by, ana, staff, person, agent }
-}
-
-/** Begins a call that does not end by itself. */
-async function hang(house: House, agent: Agent, arrived: () => number): Promise<{ ended: Promise<string> }> {
-  const before = arrived()
-  const ended = fetch(`${house.url}/mcp/desk`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${agent.tokens.access_token}`,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 77, method: 'tools/call', params: { name: 'hang', arguments: {} } }),
-  }).then((begun) => begun.text().catch(() => 'broken off'))
-  await until(() => arrived() > before, 'the call is at the upstream')
-  return { ended }
 }
 
 test('who is provisioned and signs in as the same subject is one principal, with the rights of his groups', async (t) => {
@@ -86,7 +70,7 @@ test('a person who is not active loses at once what is open, sign-ins, grants, a
   const own = { upstream: 'desk', principalId: person.principal.id, createdBy: person.principal.id }
   const values = { 'x-key': 'of Ana' }
   await rooms.store.transaction((tx) => rooms.vault.putConnection(tx, { ...own, placement: 'headers', values }))
-  const { ended } = await hang(house, agent, () => fake.calls.length)
+  const { ended } = await hang({ fake }, agent)
   const { status, body } = await company.patch(`/Users/${ana['id']}`, { op: 'replace', value: { active: false } })
   assert.deepEqual([status, body['active']], [200, false])
   assert.match(await ended, /withdrawn|broken off/)
@@ -120,7 +104,7 @@ test('who is deleted loses his own rights too, cannot come back by a login, and 
   const { house, company, by, ana, agent, fake } = opened
   const { inventory } = house.rooms
   await inventory.entitle({ by, principalId: ana['id'], right: 'use', upstream: 'desk', tools: ['write_note'], reason })
-  const { ended } = await hang(house, agent, () => fake.calls.length)
+  const { ended } = await hang({ fake }, agent)
   assert.equal((await company.delete(`/Users/${ana['id']}`)).status, 204)
   assert.match(await ended, /withdrawn|broken off/)
   assert.deepEqual(await inventory.listRights(ana['id']), [])
@@ -137,7 +121,7 @@ test('who leaves a group loses its rights at the next call, and a call under way
   const { house, company, ana, staff, agent, fake } = await openMember(t)
   const asked = await agent.call('delete_note', { id: 'n1' })
   const approval = linkOf(asked).split('/').at(-1)!
-  const { ended } = await hang(house, agent, () => fake.calls.length)
+  const { ended } = await hang({ fake }, agent)
   const remove = { op: 'Remove', path: 'members', value: [{ value: ana['id'] }] }
   assert.equal((await company.patch(`/Groups/${staff['id']}`, remove)).status, 204)
   assert.match(await ended, /withdrawn|broken off/)
@@ -152,7 +136,7 @@ test('who leaves a group loses its rights at the next call, and a call under way
 
 test('a group that is deleted takes its rights with it, and one of the same name has none', async (t) => {
   const { house, company, ana, staff, agent, fake } = await openMember(t)
-  const { ended } = await hang(house, agent, () => fake.calls.length)
+  const { ended } = await hang({ fake }, agent)
   assert.equal((await company.delete(`/Groups/${staff['id']}`)).status, 204)
   assert.match(await ended, /withdrawn|broken off/)
   await company.group('Staff', ana['id'])

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { openHostProxy } from '../fake/host-proxy.ts'
-import { claimsOf, tokenRequest } from '../oauth-client.ts'
+import { claimsOf, race } from '../oauth-client.ts'
 import { endsTold, openHouse, type HouseOptions } from '../house.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 
@@ -56,21 +56,13 @@ for (const engine of ['sqlite', 'postgres', 'two replicas'] as const) {
     t.after(() => rmSync(dataDir, { recursive: true, force: true }))
     const databaseUrl = engine === 'sqlite' ? undefined : await postgres!.createDatabase()
     const { house, ana, client } = await open(t, { databaseUrl, dataDir })
-    const urls = [house.url]
+    const urls: [string, ...string[]] = [house.url]
     if (engine === 'two replicas') {
       const other = await openHouse(t, { databaseUrl, dataDir, origin: house.origin })
       urls.push(await openHostProxy(t, other))
     }
     const { refresh_token: token } = await client.connect(ana.browser, 'mux')
-    const renewal = client.form({ grant_type: 'refresh_token', refresh_token: token })
-    const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, at) => tokenRequest(urls[at % urls.length]!, renewal)),
-    )
-    const winners = answers.filter(({ status }) => status === 200)
-    assert.ok(winners.length <= 1, `${winners.length} winners`)
-    assert.ok(answers.every(({ status, body }) => status === 200 || body['error'] === 'invalid_grant'))
-    for (const { body } of winners)
-      assert.equal((await client.refresh(String(body['refresh_token']))).error, 'invalid_grant')
+    await race(client, { grant_type: 'refresh_token', refresh_token: token }, urls)
     assert.ok((await house.rooms.oauth.listGrants({}))[0]?.revokedAt)
     assert.equal((await house.changes('grant.revoked')).length, 1)
   })

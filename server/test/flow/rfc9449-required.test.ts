@@ -2,39 +2,20 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, test, type TestContext } from 'node:test'
+import { after, before, test } from 'node:test'
 import type { Proof } from '../../src/model/upstream.ts'
 import { open as openHandle } from '../../src/store/engine/handle.ts'
 import { Agent } from '../agent.ts'
+import { openBoundHouse, readNote } from '../bound-house.ts'
 import { EventReader } from '../event-reader.ts'
 import { until } from '../patience.ts'
-import { toolNamed } from '../fake/fake-tools.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
-import { openFakeMcpServer } from '../fake/mcp-server.ts'
-import { freePort, openHouse, type House, type HouseOptions } from '../house.ts'
+import { freePort, openHouse, type House } from '../house.ts'
 import { claimsOf, type OAuthClient } from '../oauth-client.ts'
 import { sendForm, textOn } from '../operator.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
-import { Prover } from '../prover.ts'
 
 // An upstream that takes only tokens which are bound to a key, and the proofs of them at several replicas.
-
-const call = { method: 'tools/call', params: { name: 'read_note' } }
-
-async function open(t: TestContext, options: HouseOptions = {}) {
-  const upstream = await openFakeMcpServer({ tools: [toolNamed('read_note')] })
-  t.after(() => upstream.close())
-  const house = await openHouse(t, { ...options, reach: [upstream.url] })
-  await house.httpUpstream('notes', upstream.url)
-  const ana = await house.person('ana', ['notes/*'])
-  const client = await house.register()
-  const prover = await Prover.make()
-  const connect = async (of = client, by = prover) => {
-    const code = (await of.authorize(ana.browser, 'notes')).get('code')
-    return by.redeem(of, code)
-  }
-  return { house, upstream, ana, client, prover, connect, door: `${house.origin}/mcp/notes` }
-}
 
 const demand = ({ rooms }: House, proof: Proof, name = 'notes') =>
   rooms.inventory.setProof({ by: 'set-up', name, proof, reason: 'for this test' })
@@ -49,7 +30,7 @@ const agentOf = (house: House, client: OAuthClient, tokens: { access_token: stri
   })
 
 test('an administrator sets by page or API which tokens an upstream takes, and the ledger says so', async (t) => {
-  const { house } = await open(t)
+  const { house } = await openBoundHouse(t)
   const ida = await house.person('Ida', ['administer'])
   const page = await ida.browser.open('/upstreams/notes')
   assert.doesNotMatch(textOn(page), /only such as are bound/)
@@ -74,7 +55,7 @@ test('an administrator sets by page or API which tokens an upstream takes, and t
 })
 
 test('where it is required, no other token calls, lists, listens or begins a session, and the answer says why', async (t) => {
-  const { house, upstream, ana, prover, connect, door } = await open(t)
+  const { house, upstream, ana, prover, connect, door } = await openBoundHouse(t)
   const agent = await ana.connect('notes', ['read_note'])
   const { access_token: bound } = await connect()
   await demand(house, 'required')
@@ -107,7 +88,7 @@ test('where it is required, no other token calls, lists, listens or begins a ses
     denials.map(({ reason }) => reason),
     ['upstream.wants_proof', 'upstream.wants_proof'],
   )
-  assert.equal((await prover.rpc(door, bound, call)).status, 200)
+  assert.equal((await prover.rpc(door, bound, readNote)).status, 200)
   await demand(house, 'optional')
   assert.equal((await agent.call('read_note')).status, 200)
   const anybody = await fetch(door, { method: 'POST', body: '{}' })
@@ -115,11 +96,11 @@ test('where it is required, no other token calls, lists, listens or begins a ses
 })
 
 test('a stream that was opened with another token ends when proof is required, and a proven one stays', async (t) => {
-  const { house, ana, prover, connect, client, door } = await open(t)
+  const { house, ana, prover, connect, client, door } = await openBoundHouse(t)
   const agent = await ana.connect('notes', ['read_note'])
   const plain = await EventReader.open(agent)
   const { access_token: token } = await connect()
-  await prover.rpc(door, token, call)
+  await prover.rpc(door, token, readNote)
   const dpop = await prover.proof('GET', door, { token })
   const proven = await EventReader.open(agentOf(house, client, { access_token: token }), {
     headers: { authorization: `DPoP ${token}`, dpop },
@@ -130,7 +111,7 @@ test('a stream that was opened with another token ends when proof is required, a
   assert.equal(await plain.ended, 'ended')
   let over = false
   void proven.ended.then(() => (over = true))
-  assert.equal((await prover.rpc(door, token, call)).status, 200)
+  assert.equal((await prover.rpc(door, token, readNote)).status, 200)
   assert.equal(over, false)
   const grantId = claimsOf(token).payload['grant_id'] as string
   await house.rooms.oauth.revokeGrant({ by: 'set-up', id: grantId, reason: 'for this test' })
@@ -138,7 +119,7 @@ test('a stream that was opened with another token ends when proof is required, a
 })
 
 test('no token is issued that the upstream would refuse, and who comes without proof loses nothing by it', async (t) => {
-  const { house, ana, client, prover, connect } = await open(t)
+  const { house, ana, client, prover, connect } = await openBoundHouse(t)
   const plain = await client.connect(ana.browser, 'notes')
   await demand(house, 'required')
   const refused = await client.refresh(plain.refresh_token)
@@ -151,7 +132,7 @@ test('no token is issued that the upstream would refuse, and who comes without p
 })
 
 test('the metadata says which proofs are taken, and of a resource whether it takes nothing else', async (t) => {
-  const { house } = await open(t)
+  const { house } = await openBoundHouse(t)
   const read = async (path: string) =>
     (await (await fetch(`${house.url}/.well-known/${path}`)).json()) as Record<string, unknown>
   const algorithms = (await read('oauth-authorization-server'))['dpop_signing_alg_values_supported'] as string[]
@@ -164,7 +145,7 @@ test('the metadata says which proofs are taken, and of a resource whether it tak
 })
 
 test('at the address of a bundle, a member that requires proof is there for proven callers alone', async (t) => {
-  const { house, upstream, prover } = await open(t)
+  const { house, upstream, prover } = await openBoundHouse(t)
   await house.httpUpstream('desk', upstream.url)
   const owner = await house.person('owner of office')
   const members = [
@@ -198,7 +179,7 @@ test('at the address of a bundle, a member that requires proof is there for prov
 })
 
 test('a client that said it wants bound tokens alone gets no other, wherever it said so', async (t) => {
-  const { house, ana, prover, connect } = await open(t)
+  const { house, ana, prover, connect } = await openBoundHouse(t)
   const sure = await house.register({ dpop_bound_access_tokens: true })
   const code = (await sure.authorize(ana.browser, 'notes')).get('code')
   assert.equal((await sure.redeem(code)).status, 400)
@@ -226,14 +207,14 @@ test('a proof that one replica took is refused by the others, and nonces are one
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
   const databaseUrl = await postgres.createDatabase()
   const [first, second] = [await freePort(), await freePort()]
-  const { house, upstream, prover, connect, door } = await open(t, { databaseUrl, dataDir, port: first })
+  const { house, upstream, prover, connect, door } = await openBoundHouse(t, { databaseUrl, dataDir, port: first })
   const { origin } = house
   const other = await openHouse(t, { databaseUrl, dataDir, port: second, origin, reach: [upstream.url] })
   const urls = [house.url, await openHostProxy(t, other)]
   const { access_token: token } = await connect()
   const send = async (at: string, dpop: string) => {
     const headers = { authorization: `DPoP ${token}`, dpop, 'content-type': 'application/json' }
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...call })
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...readNote })
     return (await fetch(`${at}/mcp/notes`, { method: 'POST', headers, body })).status
   }
   const dpop = await prover.proof('POST', door, { token })
@@ -251,13 +232,14 @@ test('what was proved is remembered through a restart, and forgotten when no pro
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
   t.mock.timers.enable({ apis: ['setInterval'] })
   const port = await freePort()
-  const { house, upstream, prover, connect, door } = await open(t, { dataDir, port })
+  const { house, upstream, prover, connect, door } = await openBoundHouse(t, { dataDir, port })
   const { access_token: token } = await connect()
   const dpop = await prover.proof('POST', door, { token })
   const send = async () => {
     const headers = { authorization: `DPoP ${token}`, dpop, 'content-type': 'application/json' }
-    return (await fetch(door, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...call }) }))
-      .status
+    return (
+      await fetch(door, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...readNote }) })
+    ).status
   }
   assert.equal(await send(), 200)
   await house.close()

@@ -1,35 +1,14 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { type CryptoKey, exportJWK, exportSPKI, importJWK } from 'jose'
 import * as openid from 'openid-client'
-import { toolNamed } from '../fake/fake-tools.ts'
-import { openFakeMcpServer } from '../fake/mcp-server.ts'
-import { openHouse, type HouseOptions } from '../house.ts'
+import { openBoundHouse, readNote } from '../bound-house.ts'
 import { claimsOf } from '../oauth-client.ts'
 import { Prover, type ProofChange } from '../prover.ts'
 
-async function open(t: TestContext, options: HouseOptions = {}) {
-  const upstream = await openFakeMcpServer({ tools: [toolNamed('read_note')] })
-  t.after(() => upstream.close())
-  const house = await openHouse(t, { ...options, reach: [upstream.url] })
-  await house.httpUpstream('notes', upstream.url)
-  const ana = await house.person('ana', ['notes/*'])
-  const client = await house.register()
-  const code = async () => (await client.authorize(ana.browser, 'notes')).get('code')
-  const prover = await Prover.make()
-  const connect = async (by = prover) => {
-    const tokens = await by.redeem(client, await code())
-    assert.equal(tokens.status, 200, JSON.stringify(tokens))
-    return tokens
-  }
-  return { house, upstream, ana, client, code, prover, connect, door: `${house.origin}/mcp/notes` }
-}
-
-const call = { method: 'tools/call', params: { name: 'read_note' } }
-
 test('an independent client gets tokens that are bound to its key, renews them and calls with them', async (t) => {
-  const { house, ana, client, upstream, door } = await open(t)
+  const { house, ana, client, upstream, door } = await openBoundHouse(t)
   const config = await openid.discovery(new URL(house.origin), client.id, undefined, openid.None(), {
     execute: [openid.allowInsecureRequests],
     algorithm: 'oauth2',
@@ -60,7 +39,7 @@ test('an independent client gets tokens that are bound to its key, renews them a
   const renewed = await openid.refreshTokenGrant(config, first.refresh_token!, undefined, { DPoP })
   assert.deepEqual(claimsOf(renewed.access_token).payload['cnf'], { jkt: thumbprint })
   for (const token of [first, renewed]) {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...call })
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...readNote })
     const headers = new Headers({ 'content-type': 'application/json', accept: 'application/json, text/event-stream' })
     const ask = () =>
       openid.fetchProtectedResource(config, token.access_token, new URL(door), 'POST', body, headers, { DPoP })
@@ -70,7 +49,7 @@ test('an independent client gets tokens that are bound to its key, renews them a
 })
 
 test('one nonce serves the token endpoint and the MCP door, and every answer brings the next', async (t) => {
-  const { prover, connect, door, house, client, code } = await open(t)
+  const { prover, connect, door, house, client, code } = await openBoundHouse(t)
   const bare = await prover.ask(`${house.origin}/oauth/token`, {
     body: client.form({ grant_type: 'refresh_token', refresh_token: 'x' }),
   })
@@ -79,7 +58,7 @@ test('one nonce serves the token endpoint and the MCP door, and every answer bri
   assert.match(bare.headers.get('access-control-expose-headers') ?? '', /dpop-nonce/i)
   prover.asked = 0
   const { access_token: token } = await connect()
-  const answer = await prover.rpc(door, token, call)
+  const answer = await prover.rpc(door, token, readNote)
   assert.deepEqual([answer.status, prover.asked], [200, 2])
   assert.equal(answer.headers.get('dpop-nonce'), prover.nonce)
   const other = await Prover.make()
@@ -170,7 +149,7 @@ function rawProofs(prover: Prover, good: string): Record<string, string> {
 }
 
 test('a proof is taken for one request alone, and every other one is refused', async (t) => {
-  const { prover, connect, door, upstream } = await open(t)
+  const { prover, connect, door, upstream } = await openBoundHouse(t)
   const { access_token: token } = await connect()
   const made = rawProofs(prover, await prover.proof('POST', door, { token }))
   for (const [name, change] of Object.entries(await wrongProofs(prover, door)))
@@ -184,15 +163,15 @@ test('a proof is taken for one request alone, and every other one is refused', a
   assert.deepEqual(upstream.calls, [])
   // As the RFC has it spelt otherwise, it is the same address.
   for (const htu of [`${door}?x=1#y`, door.replace('mcp', '%6Dcp'), door.replace('/mcp', '/./x/../mcp')])
-    assert.equal((await prover.rpc(door, token, { ...call, change: { payload: { htu } } })).status, 200, htu)
+    assert.equal((await prover.rpc(door, token, { ...readNote, change: { payload: { htu } } })).status, 200, htu)
 })
 
 test('a proof is taken once, whether the second comes later or at once', async (t) => {
-  const { prover, connect, door, upstream, house, client, code } = await open(t)
+  const { prover, connect, door, upstream, house, client, code } = await openBoundHouse(t)
   const { access_token: token } = await connect()
   const dpop = await prover.proof('POST', door, { token })
   const headers = { authorization: `DPoP ${token}`, dpop, 'content-type': 'application/json' }
-  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...call })
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...readNote })
   const statuses = await Promise.all(
     Array.from({ length: 20 }, async () => (await fetch(door, { method: 'POST', headers, body })).status),
   )
@@ -223,7 +202,7 @@ test('a proof is taken once, whether the second comes later or at once', async (
 })
 
 test('a bound token is nothing without its proof, and a proof binds no other token', async (t) => {
-  const { prover, connect, door, client, ana, upstream } = await open(t)
+  const { prover, connect, door, client, ana, upstream } = await openBoundHouse(t)
   const { access_token: bound } = await connect()
   const plain = await client.connect(ana.browser, 'notes')
   assert.equal(plain.token_type, 'Bearer')
@@ -234,7 +213,7 @@ test('a bound token is nothing without its proof, and a proof binds no other tok
   const proof = await prover.proof('POST', door, { token: bound })
   assert.equal((await post({ authorization: `Bearer ${bound}`, dpop: proof })).status, 401)
   assert.equal((await post({ authorization: `DPoP ${bound}` })).status, 401)
-  const raised = await prover.rpc(door, plain.access_token, call)
+  const raised = await prover.rpc(door, plain.access_token, readNote)
   assert.equal(raised.status, 401)
   assert.match(raised.headers.get('www-authenticate') ?? '', /error="invalid_token"/)
   assert.deepEqual(upstream.calls, [])
@@ -243,13 +222,13 @@ test('a bound token is nothing without its proof, and a proof binds no other tok
   const answer = await fetch(door, {
     method: 'POST',
     headers: agent,
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...call }),
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...readNote }),
   })
   assert.equal(answer.status, 200)
 })
 
 test('the binding stays through every renewal, and nobody else can renew', async (t) => {
-  const { prover, connect, house, client } = await open(t)
+  const { prover, connect, house, client } = await openBoundHouse(t)
   const first = await connect()
   const thief = await Prover.make()
   const renew = (refresh_token: string) => ({ grant_type: 'refresh_token', refresh_token })
@@ -265,7 +244,7 @@ test('the binding stays through every renewal, and nobody else can renew', async
 })
 
 test('a public client that begins to prove itself on renewal is bound from then on', async (t) => {
-  const { prover, client, ana } = await open(t)
+  const { prover, client, ana } = await openBoundHouse(t)
   const plain = await client.connect(ana.browser, 'notes')
   const bound = await prover.token(client, { grant_type: 'refresh_token', refresh_token: plain.refresh_token })
   assert.equal(bound.token_type, 'DPoP')
@@ -273,7 +252,7 @@ test('a public client that begins to prove itself on renewal is bound from then 
 })
 
 test('a code that was asked for one key is worth nothing to another, or to none', async (t) => {
-  const { prover, client, ana } = await open(t)
+  const { prover, client, ana } = await openBoundHouse(t)
   const thief = await Prover.make()
   const ask = async () => {
     const url = client.authorizeUrl('notes', (params) => params.set('dpop_jkt', prover.thumbprint))
@@ -285,7 +264,7 @@ test('a code that was asked for one key is worth nothing to another, or to none'
 })
 
 test('proofs at the token endpoint are judged as strictly', async (t) => {
-  const { prover, house, client, code } = await open(t)
+  const { prover, house, client, code } = await openBoundHouse(t)
   await prover.token(client, { grant_type: 'refresh_token', refresh_token: 'x' })
   const stranger = await Prover.make()
   const wrong: Record<string, ProofChange> = {
@@ -309,15 +288,15 @@ test('proofs at the token endpoint are judged as strictly', async (t) => {
 })
 
 test('behind a proxy the public address is proved, and not where the gateway listens', async (t) => {
-  const { house, prover, ana, client, door } = await open(t, { origin: 'https://gate.example' })
+  const { house, prover, ana, client, door } = await openBoundHouse(t, { origin: 'https://gate.example' })
   assert.equal(door, 'https://gate.example/mcp/notes')
   // What leads to the public origin is followed to where the gateway listens.
   const { url } = await client.answer(ana.browser, await ana.browser.open(client.authorizeUrl('notes')))
   const back = await ana.browser.open(new URL(url.pathname, house.url))
   const { access_token: token } = await prover.redeem(client, back.url.searchParams.get('code'))
   const to = `${house.url}/mcp/notes`
-  assert.equal((await prover.rpc(door, token, { ...call, to, headers: { host: 'gate.example' } })).status, 200)
-  const listened = await prover.rpc(to, token, call)
+  assert.equal((await prover.rpc(door, token, { ...readNote, to, headers: { host: 'gate.example' } })).status, 200)
+  const listened = await prover.rpc(to, token, readNote)
   assert.equal(listened.status, 401)
 })
 
@@ -325,7 +304,7 @@ test('introspection tells which key a token is bound to', async (t) => {
   const secret = 'a secret of the desk that is long enough'
   const desk = { id: 'desk', name: 'Desk', secretEnv: 'DESK_CHECKS', introspects: ['notes'] }
   const yaml = `clients: ${JSON.stringify({ preregistered: [desk] })}`
-  const { house, connect, prover } = await open(t, { yaml, env: { DESK_CHECKS: secret } })
+  const { house, connect, prover } = await openBoundHouse(t, { yaml, env: { DESK_CHECKS: secret } })
   const { access_token: token } = await connect()
   const authorization = `Basic ${Buffer.from(`desk:${encodeURIComponent(secret)}`).toString('base64')}`
   const ask = { method: 'POST', headers: { authorization }, body: new URLSearchParams({ token }) }

@@ -6,8 +6,8 @@ import type { Agent, Answer } from '../agent.ts'
 import { textOf } from '../agent.ts'
 import { openCommandLine, sendForm, textOn } from '../operator.ts'
 import type { Person } from '../person.ts'
+import { hang } from '../fake-house.ts'
 import { openProviderHouse } from '../provider-house.ts'
-import { until } from '../patience.ts'
 
 // Step-up: an entitlement demands a fresh or a strong login of who uses it.
 // https://www.rfc-editor.org/rfc/rfc9470
@@ -243,16 +243,15 @@ test('a call under way is not broken off because the login grows old, but when m
     inventory.demandLogin({ by, principalId: ana.principal.id, ids: [right!.id], demand: of, reason })
   await demand({ maxAgeSeconds: 600 })
   const agent = await ana.connect('desk', 'all')
-  const arrived = fake.calls.length
-  let ended = false
-  const open = agent.call('hang').finally(() => (ended = true))
-  await until(() => fake.calls.length > arrived, 'the call is at the upstream')
+  const { ended } = await hang({ fake }, agent)
+  let over = false
+  void ended.finally(() => (over = true))
   house.clock.pass(601_000)
   await inventory.entitle({ ...give, tools: ['delete_note'] })
   await new Promise((resolve) => setTimeout(resolve, 50))
-  assert.equal(ended, false)
+  assert.equal(over, false)
   await demand({ acr: ['phr'] })
-  assert.match(JSON.stringify(await open.catch((error: unknown) => String(error))), /withdrawn|terminated|failed/)
+  assert.match(await ended, /withdrawn|broken off/)
 })
 
 test('an administrator demands a login on the page of a person and by the command line, and takes it back', async (t) => {
