@@ -84,7 +84,7 @@ export const locks: readonly Lock[] = [
   {
     imports: ['openid-client'],
     types: true,
-    key: /^(identity\/idp|gateway\/upstream\/on-behalf)\//,
+    key: /^(identity\/idp|gateway\/upstream\/(on-behalf|oauth))\//,
     reason: 'it fetches by itself unless it is given the fetch of base/dial.ts, as identity/idp does',
   },
   {

@@ -26,6 +26,7 @@ import type { RenewableCredential } from '../vault/credentials.ts'
 import type { Vault } from '../vault/vault.ts'
 import { chooseClient } from './client-document.ts'
 import { notConnected } from './own-connection.ts'
+import type { Revocations } from './revocations.ts'
 import {
   beginAuthorization,
   connectUnattended,
@@ -51,6 +52,7 @@ export interface ConnectionRooms {
   origin: string
   /** The guarded way out of one upstream. */
   fetchFor(upstream: string): Fetch
+  revocations: Pick<Revocations, 'revoke'>
   /** Looks at an upstream now. */
   look(upstream: Upstream): Promise<void>
 }
@@ -261,6 +263,11 @@ export function openConnections(rooms: ConnectionRooms): Connections {
         // What one person lacks is not what the upstream asks of all.
         onChallenge: (challenge) => {
           if (principalId === undefined) challenges.set(upstream, challenge)
+        },
+        // Of a connection that was replaced they are left to end: the new one may hang on them there.
+        async onOrphan({ id }, secret) {
+          if ((await current(upstream, principalId)) !== undefined) return
+          await rooms.revocations.revoke({ id, upstream, principalId, secret })
         },
         onWanted: ({ id, details }, wanted) => updateConnectionDetails(store, id, { ...details, wanted }),
         async onLapse({ id, details }, lapsed) {

@@ -22,6 +22,7 @@ import { Pool } from './pool.ts'
 import { gatewayDoor } from './serve.ts'
 import { HeldCalls } from './held-calls.ts'
 import { Questions } from './questions.ts'
+import { Revocations } from './revocations.ts'
 import { RequestStates } from './request-state.ts'
 import { Sessions } from './session.ts'
 import { StepUps } from './step-up.ts'
@@ -119,7 +120,8 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     findGrant: (id) => findGrant(id),
     holdConnection: (...of) => connections.hold(...of),
   })
-  const connections: Connections = openConnections({ ...rooms, look: (upstream) => pool.look(upstream) })
+  const revocations = new Revocations(rooms)
+  const connections: Connections = openConnections({ ...rooms, revocations, look: (upstream) => pool.look(upstream) })
   const facts = new FactSource({ feed, sources, clock })
   const news = new News(pool)
   const exchanges = new Exchanges(feed, clock)
@@ -158,6 +160,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
       news.close()
       keepAlive.close()
       onBehalf.close()
+      await revocations.close()
       await pool.close()
     },
   }

@@ -102,12 +102,16 @@ export async function listActiveConnections(handle: Handle, upstream: string): P
   return rows.map(toConnection)
 }
 
+/** What a removed connection sealed: tokens that its authorization server holds good still. */
+export type RevokedTokens = Pick<StoredConnection, 'id' | 'upstream' | 'principalId' | 'sealed'>
+
 /**
- * Revokes a connection and forgets what it sealed.
+ * Revokes a connection and forgets what it sealed; tokens of an authorization server once they are taken from here.
  *
  * @returns whether it was in use until now.
  */
 export async function revokeStoredConnection(handle: Handle, id: string, at: number): Promise<boolean> {
+  await leaveTokens(handle, ['id', id])
   const row = await open(handle)
     .updateTable('connections')
     .set({ revoked_at: at, sealed: '' })
@@ -145,7 +149,10 @@ export async function listActiveConnectionsOf(handle: Handle, principalId: strin
   return rows.map(toConnection)
 }
 
-/** Revokes all connections of a person, or of an upstream whoever owns them, and forgets what they sealed. */
+/**
+ * Revokes all connections of a person, or of an upstream whoever owns them, and forgets what they sealed; tokens of an
+ * authorization server once they are taken from here.
+ */
 export async function revokeConnectionsOf(
   handle: Handle,
   of: { principalId: string } | { upstream: string },
@@ -153,12 +160,46 @@ export async function revokeConnectionsOf(
 ): Promise<void> {
   const [column, value] =
     'principalId' in of ? (['principal_id', of.principalId] as const) : (['upstream', of.upstream] as const)
+  await leaveTokens(handle, [column, value])
   await open(handle)
     .updateTable('connections')
     .set({ revoked_at: at, sealed: '' })
     .where(column, '=', value)
     .where('revoked_at', 'is', null)
     .execute()
+}
+
+async function leaveTokens(
+  handle: Handle,
+  [column, value]: ['id' | 'principal_id' | 'upstream', string],
+): Promise<void> {
+  await open(handle)
+    .insertInto('revoked_tokens')
+    .columns(['id', 'upstream', 'principal_id', 'sealed'])
+    .expression((eb) =>
+      eb
+        .selectFrom('connections')
+        .select(['id', 'upstream', 'principal_id', 'sealed'])
+        .where(column, '=', value)
+        .where('placement', '=', 'oauth')
+        .where('revoked_at', 'is', null),
+    )
+    .execute()
+}
+
+/** Takes the tokens of one removed connection: of all replicas exactly one gets them, and nobody gets them again. */
+export async function takeRevokedTokens(handle: Handle): Promise<RevokedTokens | undefined> {
+  for (;;) {
+    const next = await open(handle).selectFrom('revoked_tokens').select('id').limit(1).executeTakeFirst()
+    if (next === undefined) return undefined
+    const row = await open(handle)
+      .deleteFrom('revoked_tokens')
+      .where('id', '=', next.id)
+      .returningAll()
+      .executeTakeFirst()
+    if (row === undefined) continue
+    return { id: row.id, upstream: row.upstream, principalId: row.principal_id ?? undefined, sealed: row.sealed }
+  }
 }
 
 /**

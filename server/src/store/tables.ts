@@ -182,6 +182,12 @@ export interface Tables {
     created_at: number
     revoked_at: number | null
   }
+  revoked_tokens: {
+    id: string
+    upstream: string
+    principal_id: string | null
+    sealed: string
+  }
   connection_attempts: {
     id: string
     upstream: string

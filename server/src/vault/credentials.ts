@@ -11,6 +11,7 @@ import {
   revokeActiveConnections,
   revokeConnectionsOf,
   revokeStoredConnection,
+  takeRevokedTokens,
   updateSealed,
   type ConnectionDetails,
   type StoredConnection,
@@ -100,6 +101,22 @@ export interface RenewableCredentials {
    * @returns its new state; undefined if it was replaced or revoked meanwhile.
    */
   renew(upstream: string, credential: RenewableCredential, secret: unknown): Promise<RenewableCredential | undefined>
+  /**
+   * Takes what a removed connection sealed, so that it can be ended where it came from: of all replicas exactly one gets it,
+   * and it is forgotten here. One that was replaced is not among them.
+   *
+   * @throws {Fault} `vault.cannot_open` if it was altered in the store; it is forgotten then.
+   */
+  takeRevoked(): Promise<RevokedSecret | undefined>
+}
+
+/** What a removed connection sealed. */
+export interface RevokedSecret {
+  id: string
+  upstream: string
+  /** Whose it was; absent when it was the organisation's. */
+  principalId: string | undefined
+  secret: unknown
 }
 
 /** What is needed to make a connection that is renewed. */
@@ -189,6 +206,13 @@ function openRenewable({ store, sealer, clock }: Parts): RenewableCredentials {
       const { id, principalId, mark: from } = credential
       const to = seal({ id, upstream, principalId, placement: 'oauth' }, secret)
       return (await updateSealed(store, { id, from, to })) ? { ...credential, secret, mark: to } : undefined
+    },
+    async takeRevoked() {
+      const taken = await takeRevokedTokens(store)
+      if (taken === undefined) return undefined
+      const { sealed, ...of } = taken
+      const clear = sealer.open('connection', bindingOf({ ...of, placement: 'oauth' }), sealed)
+      return { ...of, secret: parseSecret(Buffer.from(clear).toString()) }
     },
   }
 }

@@ -25,6 +25,8 @@ export interface FakeAuthorizationServer {
     /** Takes the address of a metadata document for a client id. */
     readsDocuments: boolean
     registers: boolean
+    /** What it answers who gives a token back (RFC 7009); it offers that only where this is set. */
+    takesBack: number | undefined
     /** Sends browsers on to there instead of answering them. */
     sendsOn: ((asked: URLSearchParams) => string) | undefined
   }
@@ -32,6 +34,8 @@ export interface FakeAuthorizationServer {
   readonly issued: { token: string; fields: Record<string, string> }[]
   /** Every token request, its fields and its `Authorization`. */
   readonly asked: (Record<string, string> & { authorization?: string })[]
+  /** Every revocation request, its fields and its `Authorization`. */
+  readonly givenBack: (Record<string, string> & { authorization?: string })[]
   /** Its clients; one that stands here gets answers at its own `redirect_uris` only. */
   readonly registered: Record<string, unknown>[]
   /** Every authorization request. */
@@ -64,10 +68,12 @@ class Fake implements FakeAuthorizationServer {
     namesItself: true,
     readsDocuments: false,
     registers: true,
+    takesBack: undefined,
     sendsOn: undefined,
   }
   readonly issued: FakeAuthorizationServer['issued'] = []
   readonly asked: FakeAuthorizationServer['asked'] = []
+  readonly givenBack: FakeAuthorizationServer['givenBack'] = []
   readonly registered: Record<string, unknown>[] = []
   readonly visits: URLSearchParams[] = []
   readonly #codes = new Map<string, URLSearchParams>()
@@ -129,6 +135,13 @@ class Fake implements FakeAuthorizationServer {
         const answer = this.#token(fields)
         return void send('error' in answer ? 400 : 200, answer)
       }
+      case 'POST /revoke': {
+        const { authorization } = request.headers
+        const fields = Object.fromEntries(new URLSearchParams(body))
+        this.givenBack.push({ ...fields, ...(authorization && { authorization }) })
+        await this.options.hold
+        return void response.writeHead(this.options.takesBack ?? 404).end()
+      }
       default:
         return void send(404, {})
     }
@@ -144,6 +157,7 @@ class Fake implements FakeAuthorizationServer {
       grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
       code_challenge_methods_supported: ['S256'],
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      ...(this.options.takesBack !== undefined && { revocation_endpoint: `${this.issuer}/revoke` }),
       ...(this.options.namesItself && { authorization_response_iss_parameter_supported: true }),
       ...(this.options.readsDocuments && { client_id_metadata_document_supported: true }),
     }

@@ -17,6 +17,7 @@ import * as passkeys from './0015-passkeys.ts'
 import * as clients from './0016-clients.ts'
 import * as entriesByPosition from './0017-entries-by-position.ts'
 import * as strongKeys from './0018-strong-keys.ts'
+import * as revokedTokens from './0019-revoked-tokens.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -38,4 +39,5 @@ export const migrations: Record<string, Migration> = {
   '0016-clients': clients,
   '0017-entries-by-position': entriesByPosition,
   '0018-strong-keys': strongKeys,
+  '0019-revoked-tokens': revokedTokens,
 }

@@ -9,6 +9,7 @@ import {
   revokeActiveConnections,
   revokeConnectionsOf,
   revokeStoredConnection,
+  takeRevokedTokens,
   updateConnectionDetails,
   updateSealed,
   type StoredConnection,
@@ -48,6 +49,30 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       assert.equal(await revokeStoredConnection(store, 'org', 6), false)
       assert.equal(await findActiveConnection(store, 'mux', undefined), undefined)
       assert.deepEqual(await listActiveConnections(store, 'mux'), [])
+    },
+  ],
+  [
+    'the tokens of a removed connection are left to be taken, once; of another credential, and of what is replaced, nothing is',
+    async (store) => {
+      const oauth = {
+        placement: 'oauth',
+        details: { issuer: 'x', clientId: 'us', grant: 'client_credentials' },
+      } as const
+      await insertConnection(store, { ...connection('org'), ...oauth })
+      await insertConnection(store, { ...connection('hers', 'ana'), ...oauth })
+      await insertConnection(store, { ...connection('plain', 'bo') })
+      await insertConnection(store, { ...connection('former', 'cy'), ...oauth })
+      await revokeActiveConnections(store, { upstream: 'mux', principalId: 'cy', at: 4 })
+      assert.equal(await takeRevokedTokens(store), undefined)
+      await revokeStoredConnection(store, 'org', 5)
+      await revokeStoredConnection(store, 'org', 6)
+      await revokeConnectionsOf(store, { upstream: 'mux' }, 7)
+      const taken = await Promise.all(Array.from({ length: 6 }, () => takeRevokedTokens(store)))
+      const found = taken.filter((one) => one !== undefined).toSorted((a, b) => a.id.localeCompare(b.id))
+      assert.deepEqual(found, [
+        { id: 'hers', upstream: 'mux', principalId: 'ana', sealed: 'sealed hers' },
+        { id: 'org', upstream: 'mux', principalId: undefined, sealed: 'sealed org' },
+      ])
     },
   ],
   [

@@ -20,6 +20,8 @@ export interface BearerParts {
   refused(detail: string, ended: boolean): Fault
   /** Told, once, that only who connected it can help: the authorization server gives nothing any more. */
   onLapse(credential: RenewableCredential, why: string): Promise<void>
+  /** Told of tokens that came when their connection was gone already. */
+  onOrphan(credential: RenewableCredential, held: Held): Promise<void>
 }
 
 /** A token is renewed this long before it expires, and never more often than this after it was obtained. */
@@ -112,7 +114,10 @@ export class Bearer {
       throw this.#parts.refused(`its token cannot be renewed: ${code ?? String(error)}`, ended)
     }
     const renewed = await vault.renewable.renew(upstream, before, held)
-    if (renewed === undefined) throw this.#parts.refused('its connection was replaced or revoked meanwhile', true)
+    if (renewed === undefined) {
+      void this.#parts.onOrphan(before, held).catch(() => undefined)
+      throw this.#parts.refused('its connection was replaced or revoked meanwhile', true)
+    }
     this.#credential = renewed
   }
 

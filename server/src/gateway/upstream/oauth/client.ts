@@ -233,7 +233,11 @@ function heldOf(
 }
 
 // The SDK has one of these, which reads the clock of the machine.
-function authenticationOf(id: string, { privateKey, algorithm: alg }: Key, nowMs: number): AddClientAuthentication {
+export function authenticationOf(
+  id: string,
+  { privateKey, algorithm: alg }: Key,
+  nowMs: number,
+): AddClientAuthentication {
   return async (...[_headers, params, url, metadata]: Parameters<AddClientAuthentication>) => {
     const iat = Math.floor(nowMs / 1_000)
     const claims = { iss: id, sub: id, aud: metadata?.issuer ?? String(url), jti: randomUUID(), iat, exp: iat + 300 }
