@@ -86,7 +86,7 @@ function sorted(value: unknown, depth: number, way: Way): unknown {
   if (prototype !== Object.prototype && prototype !== null) throw unwritable('an object that is not plain')
   const source = value as Record<string, unknown>
   const target: Record<string, unknown> = {}
-  for (const name of Object.keys(source).sort()) {
+  for (const name of namesInOrder(source)) {
     const first = name.charCodeAt(0)
     // An index-like name would come first whatever the order of making; `__proto__` would be obeyed.
     if ((first >= 0x30 && first <= 0x39) || name === '__proto__') way.fast = false
@@ -95,6 +95,22 @@ function sorted(value: unknown, depth: number, way: Way): unknown {
     if (way.fast) target[name] = item
   }
   return target
+}
+
+const shortMax = 16
+
+/** The own names of an object in the order of their UTF-16 code units, as canonical JSON has them (RFC 8785, 3.2.3). */
+export function namesInOrder(object: object): string[] {
+  const names = Object.keys(object)
+  // Nearly all are few and come in order: for three names the engine's own sort makes two kilobytes of garbage.
+  if (names.length > shortMax) return names.sort()
+  for (let i = 1; i < names.length; i++) {
+    const name = names[i]!
+    let at = i
+    for (; at > 0 && names[at - 1]! > name; at--) names[at] = names[at - 1]!
+    names[at] = name
+  }
+  return names
 }
 
 /** Deeper than any reading allows, and shallow enough for the stack. */

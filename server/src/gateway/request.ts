@@ -99,13 +99,20 @@ function callerKeyOf({ caller, envelope }: Call): string {
 function besides(params: Record<string, unknown>, bound: boolean): Record<string, unknown> {
   const { inputResponses: responses, requestState, _meta: meta } = params
   const theirs = isObject(responses) ? Object.entries(responses).filter(([key]) => !isOwnKey(key)) : []
-  const all = isObject(meta) ? Object.entries(meta).filter(([key]) => !bound || ofProtocol(key)) : []
-  const told = all.map(([key, value]) => [key, bound && key === capabilitiesKey ? {} : value] as const)
-  return {
-    ...(requestState !== undefined && { requestState }),
-    ...(theirs.length > 0 && { inputResponses: Object.fromEntries(theirs) }),
-    ...(told.length > 0 && { _meta: Object.fromEntries(told) }),
+  const told = isObject(meta) ? (bound ? toldWithApproval(meta) : meta) : {}
+  const beside: Record<string, unknown> = {}
+  if (requestState !== undefined) beside['requestState'] = requestState
+  if (theirs.length > 0) beside['inputResponses'] = Object.fromEntries(theirs)
+  for (const _key in told) {
+    beside['_meta'] = told
+    break
   }
+  return beside
+}
+
+function toldWithApproval(meta: Record<string, unknown>): Record<string, unknown> {
+  const told = Object.entries(meta).filter(([key]) => ofProtocol(key))
+  return Object.fromEntries(told.map(([key, value]) => [key, key === capabilitiesKey ? {} : value]))
 }
 
 const capabilitiesKey = 'io.modelcontextprotocol/clientCapabilities'

@@ -8,6 +8,8 @@ import { type Entry, writeEntry } from './entry.ts'
 
 /** Entries that share one transaction, and with it one flush to the disk. */
 const batchMax = 256
+/** Turns of the event loop for which a transaction waits at the most, while each brings more entries. */
+const turnsMax = 8
 /** Entries that may wait. At 2,000 calls a second these are two seconds: beyond that, waiting longer helps nobody. */
 const waitingMax = 4_096
 
@@ -82,9 +84,7 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended: 
 
   async function drain(): Promise<void> {
     while (queue.length > 0) {
-      // Whoever arrives in this turn of the event loop shares the transaction, and whoever comes while it is written the
-      // next: whom its end set going, or who came while that was heard of, included. A full one waits for nobody.
-      if (queue.length < batchMax) await nextTurn()
+      await gather(queue)
       const batch = queue.splice(0, batchMax).filter(({ givenUp }) => !givenUp)
       if (batch.length > 0) await writeBatch(store, batch, onAppended)
     }
@@ -152,6 +152,16 @@ export function openAppender({ store, onAppended }: { store: Store; onAppended: 
       closed = true
       while (draining !== undefined || running.size > 0) await Promise.allSettled([draining, ...running])
     },
+  }
+}
+
+// Whoever arrives in this turn of the event loop shares the transaction, and whoever comes while it is written the next:
+// whom its end set going, or who came while that was heard of, included. While turns bring more, it waits for the next: a
+// flush costs the same for few. A full one waits for nobody.
+async function gather(queue: readonly unknown[]): Promise<void> {
+  for (let turns = 0, seen = 0; turns < turnsMax && seen < queue.length && queue.length < batchMax; turns++) {
+    seen = queue.length
+    await nextTurn()
   }
 }
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { namesInOrder } from '../base/json.ts'
 import { isIdentifierName, isSecretName, replaceRandom, secretForms } from './redact/secrets.ts'
 
 /** Largest redacted text, in bytes of UTF-8. */
@@ -72,19 +73,20 @@ function write(out: Writing, value: unknown, place: Place): void {
   const below = { ...place, depth: place.depth + 1 }
   if (Array.isArray(value)) {
     put(out, '[')
-    for (const [i, item] of value.entries()) {
-      if (out.length > redactedBytesMax) break
+    for (let i = 0; i < value.length && out.length <= redactedBytesMax; i++) {
       if (i > 0) put(out, ',')
-      write(out, item, below)
+      write(out, value[i], below)
     }
     return put(out, ']')
   }
   const object = value as Record<string, unknown>
   const named = namesSecret(object)
   put(out, '{')
-  for (const [i, name] of Object.keys(object).sort().entries()) {
+  let first = true
+  for (const name of namesInOrder(object)) {
     if (out.length > redactedBytesMax) break
-    if (i > 0) put(out, ',')
+    if (!first) put(out, ',')
+    first = false
     const judged = judgeName(name)
     put(out, judged.shown)
     const secret = place.secret || judged.secret || (named && name === 'value')
