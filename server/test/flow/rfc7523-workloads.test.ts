@@ -127,8 +127,8 @@ test('a JWT-SVID need not say who issued it: its trust domain does', async (t) =
 
 test('what the token of a workload is limited to, and what it asks for, bounds what it gets', async (t) => {
   const { cluster, aud, present } = await open(t)
-  const said = async (claimed: unknown, asked?: string) => {
-    const assertion = await cluster.sign({ sub: nightly, aud, scope: claimed })
+  const said = async (claimed: unknown, asked?: string, scp?: unknown) => {
+    const assertion = await cluster.sign({ sub: nightly, aud, scope: claimed, scp })
     const { status, body } = await present(assertion, asked === undefined ? {} : { scope: asked })
     return status === 200 ? body['scope'] : body['error']
   }
@@ -138,6 +138,8 @@ test('what the token of a workload is limited to, and what it asks for, bounds w
   assert.equal((await present(details)).body['error'], 'invalid_grant')
   const write = 'desk:tool:write_note'
   assert.equal(await said('desk:read', write), 'invalid_scope', 'named by the one and beyond the other')
+  assert.equal(await said('desk:read', undefined, [write]), 'invalid_grant', 'so of two claims')
+  assert.equal(await said('desk:write', undefined, ['desk:read']), 'desk:read')
   for (const [claimed, asked, told] of [
     [undefined, 'mcp', 'mcp'],
     [undefined, 'desk:read', 'desk:read'],

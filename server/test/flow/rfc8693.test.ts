@@ -117,8 +117,24 @@ test('what is granted is within the scopes of the subject token and of the reque
   const all = await open(t, { effects: 'write' })
   await entitled(all)
   const [read, write] = ['desk:tool:read_note', 'desk:tool:write_note']
-  const table: [claimed: unknown, asked: string | undefined, told: string, tools: string[]][] = [
+  const table: [claimed: unknown, asked: string | undefined, told: string, tools: string[], scp?: unknown][] = [
     [undefined, undefined, 'mcp', ['read_note', 'write_note']],
+    // As some providers say it: a list, or a text.
+    [undefined, undefined, 'desk:read', ['read_note'], ['openid', 'desk:read']],
+    [undefined, undefined, 'desk:read', ['read_note'], 'openid desk:read'],
+    [undefined, 'desk:read', 'desk:read', ['read_note'], ['mcp']],
+    [undefined, undefined, 'invalid_grant', [], ['openid']],
+    [undefined, undefined, 'invalid_grant', [], []],
+    [undefined, undefined, 'invalid_grant', [], 'access_as_user'],
+    [undefined, undefined, 'invalid_grant', [], ['desk:read', 7]],
+    [undefined, undefined, 'invalid_grant', [], { desk: 'read' }],
+    [undefined, write, 'invalid_scope', [], 'desk:read'],
+    // Where both are there, the narrower.
+    ['mcp', undefined, 'desk:read', ['read_note'], ['desk:read']],
+    ['desk:read', undefined, 'desk:read', ['read_note'], ['mcp']],
+    ['desk:write', undefined, read, ['read_note'], [read]],
+    ['desk:read', undefined, 'invalid_grant', [], [write]],
+    ['desk:read', undefined, 'invalid_grant', [], []],
     ['desk:read', undefined, 'desk:read', ['read_note']],
     [undefined, write, write, ['write_note']],
     ['openid mcp', 'desk:read', 'desk:read', ['read_note']],
@@ -129,8 +145,8 @@ test('what is granted is within the scopes of the subject token and of the reque
     ['desk:read', write, 'invalid_scope', []],
     [undefined, 'other:read', 'invalid_scope', []],
   ]
-  for (const [claimed, asked, told, tools] of table) {
-    const subject = await all.company.sign({ aud: audience, scope: claimed })
+  for (const [claimed, asked, told, tools, scp] of table) {
+    const subject = await all.company.sign({ aud: audience, scope: claimed, scp })
     const answer = await all.exchange(subject, { scope: asked })
     const listed = answer.status === 200 ? (await agentWith(all.house, 'desk', answer).list()).toSorted() : []
     assert.deepEqual([answer.error ?? answer.scope, listed], [told, tools], `${JSON.stringify(claimed)} ${asked}`)

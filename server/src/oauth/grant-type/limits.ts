@@ -14,25 +14,29 @@ export interface Said {
   requested: string | undefined
 }
 
-/** What limits, read; undefined where nothing does. */
-export type Limits = Record<'claimed' | 'requested', readonly Scope[] | undefined>
+/** What limits, read: texts of scopes, each of which must reach a tool; none where nothing limits. */
+export type Limits = Record<'claimed' | 'requested', readonly (readonly Scope[])[]>
 
 /**
- * Reads what limits; undefined where nothing does. Words that mean nothing here reach nothing, so that what is limited in
- * words that we do not know opens nothing.
+ * Reads what limits. Words that mean nothing here reach nothing, so that what is limited in words that we do not know opens
+ * nothing. Some providers have `scp` in place of `scope`, as a text or a list: where both are there, both must reach.
  */
 export function readLimits({ claims, requested }: Said): Limits {
-  const { scope, authorization_details: details } = claims
+  const { scope, scp, authorization_details: details } = claims
   if (scope !== undefined && typeof scope !== 'string') throw new NotTaken('its `scope` is no text')
+  const listed = Array.isArray(scp) && scp.every((one) => typeof one === 'string') ? scp.join(' ') : scp
+  if (listed !== undefined && typeof listed !== 'string')
+    throw new NotTaken('its `scp` is neither text nor list of texts')
   // They limit to tools and arguments as well (RFC 9396), and are read of what a person sees alone.
   if (details !== undefined) throw new NotTaken('it is limited by `authorization_details`')
-  const read = (text: string | undefined) => (text === undefined ? undefined : readScopes(text))
-  return { claimed: read(scope), requested: read(requested) }
+  const read = (...texts: (string | undefined)[]) =>
+    texts.flatMap((text) => (text === undefined ? [] : [readScopes(text)]))
+  return { claimed: read(scope, listed), requested: read(requested) }
 }
 
-/** Whether a limit lets a tool through. */
-export function lets(limit: readonly Scope[] | undefined, tool: Scoped): boolean {
-  return limit === undefined || limit.some((scope) => reaches(scope, tool))
+/** Whether all of these let a tool through. */
+export function lets(limits: readonly (readonly Scope[])[], tool: Scoped): boolean {
+  return limits.every((limit) => limit.some((scope) => reaches(scope, tool)))
 }
 
 /** Longest bound of a token, in characters: the token must fit into a header. */
@@ -50,15 +54,15 @@ export async function boundOf(
   grant: Pick<Grant, 'upstream' | 'tools' | 'scope'>,
   { claimed, requested }: Limits,
 ): Promise<string | undefined> {
-  const limits = [claimed, requested].filter((limit) => limit?.every(({ of }) => of !== 'everything') === true)
+  const limits = [...claimed, ...requested].filter((limit) => limit.every(({ of }) => of !== 'everything'))
   if (limits.length === 0) return undefined
   const could = [...(await readTools(catalogue, grant)).values()].filter((tool) => lets(claimed, tool))
-  if (could.length === 0) throw new NotTaken('its `scope` reaches nothing of the grant')
+  if (could.length === 0) throw new NotTaken('what it is limited to reaches nothing of the grant')
   const reached = could.filter((tool) => lets(requested, tool))
   if (reached.length === 0) throw new NotTaken('the scope that was asked for reaches nothing of it', 'invalid_scope')
   const told = grant.scope ?? everything
   // A tool that is named by one and beyond the effect of another is among the common ones, and not among the reached.
-  const bound = commonScopes([readScopes(told), ...limits.map((limit) => limit!)])
+  const bound = commonScopes([readScopes(told), ...limits])
     .filter((scope) => reached.some((tool) => reaches(scope, tool)))
     .map(({ text }) => text)
     .join(' ')
@@ -77,7 +81,7 @@ export async function withinBound(
   if (bound === undefined) return grant
   const tools = await readTools(catalogue, grant)
   const within = <T>(all: ReadonlyMap<string, T>): Map<string, T> =>
-    new Map([...all].filter(([path]) => tools.has(path) && lets(bound, tools.get(path)!)))
+    new Map([...all].filter(([path]) => tools.has(path) && lets([bound], tools.get(path)!)))
   const limits = grant.limits && within(grant.limits)
   return { ...grant, scope: writeScopes(bound), tools: within(grant.tools), limits }
 }

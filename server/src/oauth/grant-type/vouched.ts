@@ -86,7 +86,7 @@ function chosenOf(
   if (could.length === 0) throw new NotTaken('the principal is entitled to nothing that is granted so')
   const given = new Set(could.filter((tool) => lets(requested, tool)))
   if (given.size === 0) throw new NotTaken('the scope that was asked for reaches nothing of it', 'invalid_scope')
-  const limits = [claimed, requested].filter((limit) => limit !== undefined)
+  const limits = [...claimed, ...requested]
   const marked = offered.map((tool) => ({ ...tool, given: given.has(tool) }))
   return {
     tools: new Map([...given].map(({ path, digest }) => [path, digest])),

@@ -226,8 +226,8 @@ async function renewedBound(parts: EngineParts, ctx: KoaContextWithOIDC): Promis
   const place = grant && (await parts.catalogue.findPlace(grant.upstream))
   if (typeof asked !== 'string' || place === undefined) return undefined
   // As on the page: words that mean nothing here ask for nothing.
-  const requested = scopesFor(place.upstreams, asked)
-  return boundOf(parts, grant!, { claimed: undefined, requested }).catch((error: unknown) => {
+  const requested = [scopesFor(place.upstreams, asked)]
+  return boundOf(parts, grant!, { claimed: [], requested }).catch((error: unknown) => {
     throw error instanceof NotTaken ? new errors.InvalidScope(error.message, asked) : error
   })
 }
