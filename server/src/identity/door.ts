@@ -20,6 +20,7 @@ import { linkInvalid, type OpenInvitation } from './invitations.ts'
 import { readNewcomer } from './login/newcomer.ts'
 import { readReturnTo } from './login/return-to.ts'
 import { joinPage } from './page/join.ts'
+import { byLink } from './passkeys.ts'
 import { onwardPage, signInPage, signOutPage } from './page/sign-in.ts'
 
 /** Every page of this room. What is not here does not exist. */
@@ -236,7 +237,7 @@ async function takeJoin(parts: DoorParts, visit: Visit): Promise<void> {
       },
     )
     if (principal === undefined) return
-    const login = { at: parts.clock.now(), amr: ['pwd'] }
+    const login = { at: parts.clock.now(), amr: ['pwd', byLink] }
     enter(visit, await parts.logins.enter(visit, { principal, provider: 'local', returnTo: '/', login }))
   })
 }

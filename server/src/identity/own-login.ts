@@ -5,7 +5,7 @@ import type { Principal } from '../model/principal.ts'
 import { readReason } from '../model/rights.ts'
 import { endLinksFor, findOpenLink, insertOneTimeLink, type OneTimeLink, spendLink } from '../store/one-time-links.ts'
 import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
-import { deletePasskeysOf } from '../store/passkeys.ts'
+import { deletePasskeysOf, deleteWaitingPasskeys } from '../store/passkeys.ts'
 import { findPasswordByLogin, findPasswordOf, lockPassword, type Password, updatePassword } from '../store/passwords.ts'
 import { findPrincipal, listAdministratorIds } from '../store/principals.ts'
 import {
@@ -55,7 +55,10 @@ export interface OwnLogin {
    * @throws {Fault} `identity.sign_in_failed` for a wrong one.
    */
   checkPassword(principal: Principal, current: string): Promise<void>
-  /** Sets a new password; all other sign-ins and all operator keys end. Throws `identity.password_refused`. */
+  /**
+   * Sets a new password; all other sign-ins and all operator keys end, and a passkey that the password before has added and
+   * that does not count yet. Throws `identity.password_refused`.
+   */
   changePassword(given: { principal: Principal; signInId: string; password: string }): Promise<void>
   /** Makes ten codes in the place of those before. They are shown once and kept as digests. */
   makeCodes(principal: Principal): Promise<string[]>
@@ -110,6 +113,7 @@ export function openOwnLogin(parts: {
       await ledger.recordChange({ by: principal.id, what: 'password.set', about }, async (tx) => {
         await updatePassword(tx, principal.id, { hash, changedAt: clock.now() })
         await deleteOtherSignIns(tx, principal.id, signInId)
+        await deleteWaitingPasskeys(tx, principal.id, clock.now())
         await revokeOperatorKeysOf(tx, principal.id, clock.now())
         await endLinksFor(tx, resetOf(principal.id), clock.now())
       })

@@ -14,6 +14,7 @@ import { revokeOperatorKeysOf } from '../store/operator-keys.ts'
 import { deletePasskey, findPasskey, insertPasskey, listPasskeys, type Passkey, usePasskey } from '../store/passkeys.ts'
 import { findPasswordOf, lockPassword, updatePassword } from '../store/passwords.ts'
 import { listAdministratorIds } from '../store/principals.ts'
+import { replaceRecoveryCodes } from '../store/recovery-codes.ts'
 import { deleteOtherSignIns } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
@@ -34,6 +35,8 @@ import type { IdentityLedger } from './records.ts'
 const passkeysMax = 10
 const attemptsMax = 10_000
 const nameMax = 60
+/** How long a passkey that the password alone has added is worth no more than that. Long enough for a weekend. */
+const waitMs = 72 * 60 * 60 * 1_000
 
 /** What a browser must do next: the options of WebAuthn, as JSON. */
 export type WebauthnOptions = Record<string, unknown>
@@ -50,6 +53,10 @@ export interface Passkeys {
   /** Whether browsers make passkeys for this origin. */
   readonly possible: boolean
   list(principalId: string): Promise<Passkey[]>
+  /** Whether somebody has one that counts: then the password alone changes nothing of how he signs in. */
+  has(principalId: string): Promise<boolean>
+  /** Whether one waits: it was added by the password alone, and the person is to hear of it before it counts. */
+  waits(principalId: string): Promise<boolean>
   /**
    * Whether a principal may do nothing before there is a passkey behind his sign-in: by the configuration, or because he
    * wants it so.
@@ -71,19 +78,23 @@ export interface Passkeys {
   /** Begins to make a passkey, within this sign-in. */
   beginAdding(given: { principal: Principal; signInId: string; name: string }): Promise<WebauthnOptions>
   /**
-   * Adds the passkey that was made. The sign-in stays what it was: it is used at the next one.
+   * Adds the passkey that was made. The sign-in stays what it was: it is used at the next one. With the first one recovery
+   * codes of before are void, and all other sign-ins end.
    *
-   * @param given `first`: only if there is none yet, for who did not come by passkey.
+   * @param given `login`: that of the sign-in. Who did not come by passkey or recovery code adds only the first, and where
+   *   no link of an administrator let him in, that waits for three days: until then it is worth what his password is.
    *
    * @throws {Fault} `identity.passkey_refused`.
    */
-  add(given: { principal: Principal; signInId: string; answer: string; first: boolean }): Promise<void>
+  add(given: { principal: Principal; signInId: string; answer: string; login: Login }): Promise<void>
   /**
-   * Removes a passkey; all other sign-ins and all operator keys end, which it may have made.
+   * Removes a passkey; all other sign-ins and all operator keys end, which it may have made. One that waits, whoever knows
+   * the password removes.
    *
-   * @throws {Fault} `identity.not_found`, or `identity.input_invalid` for the last one while it is demanded.
+   * @throws {Fault} `identity.not_found`, `identity.not_allowed`, or `identity.input_invalid` for the last one while it is
+   *   demanded.
    */
-  remove(given: { principal: Principal; signInId: string; id: string }): Promise<void>
+  remove(given: { principal: Principal; signInId: string; id: string; login: Login }): Promise<void>
   /** Sets whether the person's password alone opens nothing. Throws `identity.input_invalid` without a passkey. */
   setOnly(given: { principal: Principal; only: boolean }): Promise<void>
 }
@@ -149,10 +160,14 @@ export function openPasskeys(parts: {
     return (await listAdministratorIds(handle, clock.now())).includes(principal.id)
   }
 
+  const counts = ({ countsAt }: Passkey): boolean => countsAt <= clock.now()
+
   return {
     possible: party !== undefined,
     demanded: (principal) => demanded(principal),
     list: (principalId) => listPasskeys(store, principalId),
+    has: async (principalId) => (await listPasskeys(store, principalId)).some(counts),
+    waits: async (principalId) => !(await listPasskeys(store, principalId)).every(counts),
     async beginSignIn({ browser, returnTo }) {
       const to = requireParty()
       return requestOptions(to, await begin({ browser, kept: { what: 'sign-in' }, returnTo }))
@@ -167,7 +182,8 @@ export function openPasskeys(parts: {
       const counter = await verifyUsed(to, read, passkey)
       const use = { from: passkey.counter, to: counter, at: clock.now() }
       if (!(await usePasskey(store, passkey.id, use))) throw passkeyRefused('its counter has moved')
-      return { passkey, login: loginBy(passkey, clock), returnTo }
+      const login = counts(passkey) ? loginBy(passkey, clock) : { at: clock.now(), amr: ['pwd'] }
+      return { passkey, login, returnTo }
     },
     async beginAdding({ principal, signInId, name }) {
       const to = requireParty()
@@ -182,31 +198,42 @@ export function openPasskeys(parts: {
       const { login } = password
       return creationOptions(to, { challenge, principalId: principal.id, login, name: principal.name, known })
     },
-    async add({ principal, signInId, answer, first }) {
+    async add({ principal, signInId, answer, login }) {
       const to = requireParty()
       const read = readMade(answer)
       const { kept } = await take({ challenge: read.challenge, browser: signInId, what: 'adding' })
       if (kept.what !== 'adding' || kept.principalId !== principal.id) throw passkeyRefused('begun by somebody else')
       const made = await verifyMade(to, read)
-      const passkey = { ...made, principalId: principal.id, name: kept.name, createdAt: clock.now(), usedAt: undefined }
+      const now = clock.now()
+      const countsAt = isStrong(login) || login.amr.includes(byLink) ? now : now + waitMs
+      const times = { createdAt: now, usedAt: undefined, countsAt }
+      const passkey = { ...made, principalId: principal.id, name: kept.name, ...times }
       const about = { kind: 'principal', id: principal.id } as const
-      const details = { passkey: passkey.id, name: passkey.name, synced: passkey.synced }
+      const waits = countsAt > now && { countsAt }
+      const details = { passkey: passkey.id, name: passkey.name, synced: passkey.synced, ...waits }
       await ledger.recordChange({ by: principal.id, what: 'passkey.added', about, details }, async (tx) => {
         await lockPassword(tx, principal.id)
         const known = await listPasskeys(tx, principal.id)
-        if (known.length >= (first ? 1 : passkeysMax)) throw passkeyRefused('others were added meanwhile')
+        if (known.length >= (isStrong(login) ? passkeysMax : 1)) throw passkeyRefused('others were added meanwhile')
         if (!(await insertPasskey(tx, passkey))) throw passkeyRefused('known already')
+        if (known.length > 0) return
+        // Codes stand in for a passkey, and these were there before it. Whoever is signed in comes in anew, and hears of it.
+        await replaceRecoveryCodes(tx, principal.id, [])
+        await deleteOtherSignIns(tx, principal.id, signInId)
       })
     },
-    async remove({ principal, signInId, id }) {
+    async remove({ principal, signInId, id, login }) {
       const about = { kind: 'principal', id: principal.id } as const
       const change = { by: principal.id, what: 'passkey.removed', about, details: { passkey: id } } as const
       await ledger.recordChange(change, async (tx) => {
         await lockPassword(tx, principal.id)
-        if (!(await deletePasskey(tx, principal.id, id))) {
+        const known = await listPasskeys(tx, principal.id)
+        const passkey = known.find((one) => one.id === id)
+        if (passkey === undefined)
           throw new Fault('identity.not_found', 'cannot remove this passkey: there is none of this id')
-        }
-        if ((await listPasskeys(tx, principal.id)).length === 0 && (await demanded(principal, tx))) {
+        if (counts(passkey) && !isStrong(login)) throw wantsPasskey()
+        await deletePasskey(tx, principal.id, id)
+        if (counts(passkey) && known.filter(counts).length === 1 && (await demanded(principal, tx))) {
           throw new Fault('identity.input_invalid', 'cannot remove the last passkey: the password alone is not enough')
         }
         await deleteOtherSignIns(tx, principal.id, signInId)
@@ -218,7 +245,7 @@ export function openPasskeys(parts: {
       const change = { by: principal.id, what: 'passkey.only_set', about, details: { only } } as const
       await ledger.recordChange(change, async (tx) => {
         await lockPassword(tx, principal.id)
-        if (only && (await listPasskeys(tx, principal.id)).length === 0) {
+        if (only && !(await listPasskeys(tx, principal.id)).some(counts)) {
           throw new Fault('identity.input_invalid', 'cannot demand a passkey: there is none yet')
         }
         await updatePassword(tx, principal.id, { passkeyOnly: only })
@@ -229,6 +256,14 @@ export function openPasskeys(parts: {
 
 /** What waits for the answer to a challenge. */
 type Kept = { what: 'sign-in' } | { what: 'adding'; principalId: string; name: string }
+
+/** Of the methods of a sign-in: that a link of an administrator opened it. */
+export const byLink = 'link'
+
+/** What only a stronger sign-in than that by the password may change. */
+export function wantsPasskey(): Fault {
+  return new Fault('identity.not_allowed', 'cannot change this: sign in with your passkey first')
+}
 
 /** Whether a sign-in is one that a stolen password does not make. */
 export function isStrong(login: Login): boolean {

@@ -18,6 +18,8 @@ export interface Passkey {
   synced: boolean
   createdAt: number
   usedAt: number | undefined
+  /** From when it is more than the password by which it was added. */
+  countsAt: number
 }
 
 function toPasskey(row: Selectable<Tables['passkeys']>): Passkey {
@@ -30,6 +32,7 @@ function toPasskey(row: Selectable<Tables['passkeys']>): Passkey {
     synced: row.synced !== 0,
     createdAt: row.created_at,
     usedAt: row.used_at ?? undefined,
+    countsAt: row.counts_at,
   }
 }
 
@@ -50,6 +53,7 @@ export async function insertPasskey(handle: Handle, passkey: Passkey): Promise<b
       synced: passkey.synced ? 1 : 0,
       created_at: passkey.createdAt,
       used_at: passkey.usedAt ?? null,
+      counts_at: passkey.countsAt,
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .returning('id')
@@ -118,4 +122,13 @@ export async function deletePasskeysOf(handle: Handle, principalId: string): Pro
     .returning('id')
     .execute()
   return rows.length
+}
+
+/** Removes the passkeys of a principal that do not count yet. */
+export async function deleteWaitingPasskeys(handle: Handle, principalId: string, now: number): Promise<void> {
+  await open(handle)
+    .deleteFrom('passkeys')
+    .where('principal_id', '=', principalId)
+    .where('counts_at', '>', now)
+    .execute()
 }

@@ -52,6 +52,7 @@ export interface Tables {
     synced: number
     created_at: number
     used_at: number | null
+    counts_at: number
   }
   recovery_codes: { principal_id: string; place: string; hash: string; spent_at: number | null }
   /** The people and groups that identity providers keep here; `id` is that of the principal. */

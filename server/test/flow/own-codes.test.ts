@@ -20,4 +20,6 @@ test('recovery codes are made three times in a quarter of an hour, many at once 
   assert.equal(await countRecoveryCodes(house.rooms.store, principal.id), 10)
   const late = await ana.submit(ways, {}, { to: '/sign-in/ways/codes' })
   assert.match(late.text, /Cannot make codes now: too many tries/)
+  house.clock.pass(20 * 60_000)
+  assert.equal(await make(), 403, 'only ten minutes after the sign-in')
 })

@@ -12,7 +12,7 @@ const day = 24 * 60 * 60 * 1_000
 async function makeCodes(house: House, browser: Browser): Promise<string[]> {
   const shown = await browser.submit(
     await browser.open(`${house.origin}/sign-in/ways`),
-    { current: password },
+    {},
     { to: '/sign-in/ways/codes' },
   )
   assert.equal(shown.status, 200)
@@ -121,6 +121,7 @@ test('a recovery code signs in once beside the password, where a passkey is dema
 test('of many who use one code at once, one comes in', async (t) => {
   const house = await openNamedHouse(t)
   const ana = await administratorOf(house)
+  await addAndEnter(house, ana)
   const [code] = await makeCodes(house, ana)
   const browsers = [1, 2, 3, 4].map(() => house.browser())
   const shown = await Promise.all(browsers.map((browser) => useCode(house, browser, { code: code! })))
@@ -131,9 +132,11 @@ test('of many who use one code at once, one comes in', async (t) => {
 test('a wrong login, password or code are told alike, counted like passwords, and spend nothing', async (t) => {
   const house = await openNamedHouse(t)
   const ana = await administratorOf(house)
+  await addAndEnter(house, ana)
   const [code = '', second = ''] = await makeCodes(house, ana)
   const { principal } = (await whoIs(house, ana))!
   const { browser: bo } = await bring(house, principal.id, 'bo')
+  await addAndEnter(house, bo)
   const [ofBo = ''] = await makeCodes(house, bo)
   const browser = house.browser()
   const texts = new Set<string>()
@@ -159,6 +162,7 @@ test('a wrong login, password or code are told alike, counted like passwords, an
 test('new codes make those before void', async (t) => {
   const house = await openNamedHouse(t)
   const ana = await administratorOf(house)
+  await addAndEnter(house, ana)
   const [before = ''] = await makeCodes(house, ana)
   const [after = ''] = await makeCodes(house, ana)
   assert.equal((await useCode(house, house.browser(), { code: before })).status, 401)

@@ -3,6 +3,7 @@ import { readReturnTo } from '../login/return-to.ts'
 import { passkeyPage } from '../page/passkey.ts'
 import { recoveryPage, resetPage } from '../page/recovery.ts'
 import { script } from '../page/script.ts'
+import { byLink } from '../passkeys.ts'
 import { type DoorParts, enter, orRefuse, orShow, readForm, type Route, send, type Visit } from './visit.ts'
 
 /** The ways in of who has no password at hand, or more than one. */
@@ -77,7 +78,7 @@ async function takeReset(parts: DoorParts, visit: Visit): Promise<void> {
       send(visit, { status: fault.status, text })
     })
     if (principal === undefined) return
-    const login = { at: parts.clock.now(), amr: ['pwd'] }
+    const login = { at: parts.clock.now(), amr: ['pwd', byLink] }
     enter(visit, await parts.logins.enter(visit, { principal, provider: 'local', returnTo: '/', login }))
   })
 }

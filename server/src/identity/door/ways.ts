@@ -1,6 +1,7 @@
 import { Fault } from '../../base/fault.ts'
 import type { SignedIn } from '../sign-ins.ts'
-import { isStrong } from '../passkeys.ts'
+import { readReturnTo } from '../login/return-to.ts'
+import { isStrong, wantsPasskey } from '../passkeys.ts'
 import { passkeyPage } from '../page/passkey.ts'
 import { codesPage, waysPage, waysPath } from '../page/ways.ts'
 import { type DoorParts, orShow, readFields, redirect, type Route, send, type Visit } from './visit.ts'
@@ -59,7 +60,9 @@ async function show(
     codesLeft: await parts.own.countCodes(principal.id),
   }
   const { possible } = parts.passkeys
-  const more = { possible, wanting, fresh: isFresh(parts, here), strong: isStrong(login) }
+  const next = readReturnTo(visit.url.searchParams.get('next'))
+  const now = parts.clock.now()
+  const more = { possible, wanting, fresh: isFresh(parts, here), strong: isStrong(login), now, next }
   const text = waysPage({
     name: principal.name,
     issuer: principal.issuer,
@@ -139,13 +142,13 @@ async function beginAdding(parts: DoorParts, visit: Visit): Promise<void> {
 
 async function add(parts: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
   const { principal, signInId, login } = here
-  await parts.passkeys.add({ principal, signInId, answer: body.get('answer') ?? '', first: !isStrong(login) })
+  await parts.passkeys.add({ principal, signInId, answer: body.get('answer') ?? '', login })
 }
 
-// Whoever has a passkey uses it. Who has none gives the password until now: a browser that was left open is not enough.
+// Whoever has a passkey that counts uses it. Who has none gives the password until now: a browser that was left open is not enough.
 async function prove(parts: DoorParts, visit: Visit, given: Given): Promise<void> {
   if (isStrong(given.here.login)) return
-  if ((await parts.passkeys.list(given.here.principal.id)).length > 0) throw wants()
+  if (await parts.passkeys.has(given.here.principal.id)) throw wantsPasskey()
   await checkCurrent(parts, visit, given)
 }
 
@@ -156,18 +159,13 @@ async function checkCurrent({ own, throttle }: DoorParts, visit: Visit, { here, 
   await throttle.succeeded(login, visit.address)
 }
 
-function wants(): Fault {
-  return new Fault('identity.not_allowed', 'cannot change this: sign in with your passkey first')
-}
-
 async function remove({ passkeys }: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
-  if (!isStrong(here.login)) throw wants()
-  const { principal, signInId } = here
-  await passkeys.remove({ principal, signInId, id: (body.get('id') ?? '').slice(0, 1_500) })
+  const { principal, signInId, login } = here
+  await passkeys.remove({ principal, signInId, id: (body.get('id') ?? '').slice(0, 1_500), login })
 }
 
 async function setOnly({ passkeys }: DoorParts, _visit: Visit, { here, body }: Given): Promise<void> {
-  if (!isStrong(here.login)) throw wants()
+  if (!isStrong(here.login)) throw wantsPasskey()
   await passkeys.setOnly({ principal: here.principal, only: body.get('only') === 'yes' })
 }
 
@@ -176,8 +174,8 @@ async function makeCodes(parts: DoorParts, visit: Visit): Promise<void> {
   if (given === undefined) return
   const { here } = given
   const codes = async () => {
-    if (here.wanting) throw wants()
-    await prove(parts, visit, given)
+    // They stand in for a passkey, so a password makes none.
+    if (!isStrong(here.login)) throw wantsPasskey()
     await parts.throttle.admitCodes(here.principal.id)
     return parts.own.makeCodes(here.principal)
   }
@@ -187,7 +185,7 @@ async function makeCodes(parts: DoorParts, visit: Visit): Promise<void> {
 
 async function changePassword(parts: DoorParts, visit: Visit, given: Given): Promise<void> {
   const { principal, signInId, login, wanting } = given.here
-  if (wanting) throw wants()
+  if (wanting) throw wantsPasskey()
   if (!isStrong(login)) await checkCurrent(parts, visit, given)
   await parts.own.changePassword({ principal, signInId, password: given.body.get('password') ?? '' })
 }

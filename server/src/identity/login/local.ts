@@ -6,10 +6,12 @@ import { findPrincipal, findPrincipalBySubject } from '../../store/principals.ts
 import type { Store } from '../../store/store.ts'
 import type { FormIdp, Idp, Person } from '../idp.ts'
 import type { OwnLogin } from '../own-login.ts'
+import { waysPath } from '../page/ways.ts'
 import type { Passkeys } from '../passkeys.ts'
 import { admitPerson } from '../principals.ts'
 import type { IdentityLedger } from '../records.ts'
 import type { Entered, Entering, Visitor } from './entering.ts'
+import { readReturnTo } from './return-to.ts'
 import type { Throttle } from './throttle.ts'
 
 const provider = 'local'
@@ -44,6 +46,14 @@ export function localLogins(parts: LocalParts): LocalLogins {
     return admitPerson(parts, { ...principal, login })
   }
 
+  // Where a passkey waits, whoever signs in is shown it first: it may be another's.
+  async function landing(principalId: string, returnTo: string): Promise<string> {
+    const next = readReturnTo(returnTo)
+    if (next.startsWith(waysPath) || !(await passkeys.waits(principalId))) return next
+    const path = `${waysPath}?${new URLSearchParams({ next }).toString()}`
+    return readReturnTo(path) === path ? path : waysPath
+  }
+
   function requireLocal(): FormIdp {
     const idp = idps.find((one): one is FormIdp => one.way === 'form')
     if (idp === undefined) throw new Fault('identity.not_found', 'cannot sign in this way: it is not offered here')
@@ -58,7 +68,7 @@ export function localLogins(parts: LocalParts): LocalLogins {
       const { ok, person } = await idp.check({ login: name, password: password.slice(0, 1_000) })
       if (!ok) return refuse(visitor, { provider, person, fault: wrong(passkeys.possible) })
       const known = await findPrincipalBySubject(store, person.issuer, person.subject)
-      if (known && (await passkeys.demanded(known)) && (await passkeys.list(known.id)).length > 0) {
+      if (known && (await passkeys.demanded(known)) && (await passkeys.has(known.id))) {
         // Told like a wrong password: whoever stole this one does not learn that it is right.
         const fault = wrong(passkeys.possible)
         return refuse(visitor, { provider, person, fault, reason: 'identity.passkey_needed' })
@@ -67,7 +77,7 @@ export function localLogins(parts: LocalParts): LocalLogins {
       const how = { at: clock.now(), amr: ['pwd'] }
       const admit = () => admitPerson(parts, { ...person, login: how })
       const principal = await admitted(admit, { visitor, provider, person })
-      return enter(visitor, { principal, provider, returnTo, login: how })
+      return enter(visitor, { principal, provider, returnTo: await landing(principal.id, returnTo), login: how })
     },
     async withPasskey(visitor, { browser, answer }) {
       await throttle.admitAnswer(visitor.address)
@@ -89,7 +99,7 @@ export function localLogins(parts: LocalParts): LocalLogins {
       const { login, returnTo, passkey } = proved
       const person = await findPrincipal(store, passkey.principalId)
       const principal = await admitted(() => admitKnown(person, login), { visitor, provider, person })
-      return enter(visitor, { principal, provider, returnTo, login })
+      return enter(visitor, { principal, provider, returnTo: await landing(principal.id, returnTo), login })
     },
     async withRecoveryCode(visitor, { login, password, code }) {
       requireLocal()
@@ -109,7 +119,7 @@ export function localLogins(parts: LocalParts): LocalLogins {
       if (!(await spend())) return refuse(visitor, { provider, person, fault })
       await throttle.succeeded(name, visitor.address)
       const principal = await admitted(() => admitKnown(person, how), { visitor, provider, person })
-      return enter(visitor, { principal, provider, returnTo: '/sign-in/ways', login: how })
+      return enter(visitor, { principal, provider, returnTo: waysPath, login: how })
     },
   }
 }

@@ -20,6 +20,9 @@ export interface WaysPage {
   fresh: boolean
   /** Whether he came by passkey or recovery code. Otherwise a passkey that he has must be used, or else the password given. */
   strong: boolean
+  now: number
+  /** Where he was going when he was shown this page: a path of ours. */
+  next: string
   problem?: string | undefined
   done?: string | undefined
 }
@@ -32,16 +35,10 @@ export function waysPage(given: WaysPage): string {
     'Ways to sign in',
     html`${problem(given.problem)}
       ${given.done !== undefined && html`<p class="notice good" role="status">${given.done}</p>`}
-      ${
-        wanting &&
-        html`<p class="notice warn" role="status">
-          Here a password alone is not enough. ${own?.passkeys.length ? 'Sign in with your passkey' : 'Add a passkey'}
-          to go on.
-        </p>`
-      }
-      ${own === undefined ? elsewhere(given) : ''}
+      ${wanting && html`<p class="notice warn" role="status">Here a password alone is not enough. ${wanted(given)}</p>`}
+      ${own !== undefined && waitingNotice(given, own)} ${own === undefined ? elsewhere(given) : ''}
       ${own !== undefined && !fresh && signInAgain('To change anything, sign in once more.')}
-      ${own !== undefined && html`${passkeyCard(given, own)} ${!wanting && html`${codeCard(given, own)} ${passwordCard(given)}`}`}
+      ${own !== undefined && html`${passkeyCard(given, own)} ${!wanting && html`${given.possible && codeCard(given, own)} ${passwordCard(given)}`}`}
       <form method="post" action="/sign-out">
         ${hidden({ csrf: given.csrf })}
         <div class="row apart">
@@ -60,9 +57,48 @@ function elsewhere({ issuer }: WaysPage): Html {
   </div>`
 }
 
+function waits({ now }: WaysPage, { countsAt }: Passkey): boolean {
+  return countsAt > now
+}
+
 /** Whether passkeys are shown to somebody who has not used one. */
-function isLocked({ strong }: WaysPage, { passkeys }: Own): boolean {
-  return !strong && passkeys.length > 0
+function isLocked(page: WaysPage, { passkeys }: Own): boolean {
+  return !page.strong && passkeys.some((one) => !waits(page, one))
+}
+
+function wanted(page: WaysPage): string {
+  const passkeys = page.own?.passkeys ?? []
+  if (passkeys.length === 0) return 'Add a passkey to go on.'
+  return passkeys.some((one) => !waits(page, one))
+    ? 'Sign in with your passkey to go on.'
+    : 'You go on when your passkey counts, or an administrator sends you a link to set a new password.'
+}
+
+/** Somebody else may know the password: whose passkey it is, only the person can say. */
+function waitingNotice(page: WaysPage, { passkeys }: Own): Html {
+  const { csrf, fresh, wanting, next } = page
+  const waiting = passkeys.find((one) => waits(page, one))
+  if (waiting === undefined) return html``
+  return html`<div class="notice warn" role="status">
+    <p>
+      The passkey <strong>${visible(waiting.name)}</strong> was added on ${minute(waiting.createdAt)} by your password
+      alone. Until ${minute(waiting.countsAt)} it is worth no more than that; from then on it changes everything here.
+      If it is not yours, remove it, and set a new password.
+    </p>
+    <div class="row apart">
+      ${fresh ? removeForm(csrf, waiting, 'It is not mine: remove it') : html`<span></span>`}
+      ${!wanting && html`<a class="button quiet" href="${next}">It is mine: go on</a>`}
+    </div>
+  </div>`
+}
+
+function removeForm(csrf: string, { id, name }: Passkey, label: string): Html {
+  return html`<form class="inline" method="post" action="${waysPath}/passkeys/remove">
+    ${hidden({ csrf, id })}
+    <button class="quiet" type="submit" aria-label="${label === 'Remove' ? `Remove ${visible(name)}` : label}">
+      ${label}
+    </button>
+  </form>`
 }
 
 function signInAgain(why: string): Html {
@@ -96,12 +132,13 @@ function passkeyCard(page: WaysPage, own: Own): Html {
     ${
       own.passkeys.length > 0 &&
       html`<ul class="plain">
-        ${own.passkeys.map((one) => passkeyLine(one, { csrf, fresh }))}
+        ${own.passkeys.map((one) => passkeyLine(one, { csrf, fresh: fresh && !waits(page, one) }))}
       </ul>`
     }
     ${page.fresh && !fresh && signInAgain('To change these, sign in with your passkey.')}
     ${
       fresh &&
+      (strong || own.passkeys.length === 0) &&
       html`<form method="post" action="${waysPath}/passkeys">
         ${hidden({ csrf })}
         <div class="field">
@@ -112,11 +149,12 @@ function passkeyCard(page: WaysPage, own: Own): Html {
         <div class="actions"><button class="primary" type="submit">Add a passkey</button></div>
       </form>`
     }
-    ${own.passkeys.length > 0 && !page.wanting && onlyForm({ csrf, fresh }, own)}
+    ${own.passkeys.some((one) => !waits(page, one)) && !page.wanting && onlyForm({ csrf, fresh }, own)}
   </section>`
 }
 
-function passkeyLine({ id, name, synced, createdAt, usedAt }: Passkey, form: { csrf: string; fresh: boolean }): Html {
+function passkeyLine(passkey: Passkey, form: { csrf: string; fresh: boolean }): Html {
+  const { name, synced, createdAt, usedAt } = passkey
   const used = usedAt === undefined ? 'never used' : html`last used ${day(usedAt)}`
   return html`<li>
     <div class="row apart">
@@ -124,13 +162,7 @@ function passkeyLine({ id, name, synced, createdAt, usedAt }: Passkey, form: { c
         <strong>${visible(name)}</strong>
         <span class="muted small">${synced ? 'synced' : 'on one device'}, added ${day(createdAt)}, ${used}</span>
       </span>
-      ${
-        form.fresh &&
-        html`<form class="inline" method="post" action="${waysPath}/passkeys/remove">
-          ${hidden({ csrf: form.csrf, id })}
-          <button class="quiet" type="submit" aria-label="Remove ${visible(name)}">Remove</button>
-        </form>`
-      }
+      ${form.fresh && removeForm(form.csrf, passkey, 'Remove')}
     </div>
   </li>`
 }
@@ -152,19 +184,19 @@ function onlyForm({ csrf, fresh }: { csrf: string; fresh: boolean }, { passkeyOn
 }
 
 function codeCard(page: WaysPage, own: Own): Html {
-  const { csrf, strong } = page
+  const { csrf, fresh, strong } = page
   const { codesLeft } = own
-  const fresh = page.fresh && !isLocked(page, own)
   return html`<section class="card" aria-labelledby="codes">
     <h2 id="codes">Recovery codes</h2>
     <p class="muted">
       ${codesLeft === 0 ? 'None.' : `${codesLeft} of ${recoveryCodes} left.`} Each lets you in once beside your password
-      when no passkey is at hand.
+      when no passkey is at hand. They are made while you are signed in by passkey.
     </p>
     ${
       fresh &&
+      strong &&
       html`<form method="post" action="${waysPath}/codes">
-        ${hidden({ csrf })} ${!strong && currentField('current-codes')}
+        ${hidden({ csrf })}
         <div class="actions">
           <button type="submit">${codesLeft === 0 ? 'Make ten codes' : 'Make ten new codes'}</button>
         </div>
@@ -197,6 +229,11 @@ export function codesPage(codes: readonly string[]): string {
       <div class="actions"><a class="button primary" href="${waysPath}">Done</a></div>
     </div>`,
   )
+}
+
+function minute(at: number): Html {
+  const text = new Date(at).toISOString()
+  return html`<time datetime="${text}">${text.slice(0, 16).replace('T', ' ')} UTC</time>`
 }
 
 function day(at: number): Html {

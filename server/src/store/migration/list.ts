@@ -18,6 +18,7 @@ import * as clients from './0016-clients.ts'
 import * as entriesByPosition from './0017-entries-by-position.ts'
 import * as strongKeys from './0018-strong-keys.ts'
 import * as revokedTokens from './0019-revoked-tokens.ts'
+import * as passkeysThatWait from './0020-passkeys-that-wait.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -40,4 +41,5 @@ export const migrations: Record<string, Migration> = {
   '0017-entries-by-position': entriesByPosition,
   '0018-strong-keys': strongKeys,
   '0019-revoked-tokens': revokedTokens,
+  '0020-passkeys-that-wait': passkeysThatWait,
 }

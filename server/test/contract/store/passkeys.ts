@@ -19,6 +19,7 @@ const key = (id: string, change: Partial<Passkey> = {}): Passkey => ({
   synced: false,
   createdAt: 1,
   usedAt: undefined,
+  countsAt: 0,
   ...change,
 })
 
