@@ -9,6 +9,7 @@ import { decide } from '../policy/decide.ts'
 import type { Allow, Deny } from '../policy/decision.ts'
 import type { ApprovalFact } from '../policy/facts.ts'
 import { needsApproval } from '../policy/needs-approval.ts'
+import type { Store } from '../store/store.ts'
 import type { Handle } from '../store/store.ts'
 import { replyHeld } from './approval-reply.ts'
 import { readArguments, type ReadArguments } from './arguments.ts'
@@ -28,7 +29,7 @@ import { denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
 import { nextRound, requestOf, requireBound } from './request.ts'
 import { faultOfItem } from './standing.ts'
-import { findGrantLack, needsLink, replyLack, type StepUps } from './step-up.ts'
+import { findGrantLack, findLead, replyLack } from './step-up.ts'
 import { findLiar } from './upstream/routing-headers.ts'
 
 /** The rooms that one call passes through. */
@@ -43,8 +44,7 @@ export interface CallRooms extends AskingRooms {
   onBehalf: OnBehalfTokens
   /** The public origin: where our pages are, and the only one that a browser may send. */
   origin: string
-  /** What grants were told by a challenge. */
-  stepUps: StepUps
+  store: Store
   /** Whether this principal may still approve calls of this tool. */
   mayApprove(principalId: string, upstream: string, tool: string): Promise<boolean>
 }
@@ -305,9 +305,9 @@ async function refuseOrLead(
   const { reason, requestable, message } = at.decision
   await rooms.ledger.recordDenial(denialOf(call, { view: at.view, name: at.name, reason, requestable }))
   const lack = findGrantLack(rooms.origin, call, at)
-  const led = lack && { lack, now: rooms.facts.now() }
-  if (led === undefined || !needsLink(rooms.stepUps, call, led)) throw faultOfItem(at.decision, call.envelope, lack)
-  replyLack(call, led.lack, message)
+  const led = lack && (await findLead(rooms, call, lack))
+  if (led === undefined) throw faultOfItem(at.decision, call.envelope, lack)
+  replyLack(call, led, message)
 }
 
 /** Denied for good, as far as this caller can do anything about it. */

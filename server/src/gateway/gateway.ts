@@ -25,7 +25,6 @@ import { Questions } from './questions.ts'
 import { Revocations } from './revocations.ts'
 import { RequestStates } from './request-state.ts'
 import { Sessions } from './session.ts'
-import { StepUps } from './step-up.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TaskHandles } from './task-handle.ts'
 import { builtinLaunches } from './builtin.ts'
@@ -135,7 +134,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     origin,
     pool,
     onBehalf,
-    stepUps: new StepUps(),
+    store: rooms.store,
     exchanges,
     facts,
     lists: new Lists(facts),

@@ -2,11 +2,12 @@ import { Fault } from '../base/fault.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LoginDemand } from '../model/login.ts'
 import type { Deny } from '../policy/decision.ts'
+import type { Store } from '../store/store.ts'
 import type { Call, Judged } from './call-state.ts'
 import type { FactSource } from './facts.ts'
 import { maySendTo, ownKeys } from './own-elicitation.ts'
 import { denialOf } from './record.ts'
-import type { StepUps } from './step-up.ts'
+import { isFirstTold } from './step-up.ts'
 
 /** The rooms that this needs. */
 interface LoginRooms {
@@ -14,7 +15,7 @@ interface LoginRooms {
   facts: FactSource
   /** The public origin: where our pages are. */
   origin: string
-  stepUps: StepUps
+  store: Store
 }
 
 /** Whether a call is denied for want of a fresher or stronger login. */
@@ -37,8 +38,7 @@ export async function refuseLogin(rooms: LoginRooms, call: Call, at: Judged & { 
   const query = new URLSearchParams({ upstream: tool.tool.upstream, tool: name })
   const url = `${rooms.origin}/grants/${call.caller.grantId}/login?${query.toString()}`
   const data = { reason, url, ...challengeOf(demand) }
-  const key = `${call.caller.grantId} ${view.grant?.login?.at ?? 0}`
-  if (rooms.stepUps.isFirst(key, rooms.facts.now())) {
+  if (await isFirstTold(rooms, call.caller.grantId, `login ${view.grant?.login?.at ?? 0}`)) {
     throw new Fault('gateway.login_needed', `${message}; he can log in at ${url}`, { data })
   }
   const { envelope, reply } = call

@@ -1,8 +1,11 @@
+import { digestOf } from '../base/ids.ts'
 import { toolPath } from '../model/bundle.ts'
 import { toolScope } from '../oauth/scopes.ts'
 import type { DenialReason, Deny } from '../policy/decision.ts'
+import { takePoint } from '../store/rates.ts'
+import type { Store } from '../store/store.ts'
 import type { Call } from './call-state.ts'
-import type { View } from './facts.ts'
+import type { FactSource, View } from './facts.ts'
 import { maySendTo, ownKeys } from './own-elicitation.ts'
 
 /** What a refused call lacks, and the ways to it: a scope to ask for, and a page on which the person adds it. */
@@ -35,30 +38,23 @@ export function findGrantLack(
   return { scope: toolScope(call.upstream, name), url: page }
 }
 
-/** How long is remembered what a grant was told by a challenge, and of how many. */
-const toldMs = 10 * 60_000
-const toldMax = 10_000
+/** How long is remembered what a grant was told by a challenge. */
+const told = { name: 'gateway.told', points: 1, seconds: 600 }
+
+/** What a challenge stands on. */
+export interface Told {
+  store: Store
+  facts: Pick<FactSource, 'now'>
+}
 
 /**
- * What grants were told by a challenge: to log in anew, or which scope a call lacks. A client that can step up goes and does,
- * and comes back with another grant, or with this one and what it lacked; one that comes back with the same cannot, and is
- * told otherwise. Each process remembers for itself: at another replica it is told once more.
+ * Whether a grant is told this by a challenge for the first time in a while, at whichever replica; it is remembered: to log in
+ * anew, or which scope a call lacks. A client that can step up goes and does, and comes back with another grant, or with
+ * this one and what it lacked; one that comes back with the same cannot, and is told otherwise.
  */
-export class StepUps {
-  readonly #told = new Map<string, number>()
-
-  /** Whether this is the first time in a while; it is remembered. */
-  isFirst(key: string, now: number): boolean {
-    const known = this.#told.get(key)
-    if (known !== undefined && now - known < toldMs) return false
-    this.#told.delete(key)
-    for (const oldest of this.#told.keys()) {
-      if (this.#told.size < toldMax) break
-      this.#told.delete(oldest)
-    }
-    this.#told.set(key, now)
-    return true
-  }
+export async function isFirstTold({ store, facts }: Told, grantId: string, what: string): Promise<boolean> {
+  const key = digestOf(JSON.stringify([grantId, what]))
+  return (await takePoint(store, told, { key, now: facts.now() })) === undefined
 }
 
 // From the field: they take the challenge for the end of their token, or ask for something else. All others get the link in
@@ -66,17 +62,17 @@ export class StepUps {
 const cannot: ReadonlySet<string> = new Set(['claude-code', 'codex-mcp-client'])
 
 /**
- * Whether the client makes nothing of a challenge, so that it is told of the page in the result of the call: by its name, or
- * because this grant was challenged for this tool before. Only the result of a tool can say that it is an error.
+ * The page to lead to in the result of the call, where the client makes nothing of a challenge: by its name, or because this
+ * grant was challenged for this tool before. Only the result of a tool can say that it is an error.
  */
-export function needsLink(
-  stepUps: StepUps,
+export async function findLead(
+  rooms: Told,
   { envelope, caller }: Call,
-  at: { lack: Lack; now: number },
-): at is { lack: Required<Lack>; now: number } {
-  if (envelope.method !== 'tools/call' || at.lack.url === undefined) return false
-  if (cannot.has(envelope.clientInfo?.name ?? '')) return true
-  return !stepUps.isFirst(`${caller.grantId} ${at.lack.scope}`, at.now)
+  { scope, url }: Lack,
+): Promise<Required<Lack> | undefined> {
+  if (envelope.method !== 'tools/call' || url === undefined) return undefined
+  const leads = cannot.has(envelope.clientInfo?.name ?? '') || !(await isFirstTold(rooms, caller.grantId, scope))
+  return leads ? { scope, url } : undefined
 }
 
 /**

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { decodeJwt } from 'jose'
 import { textOf, type Agent } from '../agent.ts'
+import { toolNamed } from '../fake/fake-tools.ts'
+import { openFakeMcpServer } from '../fake/mcp-server.ts'
 import { openFakeHouse } from '../fake-house.ts'
+import { openHouse } from '../house.ts'
 import { agentWith } from '../machines.ts'
 import { OAuthClient, offeredOn, type Tokens } from '../oauth-client.ts'
 
@@ -85,6 +91,23 @@ for (const era of ['legacy', 'modern'] as const) {
     assert.equal((await call(other)).status, 403, 'after a while it is challenged anew')
   })
 }
+
+test('what a client was told by a challenge is remembered by the house, and not by one process of it', async (t) => {
+  const fake = await openFakeMcpServer({ tools: ['read_note', 'write_note'].map((name) => toolNamed(name)) })
+  t.after(() => fake.close())
+  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-told-'))
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+  const first = await openHouse(t, { dataDir, reach: [fake.url] })
+  await first.httpUpstream('desk', fake.url)
+  const ana = await first.person('ana', ['desk/read_note', 'desk/write_note'])
+  const [agent, other] = [await ana.connect('desk', ['read_note']), await ana.connect('desk', ['read_note'])]
+  assert.equal((await agent.call('write_note')).status, 403)
+  await first.close()
+  await openHouse(t, { dataDir, reach: [fake.url], port: Number(new URL(first.url).port) })
+  const told = await agent.call('write_note')
+  assert.deepEqual([told.status, told.result['isError']], [200, true])
+  assert.equal((await other.call('write_note')).status, 403, 'to each grant its own')
+})
 
 test('a client that stepped up comes back with another grant, which is challenged before it gets a link', async (t) => {
   const { house, ana } = await open(t)
