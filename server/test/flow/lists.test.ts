@@ -59,10 +59,16 @@ test('a tool that is not entitled is told apart from one that does not exist by 
 test('a tool without an entitlement cannot be chosen by a form that was made up', async (t) => {
   const { house } = await openFakeHouse(t)
   const ana = await house.person('ana', ['desk/read_note'])
-  const agent = await ana.connect('desk', ['read_note', 'delete_note']).catch(() => undefined)
-  if (agent !== undefined) assert.deepEqual(await agent.list(), ['read_note'])
-  const [grant] = await house.rooms.oauth.listGrants({ principalId: ana.principal.id })
-  assert.equal(grant?.tools.has('delete_note') ?? false, false)
+  const client = await house.register()
+  const answerWith = async (...more: string[]) => {
+    const shown = await ana.browser.open(client.authorizeUrl('desk'))
+    return client.answer(ana.browser, shown, (fields) => more.forEach((tool) => fields.append('tool', tool)))
+  }
+  const refused = await answerWith('delete_note')
+  assert.equal(refused.status, 400)
+  assert.match(refused.text, /names a tool that was not offered/)
+  assert.deepEqual(await house.rooms.oauth.listGrants({ principalId: ana.principal.id }), [])
+  assert.ok((await answerWith()).url.searchParams.has('code'), 'the same form without it is taken')
 })
 
 test('two principals see different lists, and so do two clients of one', async (t) => {
