@@ -112,7 +112,10 @@ function judgeAnswer(answer: RawAnswer, step: Step, client: LoadClient): void {
   const last = messages.at(-1)
   const wrong = (why: string): void =>
     leak(`${client.canary}, ${step.what}: ${why}: ${answer.status} ${answer.body.slice(0, 400)}`)
+  const { data } = (last?.['error'] ?? {}) as { data?: { fault?: string } }
   if (answer.status !== step.status || last?.['id'] !== step.id) wrong('another answer')
+  // The same on a stream that had begun.
+  else if (data?.fault === 'base.busy') report.busy++
   else if (!JSON.stringify(last).includes(step.expected)) wrong(`no ${step.expected}`)
   for (const message of messages.slice(0, -1)) {
     const { progressToken, message: told } = message['params'] as { progressToken?: string; message?: string }
