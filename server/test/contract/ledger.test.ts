@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/base/clock.ts'
 import { openLedger, type LedgerTimes } from '../../src/ledger/ledger.ts'
 import { verifyLedger } from '../../src/ledger/verify.ts'
 import { openFeed } from '../../src/store/feed.ts'
 import { openStore } from '../../src/store/store.ts'
+import { until } from '../patience.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
 import { makeSigner, sampleIntent } from '../sample-ledger.ts'
 
@@ -80,7 +80,7 @@ test('the calls of a dead replica become unknown, those of a living one do not',
   const outcomes = (callId: string) => living.ledger.listEntries({ callId, kinds: ['outcome'], limit: 9 })
   // Two replicas look at once: one of them records it.
   await openReplica(t, url)
-  for (let i = 0; i < 200 && (await outcomes(lost.callId)).length === 0; i++) await sleep(20)
+  await until(async () => (await outcomes(lost.callId)).length > 0, 'the call of the dead one has an outcome')
   const [unknown, ...more] = await outcomes(lost.callId)
   assert.equal(unknown?.entry.kind === 'outcome' && unknown.entry.status, 'unknown')
   assert.deepEqual(more, [])

@@ -1,7 +1,7 @@
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { listenTo } from '../../src/store/engine/listen.ts'
 import { openPool } from '../../src/store/engine/postgres.ts'
+import { until } from '../patience.ts'
 import { startPostgres } from '../postgres.ts'
 
 test('a channel is heard again after the database ended the connection, and what was missed is made good', async (t) => {
@@ -18,19 +18,15 @@ test('a channel is heard again after the database ended the connection, and what
   })
   const hearOne = async (): Promise<void> => {
     const before = heard
-    for (let attempt = 0; attempt < 200 && heard === before; attempt++) {
+    await until(async () => {
       await other.query('notify news')
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    assert.ok(heard > before, 'nothing was heard')
+      return heard > before
+    }, 'news are heard')
   }
   await hearOne()
 
   const before = heard
   await other.query(`select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %'`)
-  for (let attempt = 0; attempt < 200 && heard === before; attempt++) {
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  assert.ok(heard > before, 'the new connection did not wake anybody')
+  await until(() => heard > before, 'the new connection wakes us')
   await hearOne()
 })
