@@ -9,6 +9,7 @@ import { openFakeMcpServer } from '../fake/mcp-server.ts'
 import { openHouse, type House } from '../house.ts'
 import { claimsOf, consentForm, OAuthClient, offeredOn } from '../oauth-client.ts'
 import type { Person } from '../person.ts'
+import { vsCode } from '../vs-code.ts'
 
 // What clients are known to do, each by its name. What they send is written down from their documentation and their threads;
 // whole logins by implementations that are not ours are in independent-clients.slow.test.ts and sdk-client.test.ts.
@@ -158,20 +159,7 @@ test('VS Code: registers many addresses and a grant type that is not here, asks 
   t.after(() => upstream.close())
   const { house } = await open(t, { reach: [upstream.url] })
   await house.httpUpstream('many', upstream.url)
-  const { status, body } = await register(house, {
-    client_name: 'Visual Studio Code',
-    client_uri: 'https://code.visualstudio.com',
-    grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
-    response_types: ['code'],
-    redirect_uris: [
-      'https://insiders.vscode.dev/redirect',
-      'https://vscode.dev/redirect',
-      'http://127.0.0.1/',
-      'http://127.0.0.1:33418/',
-    ],
-    token_endpoint_auth_method: 'none',
-    application_type: 'native',
-  })
+  const { status, body } = await register(house, vsCode)
   assert.equal(status, 201)
   const { scopes_supported: scopes } = await discover(`${house.origin}/mcp/many`)
   const ana = await house.person('Ana of many', ['many/*'])

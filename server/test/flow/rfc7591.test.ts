@@ -5,6 +5,7 @@ import { OAuthClient } from '../oauth-client.ts'
 import { digestOf } from '../../src/base/ids.ts'
 import { findStoredClient } from '../../src/store/clients.ts'
 import { openHouse, type House } from '../house.ts'
+import { vsCode } from '../vs-code.ts'
 
 interface Registered {
   status: number
@@ -44,20 +45,7 @@ test('requests as clients in the field send them are accepted', async (t) => {
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
     },
-    'an editor with many addresses': {
-      client_name: 'Visual Studio Code',
-      client_uri: 'https://code.visualstudio.com',
-      grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
-      response_types: ['code'],
-      redirect_uris: [
-        'https://insiders.vscode.dev/redirect',
-        'https://vscode.dev/redirect',
-        'http://127.0.0.1/',
-        'http://127.0.0.1:33418/',
-      ],
-      token_endpoint_auth_method: 'none',
-      application_type: 'native',
-    },
+    'an editor with many addresses': vsCode,
     'a web service': {
       client_name: 'Claude',
       redirect_uris: ['https://claude.ai/api/mcp/auth_callback'],
