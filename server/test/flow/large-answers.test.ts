@@ -31,7 +31,7 @@ async function openLarge(t: TestContext) {
   const rest = async (): Promise<string> => {
     const parts = [Buffer.from(first.value)]
     for (;;) {
-      const { done, value } = await reading.read()
+      const { done, value } = await inTime(reading.read(), 'more of the answer comes, or its end')
       if (done) return Buffer.concat(parts).toString()
       parts.push(Buffer.from(value))
     }

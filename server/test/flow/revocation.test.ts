@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { importJWK, SignJWT, type JWTPayload } from 'jose'
 import { EventReader } from '../event-reader.ts'
-import { until } from '../patience.ts'
+import { inTime, until } from '../patience.ts'
 import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
 import { linkOf, type Agent, type Answer } from '../agent.ts'
 import type { Person } from '../person.ts'
@@ -147,7 +147,7 @@ for (const [what, expected] of Object.entries(withdrawals)) {
     await until(() => hanging() !== undefined, 'the call reaches the upstream')
 
     await expected.does(scene)
-    const cut = await call
+    const cut = await inTime(call, 'the call in flight is cut')
     assert.ok(cut.status === 403 || cut.status === 502, JSON.stringify(cut.message))
     await until(() => hanging()!.abandoned, 'the upstream is left')
     assert.ok((await story()).includes('outcome unknown'))

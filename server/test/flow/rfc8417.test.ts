@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { linkOf } from '../agent.ts'
 import { EventReader } from '../event-reader.ts'
-import { until } from '../patience.ts'
+import { inTime, until } from '../patience.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
 import { about, caep, type FakeTransmitter, risc } from '../fake/transmitter.ts'
 import { openHouse, type House } from '../house.ts'
@@ -96,7 +96,7 @@ for (const [event, reason] of [
     const call = agent.call('hang', {})
     await until(() => hanging() !== undefined, 'the call reaches the upstream')
     assert.equal((await pushEvent(house, transmitter, { sub: 'ana', event })).status, 202)
-    const cut = await call
+    const cut = await inTime(call, 'the call in flight is cut')
     assert.ok(cut.status === 403 || cut.status === 502, JSON.stringify(cut.message))
     assert.equal(await stream.ended, 'ended')
     const next = await agent.call('read_note', { id: 'n1' })
