@@ -5,6 +5,7 @@ import type { Page } from './browser.ts'
 import { finishConnection, leadBack } from './comeback.ts'
 import { openFakeAuthorizationServer, type FakeAuthorizationServer } from './fake/authorization-server.ts'
 import { toolNamed } from './fake/fake-tools.ts'
+import { readProof } from './fake/proof.ts'
 import { openFakeMcpServer, type FakeMcpServer } from './fake/mcp-server.ts'
 import { openHouse, type House, type HouseOptions } from './house.ts'
 import type { Person } from './person.ts'
@@ -17,7 +18,13 @@ export interface GuardedHouse {
   /** Another one, which the upstream does not name. */
   other: FakeAuthorizationServer
   /** What the upstream says of itself and asks for; every member may be changed. */
-  asks: { issuer: string; scope: string | undefined; forMore: string | undefined }
+  asks: {
+    issuer: string
+    scope: string | undefined
+    forMore: string | undefined
+    /** Takes bound tokens only, and says so in its metadata or in its challenge; which proofs it has taken. */
+    proof?: { said: 'in metadata' | 'by challenge'; nonce: string | undefined; taken: string[] }
+  }
   admin: Person
   /** The administrator's way as far as the page that leads to the authorization server. */
   begin(values?: Record<string, string>): Promise<Page>
@@ -99,16 +106,31 @@ export async function openGuardedHouse(t: TestContext, options: HouseOptions = {
 function guard(fake: FakeMcpServer, servers: FakeAuthorizationServer[], asks: GuardedHouse['asks']): void {
   fake.options.intercept = ({ method, url, headers, message }, response) => {
     if (method === 'GET' && url.startsWith('/.well-known/oauth-protected-resource')) {
-      const metadata = { resource: fake.url, authorization_servers: [asks.issuer] }
+      const said = asks.proof?.said === 'in metadata' && { dpop_bound_access_tokens_required: true }
+      const metadata = { resource: fake.url, authorization_servers: [asks.issuer], ...said }
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata))
       return true
     }
     const challenge = (error: string, scope: string | undefined) =>
-      `Bearer error="${error}"${scope === undefined ? '' : `, scope="${scope}"`}`
-    const token = headers.authorization?.slice('Bearer '.length) ?? ''
-    if (!servers.some((server) => server.isGood(token))) {
+      `${asks.proof?.said === 'by challenge' ? 'DPoP' : 'Bearer'} error="${error}"${scope === undefined ? '' : `, scope="${scope}"`}`
+    const [scheme, token = ''] = headers.authorization?.split(' ') ?? []
+    const server = servers.find((one) => one.isGood(token))
+    if (server === undefined) {
       response.writeHead(401, { 'www-authenticate': challenge('invalid_token', asks.scope) }).end()
       return true
+    }
+    const bound = server.boundTo(token)
+    if (asks.proof !== undefined || bound !== undefined) {
+      const proof = readProof(headers['dpop'], { method, url: fake.url, token })
+      const fresh = proof !== undefined && asks.proof?.taken.includes(proof.jti) === false
+      if (asks.proof?.nonce !== undefined) response.setHeader('dpop-nonce', asks.proof.nonce)
+      const wrong = scheme !== 'DPoP' || bound === undefined || bound !== proof?.jkt || !fresh
+      if (wrong || proof.nonce !== asks.proof?.nonce) {
+        const error = wrong ? 'invalid_dpop_proof' : 'use_dpop_nonce'
+        response.writeHead(401, { 'www-authenticate': `DPoP error="${error}"` }).end()
+        return true
+      }
+      asks.proof?.taken.push(proof.jti)
     }
     if (message?.method !== 'tools/call' || asks.forMore === undefined) return false
     response.writeHead(403, { 'www-authenticate': challenge('insufficient_scope', asks.forMore) }).end()

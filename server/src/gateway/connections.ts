@@ -199,7 +199,7 @@ export function openConnections(rooms: ConnectionRooms): Connections {
       const place = { serverUrl, fetch: rooms.fetchFor(upstream.name) }
       const choose = (server: Server) => chooseClient(rooms.origin, server, { given: client, held })
       const begun = await step('the authorization could not begin', () =>
-        beginAuthorization(place, { challenge, scope, choose, issuer: given.own?.issuer }),
+        beginAuthorization(place, { challenge, scope, choose, issuer: given.own?.issuer, now: clock.now() }),
       )
       requireWebAddress(begun.destination)
       const waiting: WaitingConnection = {

@@ -187,10 +187,10 @@ function openConnection(
   const open: ConstructorParameters<typeof PerCallerConnection>[2] = (grantId, known) => {
     const asked: CallerCredential =
       grantId === undefined ? rooms.connections.hold(name) : rooms.inNames.hold(upstream, grantId)
-    const { credential, onRefused, parting, gone } = asked
+    const { credential, onRefused, onNonce, parting, gone } = asked
     const connection = kindsOfUpstream[upstream.launch.kind].open(
       { ...spec, learnt: known },
-      { clock, log, dispatcher, sandbox, credential, onRefused, parting, onListChanged },
+      { clock, log, dispatcher, sandbox, credential, onRefused, onNonce, parting, onListChanged },
     )
     return { connection, gone }
   }

@@ -137,8 +137,9 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
       return held
     }
     return {
-      credential: async () => (await get()).credential(),
+      credential: async (request) => (await get()).credential(request),
       onRefused: async (refusal) => (await get()).onRefused(refusal),
+      onNonce: async (nonce, url) => (await get()).onNonce?.(nonce, url),
       gone: AbortSignal.any([gone, lost.signal]),
     }
   }

@@ -1,10 +1,10 @@
 import { Fault } from '../base/fault.ts'
 import { aboutConnection } from '../model/connection.ts'
 import type { About } from '../store/revisions.ts'
-import type { Refusal, SentCredential, UpstreamNeeds } from './upstream/upstream-kind.ts'
+import type { Refusal, Sending, SentCredential, UpstreamNeeds } from './upstream/upstream-kind.ts'
 
 /** A credential as an upstream kind asks for it. */
-export type AskedCredential = Pick<Required<UpstreamNeeds>, 'credential' | 'onRefused'>
+export type AskedCredential = Pick<Required<UpstreamNeeds>, 'credential' | 'onRefused'> & Pick<UpstreamNeeds, 'onNonce'>
 
 interface Held {
   upstream: string
@@ -33,15 +33,15 @@ export class OwnConnections {
    */
   hold(upstream: string, principalId: string): AskedCredential & { gone: AbortSignal } {
     const { asked, gone } = this.#get(upstream, principalId)
-    const credential = async (): Promise<SentCredential> => {
-      const sent = gone.signal.aborted ? undefined : await asked.credential()
+    const credential = async (request?: Sending): Promise<SentCredential> => {
+      const sent = gone.signal.aborted ? undefined : await asked.credential(request)
       if (sent !== undefined && !gone.signal.aborted) return sent
       const what = 'connect it first, signed in as yourself'
       throw notConnected(this.#origin, upstream, { what, detail: 'no connection of this person' })
     }
     const onRefused = async (refusal: Refusal): Promise<boolean> =>
       !gone.signal.aborted && (await asked.onRefused(refusal))
-    return { credential, onRefused, gone: gone.signal }
+    return { credential, onRefused, onNonce: asked.onNonce, gone: gone.signal }
   }
 
   /** Drops whatever these news concern. */

@@ -21,7 +21,7 @@ const refused = [
 ]
 
 /** Not scored, and not for this gateway: the reasons are in docs/operate/conformance.md. */
-const notOffered = ['auth/dpop', 'auth/dpop-nonce', 'auth/enterprise-managed-authorization', 'auth/wif-jwt-bearer']
+const notOffered = ['auth/enterprise-managed-authorization', 'auth/wif-jwt-bearer']
 
 // The suite does not tell where its authorization servers listen; the kernel does, on Linux.
 const blind = existsSync('/proc/net/tcp') ? false : 'only Linux tells what listens on this machine'

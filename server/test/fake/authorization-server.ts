@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { readProof } from './proof.ts'
 
 /** An authorization server of an upstream, which consents to everything at once and tells what it was asked. */
 export interface FakeAuthorizationServer {
@@ -25,6 +26,8 @@ export interface FakeAuthorizationServer {
     /** Takes the address of a metadata document for a client id. */
     readsDocuments: boolean
     registers: boolean
+    /** Binds tokens to the key that is proved (RFC 9449), and says so; with a nonce, only by proofs that hold it. */
+    proofs: { nonce: string | undefined } | undefined
     /** What it answers who gives a token back (RFC 7009); it offers that only where this is set. */
     takesBack: number | undefined
     /** Sends browsers on to there instead of answering them. */
@@ -42,6 +45,8 @@ export interface FakeAuthorizationServer {
   readonly visits: URLSearchParams[]
   /** Whether an access token is one of its own that is still good. */
   isGood(token: string): boolean
+  /** The thumbprint of the key that a token of its own is bound to. */
+  boundTo(token: string): string | undefined
   /** Ends every token and every grant. */
   forget(): void
   /** Ends the access tokens alone. */
@@ -68,6 +73,7 @@ class Fake implements FakeAuthorizationServer {
     namesItself: true,
     readsDocuments: false,
     registers: true,
+    proofs: undefined,
     takesBack: undefined,
     sendsOn: undefined,
   }
@@ -79,6 +85,8 @@ class Fake implements FakeAuthorizationServer {
   readonly #codes = new Map<string, URLSearchParams>()
   readonly #good = new Set<string>()
   readonly #refresh = new Set<string>()
+  /** Of access and refresh tokens. */
+  readonly #bound = new Map<string, string>()
   readonly #server = createServer((request, response) => void this.#hear(request, response))
   issuer = ''
 
@@ -90,6 +98,10 @@ class Fake implements FakeAuthorizationServer {
 
   isGood(token: string): boolean {
     return this.#good.has(token)
+  }
+
+  boundTo(token: string): string | undefined {
+    return this.#bound.get(token)
   }
 
   forget(): void {
@@ -132,7 +144,11 @@ class Fake implements FakeAuthorizationServer {
         const fields = Object.fromEntries(new URLSearchParams(body))
         this.asked.push({ ...fields, ...(authorization && { authorization }) })
         await this.options.hold
-        const answer = this.#token(fields)
+        const { proofs } = this.options
+        const proof = readProof(request.headers['dpop'], { method: 'POST', url: `${this.issuer}/token` })
+        if (proofs?.nonce !== undefined) response.setHeader('dpop-nonce', proofs.nonce)
+        if (proof !== undefined && proof.nonce !== proofs?.nonce) return void send(400, { error: 'use_dpop_nonce' })
+        const answer = this.#token(fields, proofs && proof?.jkt)
         return void send('error' in answer ? 400 : 200, answer)
       }
       case 'POST /revoke': {
@@ -157,6 +173,7 @@ class Fake implements FakeAuthorizationServer {
       grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
       code_challenge_methods_supported: ['S256'],
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      ...(this.options.proofs !== undefined && { dpop_signing_alg_values_supported: ['ES256'] }),
       ...(this.options.takesBack !== undefined && { revocation_endpoint: `${this.issuer}/revoke` }),
       ...(this.options.namesItself && { authorization_response_iss_parameter_supported: true }),
       ...(this.options.readsDocuments && { client_id_metadata_document_supported: true }),
@@ -182,10 +199,11 @@ class Fake implements FakeAuthorizationServer {
     return back
   }
 
-  #token(fields: Record<string, string>): Record<string, unknown> {
+  #token(fields: Record<string, string>, jkt: string | undefined): Record<string, unknown> {
     if (this.options.refuses !== undefined) return { error: this.options.refuses }
     if (fields['grant_type'] === 'refresh_token') {
       if (!this.#refresh.has(fields['refresh_token']!)) return { error: 'invalid_grant' }
+      if (this.#bound.get(fields['refresh_token']!) !== jkt) return { error: 'invalid_dpop_proof' }
       if (this.options.rotates) this.#refresh.delete(fields['refresh_token']!)
     }
     if (fields['grant_type'] === 'authorization_code') {
@@ -196,14 +214,21 @@ class Fake implements FakeAuthorizationServer {
     }
     const token = randomUUID()
     this.#good.add(token)
+    if (jkt !== undefined) this.#bound.set(token, jkt)
     this.issued.push({ token, fields })
     const more: Record<string, unknown> = {}
     if (fields['grant_type']?.endsWith(':token-exchange')) more['issued_token_type'] = fields['requested_token_type']
     if (['authorization_code', 'refresh_token'].includes(fields['grant_type']!)) {
       const refreshToken = randomUUID()
       this.#refresh.add(refreshToken)
+      if (jkt !== undefined) this.#bound.set(refreshToken, jkt)
       more['refresh_token'] = refreshToken
     }
-    return { access_token: token, token_type: this.options.tokenType, expires_in: this.options.lifeSeconds, ...more }
+    return {
+      access_token: token,
+      token_type: jkt === undefined ? this.options.tokenType : 'DPoP',
+      expires_in: this.options.lifeSeconds,
+      ...more,
+    }
   }
 }

@@ -18,6 +18,8 @@ export interface HttpAnswer {
   sessionId: string | undefined
   /** What it would take to be let in (`WWW-Authenticate`). */
   challenge: string | undefined
+  /** What the next proof of possession must hold (`DPoP-Nonce`). */
+  nonce: string | undefined
   /** The body of a small JSON answer, all of which has come. */
   whole: Buffer | undefined
   /** The body; leaving it early aborts the request, which is how a call is cancelled over HTTP. */
@@ -110,6 +112,7 @@ export class HttpExchange implements DispatchHandler, Placed {
       mediaType: mediaTypeOf(single(headers['content-type']) ?? ''),
       sessionId: single(headers['mcp-session-id']),
       challenge: single(headers['www-authenticate']),
+      nonce: single(headers['dpop-nonce']),
     }
     // Shorter than it says it cannot be, or it fails; longer neither. What was refused is acted on before its body has come.
     if (status === 200 && head.mediaType === json && Number(headers['content-length']) <= wholeBytesMax) {
@@ -193,13 +196,15 @@ class SmallAnswer implements HttpAnswer {
   readonly mediaType: string
   readonly sessionId: string | undefined
   readonly challenge: string | undefined
+  readonly nonce: string | undefined
   readonly whole: Buffer
 
-  constructor({ status, mediaType, sessionId, challenge }: Head, whole: Buffer) {
+  constructor({ status, mediaType, sessionId, challenge, nonce }: Head, whole: Buffer) {
     this.status = status
     this.mediaType = mediaType
     this.sessionId = sessionId
     this.challenge = challenge
+    this.nonce = nonce
     this.whole = whole
   }
 

@@ -10,7 +10,13 @@ function answerOf(text: string, end?: Error): HttpAnswer {
     yield Buffer.from(text)
     if (end !== undefined) throw end
   }
-  const rest = { whole: undefined, sessionId: undefined, challenge: undefined, finish: () => undefined }
+  const rest = {
+    whole: undefined,
+    sessionId: undefined,
+    challenge: undefined,
+    nonce: undefined,
+    finish: () => undefined,
+  }
   return { status: 200, mediaType: 'text/event-stream', chunks: chunks(), ...rest }
 }
 

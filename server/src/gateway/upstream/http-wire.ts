@@ -12,6 +12,7 @@ export interface WireParts {
   dispatcher: MessageDispatcher
   credential: UpstreamNeeds['credential']
   onRefused?: UpstreamNeeds['onRefused']
+  onNonce?: UpstreamNeeds['onNonce']
   parting?: UpstreamNeeds['parting']
 }
 
@@ -36,26 +37,30 @@ export class HttpWire {
   }
 
   async #send(request: Omit<HttpRequest, 'url'>, signal: AbortSignal): Promise<HttpAnswer> {
-    const { url, credential, onRefused } = this.#parts
-    const ask = (sent: SentCredential | undefined) =>
-      this.#exchange({ ...request, url, headers: headersOf(sent, request.headers) }, signal)
-    const sent = await credential()
+    const { url, credential, onRefused, onNonce } = this.#parts
+    const ask = async (sent: SentCredential | undefined) => {
+      const answer = await this.#exchange({ ...request, url, headers: headersOf(sent, request.headers) }, signal)
+      if (answer.nonce !== undefined) await onNonce?.(answer.nonce, url)
+      return answer
+    }
+    const sending = { method: request.method, url }
+    const sent = await credential(sending)
     const answer = await ask(sent)
-    const { status, challenge } = answer
+    const { status, challenge, nonce } = answer
     if ((status !== 401 && status !== 403) || onRefused === undefined) return answer
-    if (!(await onRefused({ status, challenge, sent }))) return answer
+    if (!(await onRefused({ status, challenge, sent, nonce }))) return answer
     answer.finish()
-    return ask(await credential())
+    return ask(await credential(sending))
   }
 
   /** Ends a session, if the upstream keeps one. */
   async end(id: string | undefined, headers: Record<string, string>): Promise<void> {
     if (id === undefined) return
-    const { credential, parting } = this.#parts
-    const sent = await (parting ?? credential)()
+    const { credential, parting, url } = this.#parts
+    const sent = await (parting === undefined ? credential({ method: 'DELETE', url }) : parting())
     if (parting !== undefined && sent === undefined) return
     const request = {
-      url: this.#parts.url,
+      url,
       method: 'DELETE' as const,
       headers: headersOf(sent, headers),
       body: null,

@@ -67,10 +67,10 @@ export const httpKind: UpstreamKind = {
     if (spec.launch.kind !== 'http') throw new TypeError('httpKind opens http upstreams')
     if (needs.dispatcher === undefined) throw new TypeError('http upstreams need a dispatcher')
     const { dispatcher } = needs
-    const credential = () => needs.credential()
-    const { onRefused, parting } = needs
+    const credential: UpstreamNeeds['credential'] = (request) => needs.credential(request)
+    const { onRefused, onNonce, parting } = needs
     const url = new URL(spec.launch.url)
-    const wire = new HttpWire({ upstream: spec.name, url, dispatcher, credential, onRefused, parting })
+    const wire = new HttpWire({ upstream: spec.name, url, dispatcher, credential, onRefused, onNonce, parting })
     return new HttpConnection(spec, wire, needs)
   },
 }

@@ -56,8 +56,10 @@ export interface UpstreamSpec {
 export interface UpstreamNeeds {
   clock: Clock
   log: UpstreamLog
-  /** Opens the sealed credential. `stdio` asks at each start of the process, `http` at each request. */
-  credential(): Promise<SentCredential | undefined>
+  /** Opens the sealed credential. `stdio` asks at each start of the process, `http` at each request, which it says. */
+  credential(request?: Sending): Promise<SentCredential | undefined>
+  /** Told what an upstream wants the next proof to hold (`DPoP-Nonce`), before anything else of its answer is. */
+  onNonce?: ((nonce: string, url: URL) => Promise<void>) | undefined
   /**
    * Told when an upstream answers 401 or 403, with its `WWW-Authenticate` and what was sent.
    *
@@ -79,6 +81,12 @@ export interface UpstreamNeeds {
   onListChanged?(method?: string): void
 }
 
+/** A request for which a credential is wanted: a proof is good for no other. */
+export interface Sending {
+  method: string
+  url: URL
+}
+
 /** A credential as it is sent. */
 export interface SentCredential {
   placement: 'env' | 'headers'
@@ -89,6 +97,8 @@ export interface Refusal {
   status: number
   challenge: string | undefined
   sent: SentCredential | undefined
+  /** What the next proof must hold. */
+  nonce: string | undefined
 }
 
 export interface UpstreamLog {

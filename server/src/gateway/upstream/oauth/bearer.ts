@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OAuthError } from '@modelcontextprotocol/client'
+import { type DpopSession, OAuthError } from '@modelcontextprotocol/client'
 import type { Clock } from '../../../base/clock.ts'
 import type { Fault } from '../../../base/fault.ts'
 import type { Credential, RenewableCredential, RenewableCredentials } from '../../../vault/credentials.ts'
+import type { Sending } from '../upstream-kind.ts'
 import { isRenewable, renewTokens, type Fetch, type Held } from './client.ts'
+import { openProver } from './prover.ts'
 
 /** What the bearer of an upstream's token stands on. */
 export interface BearerParts {
@@ -42,6 +44,8 @@ export class Bearer {
   readonly #parts: BearerParts
   #credential: RenewableCredential
   #renewing: Promise<void> | undefined
+  /** By its key: what is adopted may be another connection, with another key. */
+  #prover: { of: string | undefined; opened: Promise<DpopSession> } | undefined
 
   constructor(parts: BearerParts, credential: RenewableCredential) {
     this.#parts = parts
@@ -56,6 +60,23 @@ export class Bearer {
     return this.#held.tokens.access_token
   }
 
+  /** What is sent with a request: a token, and where it is bound to a key, a proof for this very request. */
+  async headers(request: Sending | undefined): Promise<Record<string, string>> {
+    const token = await this.token()
+    const prover = await this.#openProver()
+    if (prover === undefined) return { authorization: `Bearer ${token}` }
+    // Who only wants to know whether there is a token names no request.
+    if (request === undefined) return { authorization: `DPoP ${token}` }
+    const dpop = await prover.buildProof({ htm: request.method, htu: request.url, accessToken: token })
+    return { authorization: `DPoP ${token}`, dpop }
+  }
+
+  /** Takes the nonce that the next proof to this place must hold. */
+  async takeNonce(nonce: string, url: URL): Promise<void> {
+    const prover = await this.#openProver()
+    prover?.rememberNonce(url, nonce)
+  }
+
   /** Whether there is another token than the one that was refused. */
   async replace(refused: string): Promise<boolean> {
     if (this.#held.tokens.access_token !== refused) return true
@@ -67,6 +88,15 @@ export class Bearer {
     }
     await this.#renew()
     return this.#held.tokens.access_token !== refused
+  }
+
+  async #openProver(): Promise<DpopSession | undefined> {
+    const { proofKey, tokens } = this.#held
+    // A server may give a bearer token all the same.
+    if (proofKey === undefined || tokens.token_type.toLowerCase() !== 'dpop') return undefined
+    if (this.#prover?.of !== proofKey.x)
+      this.#prover = { of: proofKey.x, opened: openProver(proofKey, () => this.#parts.clock.now()) }
+    return this.#prover!.opened
   }
 
   get #held(): Held {

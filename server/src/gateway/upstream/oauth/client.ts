@@ -11,6 +11,7 @@ import {
 } from '@modelcontextprotocol/client'
 import { importPKCS8, SignJWT } from 'jose'
 import { anotherServer, Dance, UnattendedDance, type OwnAddress, type Remembered } from './dance.ts'
+import { openProver, type ProofKey } from './prover.ts'
 
 // The protocol with the authorization server of an upstream: the SDK's own steps, over a `fetch` that is guarded.
 
@@ -22,6 +23,8 @@ export interface Challenge {
   resourceMetadataUrl: string | undefined
   scope: string | undefined
   error: string | undefined
+  /** Whether it was in the words of the scheme `DPoP`. */
+  proves: boolean
 }
 
 /** What is sealed of a connection: everything that a renewal takes, pinned as it was when an administrator consented. */
@@ -33,6 +36,8 @@ export interface Held {
   key: Key | undefined
   scope: string | undefined
   tokens: StoredOAuthTokens
+  /** The key that is proved where a token is asked for; the tokens are bound to it where their type is `DPoP`. */
+  proofKey?: ProofKey | undefined
   obtainedAt: number
 }
 
@@ -80,6 +85,7 @@ export async function beginAuthorization(
     choose(server: Server): { own: OwnAddress; client: StoredOAuthClientInformation | undefined }
     /** Nothing is sent to another one; absent: who begins it is shown which it is. */
     issuer?: string | undefined
+    now: number
   },
 ): Promise<Begun> {
   const found = await discoverOAuthServerInfo(serverUrl, { fetchFn: fetch, ...metadataOf(ask.challenge) })
@@ -88,7 +94,7 @@ export async function beginAuthorization(
   const server = serverOf(discovery)
   if (ask.issuer !== undefined && server.issuer !== ask.issuer) throw anotherServer(server.issuer)
   const { own, client } = ask.choose(server)
-  const dance = new Dance(own, { client, discovery })
+  const dance = new Dance(own, { client, discovery, challenged: ask.challenge?.proves }, ask.now)
   await auth(dance, {
     serverUrl,
     fetchFn: fetch,
@@ -133,7 +139,7 @@ export async function finishAuthorization(
 ): Promise<Held> {
   const { own, code, iss, scope } = given
   requireIssuer(given.remembered, iss)
-  const dance = new Dance(own, given.remembered)
+  const dance = new Dance(own, given.remembered, given.now)
   await auth(dance, {
     serverUrl,
     fetchFn: fetch,
@@ -158,11 +164,13 @@ export async function connectUnattended(
     scope: string | undefined
     /** Absent at first: the authorization server is found, and stays what it was then. */
     discovery?: OAuthDiscoveryState
+    proofKey?: ProofKey | undefined
     now: number
   },
 ): Promise<Held> {
-  const { client, key, discovery, now } = given
-  const dance = new UnattendedDance({ client, discovery }, key && authenticationOf(client.client_id, key, now))
+  const { client, key, discovery, proofKey, now } = given
+  const remembered = { client, discovery, proofKey, challenged: given.challenge?.proves }
+  const dance = new UnattendedDance(remembered, key && authenticationOf(client.client_id, key, now), now)
   await auth(dance, {
     serverUrl,
     fetchFn: fetch,
@@ -183,7 +191,9 @@ export async function renewTokens(held: Held, { fetch, now }: { fetch: Fetch; no
   if (held.redirectUrl === undefined) {
     return connectUnattended({ serverUrl, fetch }, { ...held, challenge: undefined, now })
   }
+  const { proofKey } = held
   const tokens = await refreshAuthorization(discovery.authorizationServerUrl, {
+    ...(proofKey && { dpop: await openProver(proofKey, () => now) }),
     ...(discovery.authorizationServerMetadata && { metadata: discovery.authorizationServerMetadata }),
     // What the metadata says, letter by letter: it was found to cover the upstream when the connection was made.
     ...(discovery.resourceMetadata && { resource: discovery.resourceMetadata.resource }),
@@ -219,7 +229,7 @@ function metadataOf(challenge: Challenge | undefined): { resourceMetadataUrl?: U
 }
 
 function heldOf(
-  { discovery, client, tokens }: Remembered,
+  { discovery, client, tokens, proofKey }: Remembered,
   more: {
     serverUrl: string
     redirectUrl: string | undefined
@@ -229,7 +239,7 @@ function heldOf(
   },
 ): Held {
   const { now, ...rest } = more
-  return { ...rest, discovery: discovery!, client: client!, tokens: tokens!, obtainedAt: now }
+  return { ...rest, discovery: discovery!, client: client!, tokens: tokens!, proofKey, obtainedAt: now }
 }
 
 // The SDK has one of these, which reads the clock of the machine.

@@ -1,5 +1,6 @@
 import type {
   AddClientAuthentication,
+  DpopSession,
   OAuthClientMetadata,
   OAuthClientProvider,
   OAuthDiscoveryState,
@@ -7,6 +8,7 @@ import type {
   StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
 import { makeSecret } from '../../../base/ids.ts'
+import { makeProofKey, openProver, type ProofKey, takesProofs } from './prover.ts'
 
 /** Where this gateway is, as a client of authorization servers. */
 export interface OwnAddress {
@@ -24,6 +26,9 @@ export interface Remembered {
   tokens?: StoredOAuthTokens | undefined
   verifier?: string | undefined
   state?: string | undefined
+  /** Whether the upstream refused in the words of the scheme `DPoP`. */
+  challenged?: boolean | undefined
+  proofKey?: ProofKey | undefined
 }
 
 /** The memory that the SDK's authorization asks and tells; it never finds what belongs to another issuer. */
@@ -34,9 +39,15 @@ export class Dance implements OAuthClientProvider {
   readonly clientMetadataUrl?: string
   /** Where the SDK would send the browser. */
   destination: URL | undefined
+  readonly #now: number
 
-  constructor(own: Omit<OwnAddress, 'redirectUrl'> & { redirectUrl: string | undefined }, remembered: Remembered = {}) {
+  constructor(
+    own: Omit<OwnAddress, 'redirectUrl'> & { redirectUrl: string | undefined },
+    remembered: Remembered,
+    now: number,
+  ) {
     this.remembered = { ...remembered }
+    this.#now = now
     this.redirectUrl = own.redirectUrl
     this.clientMetadata = own.metadata
     if (own.documentUrl !== undefined) this.clientMetadataUrl = own.documentUrl
@@ -53,6 +64,15 @@ export class Dance implements OAuthClientProvider {
 
   saveClientInformation(client: StoredOAuthClientInformation): void {
     this.remembered.client = client
+  }
+
+  /** Asked for with every request for a token. */
+  async dpop(): Promise<DpopSession | undefined> {
+    const { discovery, challenged = false } = this.remembered
+    if (this.remembered.proofKey === undefined && discovery !== undefined && takesProofs(discovery, challenged))
+      this.remembered.proofKey = await makeProofKey()
+    const { proofKey } = this.remembered
+    return proofKey && openProver(proofKey, () => this.#now)
   }
 
   tokens(): StoredOAuthTokens | undefined {
@@ -91,9 +111,9 @@ export class UnattendedDance extends Dance {
   /** What was asked for. */
   scope: string | undefined
 
-  constructor(remembered: Remembered, authentication: AddClientAuthentication | undefined) {
+  constructor(remembered: Remembered, authentication: AddClientAuthentication | undefined, now: number) {
     const metadata = { redirect_uris: [], grant_types: ['client_credentials'] }
-    super({ redirectUrl: undefined, documentUrl: undefined, metadata }, remembered)
+    super({ redirectUrl: undefined, documentUrl: undefined, metadata }, remembered, now)
     if (authentication !== undefined) this.addClientAuthentication = authentication
   }
 

@@ -1,6 +1,7 @@
 import { computeScopeUnion, extractWWWAuthenticateParams, isStrictScopeSuperset } from '@modelcontextprotocol/client'
+import { decodeJwt } from 'jose'
 import type { Credential, RenewableCredential } from '../../../vault/credentials.ts'
-import type { Refusal, SentCredential, UpstreamNeeds } from '../upstream-kind.ts'
+import type { Refusal, Sending, SentCredential, UpstreamNeeds } from '../upstream-kind.ts'
 import { Bearer, type BearerParts } from './bearer.ts'
 import type { Challenge } from './client.ts'
 
@@ -19,7 +20,7 @@ export interface HolderParts extends BearerParts {
  * The credential of one upstream, as its kind asks for it. It lives as long as the connection of the pool, which is
  * dropped with every change of the credential.
  */
-export class CredentialHolder implements Pick<Required<UpstreamNeeds>, 'credential' | 'onRefused'> {
+export class CredentialHolder implements Pick<Required<UpstreamNeeds>, 'credential' | 'onRefused' | 'onNonce'> {
   readonly #parts: HolderParts
   #opened: Promise<Opened> | undefined
 
@@ -27,20 +28,29 @@ export class CredentialHolder implements Pick<Required<UpstreamNeeds>, 'credenti
     this.#parts = parts
   }
 
-  readonly credential = async (): Promise<SentCredential | undefined> => {
+  readonly credential = async (request?: Sending): Promise<SentCredential | undefined> => {
     const { bearer, plain } = await this.#open()
     if (bearer === undefined) return plain
-    return { placement: 'headers', values: { authorization: `Bearer ${await bearer.token()}` } }
+    return { placement: 'headers', values: await bearer.headers(request) }
   }
 
-  readonly onRefused = async ({ status, challenge: header, sent }: Refusal): Promise<boolean> => {
+  readonly onNonce = async (nonce: string, url: URL): Promise<void> => {
+    const { bearer } = await this.#open()
+    await bearer?.takeNonce(nonce, url)
+  }
+
+  readonly onRefused = async ({ status, challenge: header, sent, nonce }: Refusal): Promise<boolean> => {
     const challenge = readChallenge(status, header)
+    // It was told already; who sent it, and is refused all the same, is refused for something else.
+    const proof = sent?.values['dpop']
+    if (challenge.error === 'use_dpop_nonce' && proof !== undefined)
+      return nonce !== undefined && decodeJwt(proof)['nonce'] !== nonce
     this.#parts.onChallenge(challenge)
     const { bearer, renewable } = await this.#open()
     if (bearer === undefined || renewable === undefined) return false
     const { scope, error } = challenge
     if (status === 403 && error === 'insufficient_scope' && scope !== undefined) await this.#want(renewable, scope)
-    const token = sent?.values['authorization']?.slice('Bearer '.length)
+    const token = sent?.values['authorization']?.split(' ')[1]
     return status === 401 && token !== undefined && bearer.replace(token)
   }
 
@@ -78,5 +88,6 @@ interface Opened {
 function readChallenge(status: number, header: string | undefined): Challenge {
   const headers: Record<string, string> = header === undefined ? {} : { 'www-authenticate': header }
   const { resourceMetadataUrl, scope, error } = extractWWWAuthenticateParams(new Response(null, { headers }))
-  return { status, resourceMetadataUrl: resourceMetadataUrl?.href, scope, error }
+  const proves = /(?:^|,)\s*dpop(?:\s|$|,)/i.test(header ?? '')
+  return { status, resourceMetadataUrl: resourceMetadataUrl?.href, scope, error, proves }
 }
