@@ -75,7 +75,11 @@ export class Revocations {
 
   #begin(): void {
     this.#again = true
-    this.#running ??= this.#run().finally(() => (this.#running = undefined))
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      // Of news that came when the last one had just looked.
+      if (this.#again && !this.#closing.signal.aborted) this.#begin()
+    })
   }
 
   async #run(): Promise<void> {
