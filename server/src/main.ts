@@ -189,8 +189,8 @@ async function openMiddle(parts: MiddleParts) {
       },
     ],
     onLeave: [
-      async (tx, principalId) => {
-        await approvals.cancelFor(tx, { principalId })
+      async (tx, who) => {
+        await approvals.cancelFor(tx, 'principalIds' in who ? who : { membersOf: who })
       },
     ],
   })

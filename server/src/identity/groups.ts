@@ -5,6 +5,7 @@ import type { Principal } from '../model/principal.ts'
 import { readReason } from '../model/rights.ts'
 import { listEntitlements, revokeEntitlement } from '../store/entitlements.ts'
 import {
+  deleteAllMembers,
   deleteMemberships,
   groupDepthMax,
   insertMembership,
@@ -23,7 +24,7 @@ import {
 import { deleteGroupRules } from '../store/group-rules.ts'
 import { deleteProvisioned, findProvisionedPrincipal, touchProvisioned } from '../store/provisioned.ts'
 import type { Handle, Store } from '../store/store.ts'
-import { checkAdministers, lockAdministration, type OnDisable } from './principals.ts'
+import { checkAdministers, lockAdministration } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
 /** Groups that are made by hand. Identity providers have a limit of their own each. */
@@ -81,9 +82,19 @@ export interface GroupParts {
   store: Store
   ledger: IdentityLedger
   clock: Clock
-  /** What ends with a membership: approvals of calls that it may have carried. */
-  onLeave: OnDisable[]
+  onLeave: OnLeave[]
 }
+
+/**
+ * What ends when somebody leaves a group: approvals of calls that the membership may have carried. Runs within the
+ * transaction in which they leave, under a lock that everybody waits for: so it is told of all at once, of principals, at
+ * most 10,000, or of whoever is directly in one of these groups, where a source is named by that source. Of groups it is
+ * told before the memberships in them end.
+ */
+export type OnLeave = (
+  tx: Handle,
+  who: { principalIds: readonly string[] } | { groupIds: readonly string[]; source?: string },
+) => Promise<void>
 
 /** Opens the groups. */
 export function openGroups(parts: GroupParts): Groups {
@@ -148,7 +159,8 @@ export function openGroups(parts: GroupParts): Groups {
           const ended = await deleteMemberships(tx, { groupId: step.group, memberId: step.member, source })
           if (ended.length === 0)
             throw new Fault('identity.not_found', 'cannot take this one out: he is not in this group by this source')
-          await leave(parts, tx, step.member)
+          for (const end of parts.onLeave) await end(tx, { principalIds: [step.member] })
+          await endWithin(parts, tx, step.member)
           await touchProvisioned(tx, [step.group], clock.now())
         },
       }),
@@ -163,7 +175,8 @@ export async function retireWithin(
   group: string,
 ): Promise<void> {
   const at = parts.clock.now()
-  for (const { memberId } of await deleteMemberships(tx, { groupId: group })) await leave(parts, tx, memberId)
+  await endWithin(parts, tx, group)
+  await deleteAllMembers(tx, { groupId: group })
   await deleteMemberships(tx, { memberId: group })
   await deleteGroupRules(tx, { groupId: group })
   for (const { id } of await listEntitlements(tx, { principalId: group, activeAt: at })) {
@@ -172,14 +185,14 @@ export async function retireWithin(
   await updatePrincipalState(tx, group, { state: 'disabled', at })
 }
 
-/**
- * What ends when somebody leaves a group. Of a group that leaves another its direct members are meant; the decisions
- * themselves look through every depth.
- */
-async function leave({ onLeave }: Pick<GroupParts, 'onLeave'>, tx: Handle, memberId: string): Promise<void> {
-  const inner = await listMemberships(tx, { groupId: memberId })
-  for (const id of new Set([memberId, ...inner.map((one) => one.memberId)]))
-    for (const end of onLeave) await end(tx, id)
+/** What ends for those who are in a group, directly or through others, when the group ends or leaves another one. */
+async function endWithin({ onLeave }: Pick<GroupParts, 'onLeave'>, tx: Handle, group: string): Promise<void> {
+  const groupIds = [group]
+  for (let level = groupIds, depth = 0; depth < groupDepthMax && level.length > 0; depth++) {
+    level = await listNextGroupIds(tx, level, 'down')
+    groupIds.push(...level)
+  }
+  for (const end of onLeave) await end(tx, { groupIds })
 }
 
 /** A group that is not retired. Throws `identity.not_found`. */

@@ -8,7 +8,7 @@ import type { Keyring } from '../vault/keyring.ts'
 import type { Sealer } from '../vault/sealer.ts'
 import { openClientKeys } from './client-keys.ts'
 import { openIdentityDoor } from './door.ts'
-import { type Groups, openGroups } from './groups.ts'
+import { type Groups, type OnLeave, openGroups } from './groups.ts'
 import { openIdps } from './idps.ts'
 import { type Invitations, openInvitations } from './invitations.ts'
 import { type KeptLogins, openKeptLogins } from './kept-logins.ts'
@@ -70,7 +70,7 @@ export interface IdentityParts {
   /** What else must end when a principal is disabled, in this order. */
   onDisable?: OnDisable[]
   /** What else must end when somebody leaves a group, in this order. */
-  onLeave?: OnDisable[]
+  onLeave?: OnLeave[]
 }
 
 /**

@@ -6,14 +6,20 @@ import { readReason, type Entitlement } from '../model/rights.ts'
 import { listEntitlements } from '../store/entitlements.ts'
 import { deleteGroupRules, type GroupRule, insertGroupRule, listGroupRules } from '../store/group-rules.ts'
 import { findLastClaims, keepLastClaims } from '../store/last-claims.ts'
-import { deleteMemberships, insertMembership, listGroupIdsOf, listMemberships } from '../store/memberships.ts'
+import {
+  deleteAllMembers,
+  deleteMemberships,
+  insertMembership,
+  listGroupIdsOf,
+  listMemberships,
+} from '../store/memberships.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
-import { getGroup } from './groups.ts'
+import { getGroup, type OnLeave } from './groups.ts'
 import type { SaidGroups } from './idp/claims.ts'
 import type { Idp, Person } from './idp.ts'
-import { checkAdministers, lockAdministration, type OnDisable } from './principals.ts'
+import { checkAdministers, lockAdministration } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
 const rulesMax = 1_000
@@ -88,7 +94,7 @@ export function openMapping(parts: {
   sealer: Sealer
   clock: Clock
   idps: readonly Idp[]
-  onLeave: OnDisable[]
+  onLeave: OnLeave[]
 }): { mapping: Mapping; desk: MappingDesk } {
   const { store, ledger, sealer, clock, idps } = parts
   const getIdp = (id: string) => {
@@ -140,8 +146,10 @@ export function openMapping(parts: {
           await checkAdministers(tx, by, clock)
           if ((await deleteGroupRules(tx, { id })).length === 0)
             throw new Fault('identity.not_found', 'there is no such rule')
-          const ended = await deleteMemberships(tx, { groupId: rule.groupId, source: rule.provider })
-          for (const { memberId } of ended) for (const end of parts.onLeave) await end(tx, memberId)
+          // By this source nobody is in a group but people.
+          const ended = { groupId: rule.groupId, source: rule.provider }
+          for (const end of parts.onLeave) await end(tx, { groupIds: [ended.groupId], source: ended.source })
+          await deleteAllMembers(tx, ended)
         },
       )
     },
@@ -178,7 +186,7 @@ export function openMapping(parts: {
           const createdAt = clock.now()
           for (const groupId of plan.joined)
             await insertMembership(tx, { groupId, memberId: principal.id, source, createdAt })
-          if (plan.left.length > 0) for (const end of parts.onLeave) await end(tx, principal.id)
+          if (plan.left.length > 0) for (const end of parts.onLeave) await end(tx, { principalIds: [principal.id] })
         })
         return
       } catch (error) {

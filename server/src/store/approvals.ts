@@ -34,7 +34,14 @@ export interface ApprovalAnswer {
 }
 
 /** What to cancel: all approvals that match every member. */
-export type ApprovalScope = Partial<Pick<Approval, 'grantId' | 'principalId' | 'clientId' | 'upstream' | 'tool'>>
+export interface ApprovalScope extends Partial<
+  Pick<Approval, 'grantId' | 'principalId' | 'clientId' | 'upstream' | 'tool'>
+> {
+  /** Asked for by one of these, at most 10,000. */
+  principalIds?: readonly string[]
+  /** Asked for by somebody who is directly in one of these groups; where a source is named, by that source. */
+  membersOf?: { groupIds: readonly string[]; source?: string | undefined }
+}
 
 /** Which approvals to list, newest first. */
 export interface ApprovalQuery {
@@ -136,13 +143,14 @@ export async function spendApproval(
 }
 
 /**
- * Cancels the approvals in the scope that are pending or approved.
+ * Cancels the approvals in the scope that are pending or approved: it costs what these cost, however many people are meant.
  *
  * @param scope At least one member: an empty scope is a mistake and throws.
  * @returns the ids of those that were cancelled.
  */
 export async function cancelApprovals(tx: Handle, scope: ApprovalScope): Promise<string[]> {
   const db = open(tx)
+  const { membersOf, principalIds } = scope
   let found = db.selectFrom('approvals').select('id').where('state', 'in', ['pending', 'approved'])
   const limits = [
     ['grant_id', scope.grantId],
@@ -151,9 +159,22 @@ export async function cancelApprovals(tx: Handle, scope: ApprovalScope): Promise
     ['upstream', scope.upstream],
     ['tool', scope.tool],
   ] as const
-  if (limits.every(([, value]) => value === undefined)) throw new TypeError('cannot cancel approvals without a scope')
+  if (Object.values(scope).every((value) => value === undefined))
+    throw new TypeError('cannot cancel approvals without a scope')
   for (const [column, value] of limits) {
     if (value !== undefined) found = found.where(column, '=', value)
+  }
+  if (principalIds !== undefined) found = found.where('principal_id', 'in', principalIds)
+  if (membersOf !== undefined) {
+    found = found.where(({ exists, selectFrom }) => {
+      const membership = selectFrom('memberships')
+        .select('memberships.member_id')
+        .whereRef('memberships.member_id', '=', 'approvals.principal_id')
+        .where('memberships.group_id', 'in', membersOf.groupIds)
+      return exists(
+        membersOf.source === undefined ? membership : membership.where('memberships.source', '=', membersOf.source),
+      )
+    })
   }
   // One by one in the order of their ids: two cancellations at once wait for each other and never for ever.
   const cancelled: string[] = []

@@ -71,6 +71,15 @@ export async function deleteMemberships(tx: Handle, filter: MembershipFilter): P
   return (await query.returningAll().execute()).map(toMembership)
 }
 
+/** Ends all memberships in a group, where a source is named those by that source: in one statement, however many. */
+export async function deleteAllMembers(
+  tx: Handle,
+  { groupId, source }: { groupId: string; source?: string | undefined },
+): Promise<void> {
+  const query = open(tx).deleteFrom('memberships').where('group_id', '=', groupId)
+  await (source === undefined ? query : query.where('source', '=', source)).execute()
+}
+
 /**
  * The groups that a principal or a group is in, directly or through other groups; a group that is disabled leads nowhere.
  * None is deeper than `groupDepthMax`, so that the question ends whatever is stored.

@@ -83,6 +83,35 @@ test('an approval that was asked for with the right of a group ends with the mem
   )
 })
 
+test('who leaves with a group in a group loses its approvals too, behind however many others', async (t) => {
+  const { house, bo, by, staff, give, put, take } = await openStaff(t)
+  const make = async (name: string) => (await house.rooms.identity.makeGroup({ by, name, reason })).id
+  const [crew, shift] = [await make('Crew'), await make('Shift')]
+  await give(staff.id, 'delete_note')
+  await put(staff.id, crew)
+  await put(crew, shift)
+  const memberIds = Array.from({ length: 10_000 }, (_, at) => `person-${at}`)
+  for (const groupId of [crew, shift])
+    await house.rooms.store.transaction((tx) =>
+      insertMemberships(tx, { groupId, source: 'scim', memberIds, createdAt: 1 }),
+    )
+  await put(shift, bo.principal.id)
+  const agent = await bo.connect('desk', 'all')
+  const states = async () =>
+    (await house.rooms.approvals.list({ forPrincipal: bo.principal.id })).map(({ state }) => state)
+  await agent.call('delete_note', { id: 'n1' })
+  assert.deepEqual(await states(), ['pending'])
+  await take(staff.id, crew)
+  assert.deepEqual(await states(), ['cancelled'])
+  await put(staff.id, crew)
+  await agent.call('delete_note', { id: 'n1' })
+  assert.deepEqual((await states()).toSorted(), ['cancelled', 'pending'])
+  const asked = t.mock.method(house.rooms.approvals, 'cancelFor')
+  await house.rooms.identity.retireGroup({ by, group: shift, reason })
+  assert.deepEqual(await states(), ['cancelled', 'cancelled'])
+  assert.equal(asked.mock.callCount(), 1, 'all who leave are asked about at once')
+})
+
 test('groups may not contain one another, nor lie deeper than is looked through', async (t) => {
   const { house, by, staff, put } = await openStaff(t)
   const make = async (name: string) => (await house.rooms.identity.makeGroup({ by, name, reason })).id

@@ -83,7 +83,7 @@ export function changeGroup(
       await insertMemberships(tx, { groupId: before.id, source, memberIds: added, createdAt: now })
       await deleteMembers(tx, { groupId: before.id, source, memberIds: removed })
       // All of them are people: nobody is in the group through one of them.
-      for (const memberId of removed) for (const end of parts.onLeave) await end(tx, memberId)
+      if (removed.length > 0) for (const end of parts.onLeave) await end(tx, { principalIds: removed })
       await updatePrincipalDisplay(tx, before.id, { name: nameOf(resource), email: undefined })
     })
     return next

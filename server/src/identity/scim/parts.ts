@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Store } from '../../store/store.ts'
+import type { OnLeave } from '../groups.ts'
 import type { OnDisable } from '../principals.ts'
 import type { IdentityLedger } from '../records.ts'
 
@@ -13,7 +14,7 @@ export interface ScimParts {
   /** The public origin. */
   origin: string
   onDisable: OnDisable[]
-  onLeave: OnDisable[]
+  onLeave: OnLeave[]
 }
 
 /** Rolls a transaction back because another request was faster; it is done again with what stands now. */

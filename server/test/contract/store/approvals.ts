@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import {
   answerApproval,
+  type ApprovalScope,
   cancelApprovals,
   countApprovals,
   expireApproval,
@@ -14,6 +15,7 @@ import {
   spendApproval,
   supersedeApprovals,
 } from '../../../src/store/approvals.ts'
+import { insertMembership } from '../../../src/store/memberships.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 const asked = (id: string, change: Partial<NewApproval> = {}): NewApproval => ({
@@ -188,6 +190,23 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       assert.deepEqual(await store.transaction((tx) => cancelApprovals(tx, { clientId: 'code' })), ['other grant'])
       const rest = (await listApprovals(store, { limit: 10, pendingAt: 150 })).map(({ id }) => id)
       assert.deepEqual(rest, ['other tool'])
+    },
+  ],
+  [
+    'cancelling for the members of groups takes theirs, by one source or by any, and for a list of people theirs',
+    async (store) => {
+      for (const principalId of ['ana', 'cy', 'di', 'eve'])
+        await insertApproval(store, asked(`of ${principalId}`, { principalId }))
+      const member = (groupId: string, memberId: string, source: string) =>
+        insertMembership(store, { groupId, memberId, source, createdAt: 1 })
+      await member('staff', 'ana', 'okta')
+      await member('staff', 'cy', 'hand')
+      await member('crew', 'di', 'hand')
+      const cancel = (scope: ApprovalScope) => store.transaction((tx) => cancelApprovals(tx, scope))
+      assert.deepEqual(await cancel({ membersOf: { groupIds: ['staff'], source: 'okta' } }), ['of ana'])
+      assert.deepEqual(await cancel({ membersOf: { groupIds: ['staff', 'crew'] } }), ['of cy', 'of di'])
+      const many = Array.from({ length: 10_000 }, (_, at) => (at === 9_999 ? 'eve' : `person-${at}`))
+      assert.deepEqual(await cancel({ principalIds: many }), ['of eve'])
     },
   ],
   [
