@@ -71,6 +71,13 @@ export async function deleteMemberships(tx: Handle, filter: MembershipFilter): P
   return (await query.returningAll().execute()).map(toMembership)
 }
 
+/** How many memberships in a group there are, by whatever source. */
+export async function countMembers(handle: Handle, groupId: string): Promise<number> {
+  const query = open(handle).selectFrom('memberships').where('group_id', '=', groupId)
+  const { count } = await query.select((eb) => eb.fn.countAll().as('count')).executeTakeFirstOrThrow()
+  return Number(count)
+}
+
 /** Ends all memberships in a group, where a source is named those by that source: in one statement, however many. */
 export async function deleteAllMembers(
   tx: Handle,

@@ -11,30 +11,43 @@ export interface RateLimit {
 }
 
 /**
- * Takes a point of a limit, at whichever replica, before what it limits is done: of any number that come at once, no more
- * than `points` are let through.
+ * Takes a point of a limit, or several at once, at whichever replica, before what it limits is done: of any number that come
+ * at once, no more than `points` are let through. Several are taken all or not at all, and what is refused takes none.
  *
  * @param key A digest, so that no names and addresses stand there in clear.
- * @returns How long to wait when the limit is spent, in milliseconds; `undefined` when it is not.
+ * @returns How long to wait when there are not so many left, in milliseconds; `undefined` when there are.
  */
 export async function takePoint(
   handle: Handle,
   limit: RateLimit,
-  { key, now }: { key: string; now: number },
+  { key, now, count = 1 }: { key: string; now: number; count?: number },
 ): Promise<number | undefined> {
   const resets = now + limit.seconds * 1_000
+  if (count <= limit.points) {
+    const row = await open(handle)
+      .insertInto('rates')
+      .values({ name: limit.name, key, taken: count, resets_at: resets })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['name', 'key'])
+          .doUpdateSet({
+            taken: sql<number>`case when rates.resets_at <= ${now} then ${count} else rates.taken + ${count} end`,
+            resets_at: sql<number>`case when rates.resets_at <= ${now} then ${resets} else rates.resets_at end`,
+          })
+          .where((eb) => eb.or([eb('rates.resets_at', '<=', now), eb('rates.taken', '<=', limit.points - count)])),
+      )
+      .returning('taken')
+      .executeTakeFirst()
+    if (row !== undefined) return undefined
+  }
   const row = await open(handle)
-    .insertInto('rates')
-    .values({ name: limit.name, key, taken: 1, resets_at: resets })
-    .onConflict((conflict) =>
-      conflict.columns(['name', 'key']).doUpdateSet({
-        taken: sql<number>`case when rates.resets_at <= ${now} then 1 else rates.taken + 1 end`,
-        resets_at: sql<number>`case when rates.resets_at <= ${now} then ${resets} else rates.resets_at end`,
-      }),
-    )
-    .returning(['taken', 'resets_at'])
-    .executeTakeFirstOrThrow()
-  return row.taken > limit.points ? row.resets_at - now : undefined
+    .selectFrom('rates')
+    .select('resets_at')
+    .where('name', '=', limit.name)
+    .where('key', '=', key)
+    .where('resets_at', '>', now)
+    .executeTakeFirst()
+  return (row?.resets_at ?? resets) - now
 }
 
 /** How long to wait when a limit is spent, without taking a point of it; `undefined` when it is not. */

@@ -4,7 +4,7 @@ import type { Principal } from '../../src/model/principal.ts'
 import { insertPrincipal } from '../../src/store/principals.ts'
 import { whoIs } from '../administrator.ts'
 import { formPaths, openCommandLine, sendForm, textOn } from '../operator.ts'
-import { bulkUrn, groupUrn, openProvisionedHouse, Provisioner, userUrn } from '../provisioner.ts'
+import { bulkUrn, groupUrn, openProvisionedHouse, patchUrn, Provisioner, userUrn } from '../provisioner.ts'
 
 test('the key of one provider neither sees nor touches what another provisioned', async (t) => {
   const { company, other } = await openProvisionedHouse(t)
@@ -198,7 +198,7 @@ test('however many groups a provider keeps or has deleted, administrators make g
 })
 
 test('a key that is stolen ends no more than an hour’s budget, and whoever operates it hears of it', async (t) => {
-  const opened = await openProvisionedHouse(t, { provisioning: { endingsPerHour: 4 } })
+  const opened = await openProvisionedHouse(t, { provisioning: { endingsPerHour: 5 } })
   const { house, company, other, clock } = opened
   const people = []
   for (const name of ['ana', 'bo', 'cy', 'di']) people.push((await company.user(name))['id'])
@@ -230,14 +230,59 @@ test('a key that is stolen ends no more than an hour’s budget, and whoever ope
   assert.equal((await house.rooms.identity.findPrincipal(cy!))?.state, 'active')
   assert.deepEqual(
     (await house.changes('provisioning.limited')).map(({ by, about, details }) => [by, about.id, details]),
-    [['scim:company', 'provisioning:company', { perHour: 4 }]],
+    [['scim:company', 'provisioning:company', { perHour: 5 }]],
   )
-  assert.match(house.log.join(''), /a provider asked to delete or deactivate more/)
+  assert.match(house.log.join(''), /a provider asked to end more than it may/)
   // Another provider has a budget of its own, and everything else goes on.
   assert.equal((await other.delete(`/Users/${(await other.user('ana'))['id']}`)).status, 204)
   assert.equal((await company.patch(`/Users/${bo}`, { ...off, value: true })).status, 200)
   clock.pass(60 * 60 * 1_000)
   assert.equal((await company.delete(`/Users/${cy}`)).status, 204)
+})
+
+test('who is taken out of a group is counted like who is deleted, by whichever request, and what is refused counts nothing', async (t) => {
+  const { house, company } = await openProvisionedHouse(t, { provisioning: { endingsPerHour: 4 } })
+  const people = []
+  for (const name of ['ana', 'bo', 'cy', 'di', 'eve']) people.push((await company.user(name))['id'])
+  const { id } = await company.group('Staff', ...people)
+  const members = async () => (await company.get(`/Groups/${id}`)).body['members']?.length ?? 0
+  const whole = (...ids: string[]) => ({
+    schemas: [groupUrn],
+    displayName: 'Staff',
+    members: ids.map((value) => ({ value })),
+  })
+  const tooMany = {
+    'a patch of all': () => company.patch(`/Groups/${id}`, { op: 'remove', path: 'members' }),
+    'a patch to none': () => company.patch(`/Groups/${id}`, { op: 'replace', path: 'members', value: [] }),
+    'the whole without members': () => company.put(`/Groups/${id}`, whole()),
+    'the group itself': () => company.delete(`/Groups/${id}`),
+  }
+  for (const [what, ask] of Object.entries(tooMany)) {
+    assert.equal((await ask()).status, 429, what)
+    assert.equal(await members(), 5, what)
+  }
+  assert.equal((await house.changes('provisioning.limited')).length, 1)
+  const [ana, bo, cy, di, eve] = people as [string, string, string, string, string]
+  const one = { op: 'remove', path: `members[value eq "${ana}"]` }
+  assert.equal((await company.patch(`/Groups/${id}`, one)).status, 204)
+  assert.equal((await company.patch(`/Groups/${id}`, one)).status, 204, 'nobody leaves twice')
+  assert.equal((await company.put(`/Groups/${id}`, whole(di, eve))).status, 200)
+  assert.equal(await members(), 2)
+  const bulk = await company.post('/Bulk', {
+    schemas: [bulkUrn],
+    Operations: [di, eve].map((value) => ({
+      method: 'PATCH',
+      path: `/Groups/${id}`,
+      data: { schemas: [patchUrn], Operations: [{ op: 'remove', path: `members[value eq "${value}"]` }] },
+    })),
+  })
+  assert.deepEqual(
+    bulk.body['Operations'].map(({ status }) => status),
+    ['204', '429'],
+  )
+  assert.equal((await company.delete(`/Users/${bo}`)).status, 429)
+  const back = { op: 'add', path: 'members', value: [{ value: cy }] }
+  assert.equal((await company.patch(`/Groups/${id}`, back)).status, 204, 'who joins is not counted')
 })
 
 test('who has no key is limited by his address, and who has one is not kept out by it', async (t) => {

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../base/json.ts'
 import { makeId } from '../../base/ids.ts'
 import type { Principal } from '../../model/principal.ts'
-import { deleteMembers, insertMemberships, listMemberships } from '../../store/memberships.ts'
+import { countMembers, deleteMembers, insertMemberships, listMemberships } from '../../store/memberships.ts'
 import { insertPrincipal, updatePrincipalDisplay } from '../../store/principals.ts'
 import {
   countProvisioned,
@@ -12,7 +12,7 @@ import {
 } from '../../store/provisioned.ts'
 import type { Handle } from '../../store/store.ts'
 import { retireWithin } from '../groups.ts'
-import { endingOnce } from './ending.ts'
+import { endingsOnce } from './ending.ts'
 import { fold, type Parts } from './match.ts'
 import { type IfMatch, Overtaken, type ScimParts, untilNotOvertaken } from './parts.ts'
 import { type Provisioner, sourceOf } from './provisioner.ts'
@@ -64,6 +64,7 @@ export function changeGroup(
 ): Promise<Provisioned> {
   const { store, ledger, clock } = parts
   const source = sourceOf(provisioner)
+  const ending = endingsOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     const before = await getProvisioned(store, provisioner, { ...change, kind: 'Group' })
     // Members are read after the version: who has changed them meanwhile has changed the version too.
@@ -73,6 +74,7 @@ export function changeGroup(
     const [added, removed] = [[...has].filter((id) => !new Set(had).has(id)), had.filter((id) => !has.has(id))]
     const same = canonicalJson(before.resource) === canonicalJson(resource)
     if (same && added.length === 0 && removed.length === 0) return before
+    await ending(removed.length)
     const now = clock.now()
     const next = { ...before, ...recordOf(provisioner, resource), version: before.version + 1, changedAt: now }
     const about = { kind: 'group', id: before.id } as const
@@ -97,10 +99,10 @@ export function deleteGroup(
   which: { id: string; ifMatch: IfMatch },
 ): Promise<void> {
   const { store, ledger, clock } = parts
-  const ending = endingOnce(parts, provisioner)
+  const ending = endingsOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     const before = await getProvisioned(store, provisioner, { ...which, kind: 'Group' })
-    await ending()
+    await ending(1 + (await countMembers(store, before.id)))
     const about = { kind: 'group', id: before.id } as const
     const details = { name: nameOf(before.resource), source: sourceOf(provisioner) }
     await ledger.recordChange({ by: sourceOf(provisioner), what: 'group.retired', about, details }, async (tx) => {

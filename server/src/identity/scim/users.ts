@@ -25,7 +25,7 @@ import type { Handle } from '../../store/store.ts'
 import type { Person } from '../idp.ts'
 import { personOf } from '../idp/person.ts'
 import { disableWithin, lockAdministration, newPrincipal } from '../principals.ts'
-import { endingOnce } from './ending.ts'
+import { endingsOnce } from './ending.ts'
 import { fold, type Parts } from './match.ts'
 import { type IfMatch, isMatch, Overtaken, type ScimParts, untilNotOvertaken } from './parts.ts'
 import { type Provisioner, sourceOf } from './provisioner.ts'
@@ -45,7 +45,7 @@ export function createUser(parts: ScimParts, provisioner: Provisioner, body: unk
   const { store, ledger, clock } = parts
   const { active = true, ...resource } = readResource(userKind, body)
   const person = personFor(provisioner, resource)
-  const ending = endingOnce(parts, provisioner)
+  const ending = endingsOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     if ((await countProvisioned(store, { provider: provisioner.id, kind: 'User' })) >= peopleMax)
       throw refuseBy(403, `cannot keep more than ${peopleMax} people of one provider`)
@@ -94,7 +94,7 @@ export function changeUser(
   change: { id: string; ifMatch: IfMatch; make: (before: Resource) => Resource },
 ): Promise<Provisioned> {
   const { store, ledger, clock } = parts
-  const ending = endingOnce(parts, provisioner)
+  const ending = endingsOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     const before = await getProvisioned(store, provisioner, { ...change, kind: 'User' })
     // What is not said of these two stays: nobody comes back because a request left `active` out.
@@ -136,7 +136,7 @@ export function deleteUser(
   which: { id: string; ifMatch: IfMatch },
 ): Promise<void> {
   const { store, ledger, clock } = parts
-  const ending = endingOnce(parts, provisioner)
+  const ending = endingsOnce(parts, provisioner)
   return untilNotOvertaken(async () => {
     const before = await getProvisioned(store, provisioner, { ...which, kind: 'User' })
     await ending()

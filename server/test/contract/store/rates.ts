@@ -31,6 +31,17 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     },
   ],
   [
+    'several points are taken all or not at all, and what is refused takes none',
+    async (store) => {
+      const take = (count: number) => takePoint(store, limit, { key: 'a', now: 1_000, count })
+      assert.deepEqual(
+        [await take(4), await take(2), await take(2), await take(1)],
+        [10_000, undefined, 10_000, undefined],
+      )
+      assert.equal(await take(1), 10_000)
+    },
+  ],
+  [
     'limits and keys count apart',
     async (store) => {
       for (let at = 0; at < 3; at++) await takePoint(store, limit, { key: 'a', now: 1_000 })
