@@ -1,5 +1,6 @@
+import { digestOf } from '../base/ids.ts'
 import { grantAt } from '../model/bundle.ts'
-import type { LoginDemand } from '../model/login.ts'
+import { findLack, type LoginDemand } from '../model/login.ts'
 import type { Grant } from '../model/rights.ts'
 import { unknown } from './known.ts'
 import type { ControlRooms, Viewer } from './rooms.ts'
@@ -11,25 +12,45 @@ interface Demanding {
   demands: LoginDemand[]
 }
 
+/** A login that a program wants behind a grant of the viewer's own. */
+interface Wanted {
+  grant: Grant
+  clientName: string
+  /** What the use of the tool demands of it: one of these is enough, for each stands with a right of his. */
+  demands: LoginDemand[]
+  /** Whether the login of this browser is one. */
+  met: boolean
+  /** What it opens, or where it is not good enough, what a new one can open. */
+  opened: Demanding[]
+  /** Digest of all that is shown of it: a form made from something else is not taken. */
+  shown: string
+}
+
 /**
- * What the use of a tool by a grant of the viewer's own demands of his login: one of these is enough, for each stands with a
- * right of his. With it every tool of that grant whose use demands something, for there is one login behind them all; the
- * link that leads here is written by the program, and names the one that it likes best.
+ * What the use of a tool by a grant of the viewer's own demands of his login. With it every tool of that grant whose use
+ * demands something, for there is one login behind them all; the link that leads here is written by the program, and names
+ * the one that it likes best.
  *
  * @throws {Fault} `control.not_found` for a grant of somebody else, or none, and for a tool that the grant does not hold, or
  *   whose use demands nothing.
  */
 export async function getWanted(
   rooms: ControlRooms,
-  { principal }: Viewer,
+  { principal, login }: Viewer,
   { id, upstream, tool }: { id: string; upstream: string; tool: string },
-): Promise<{ grant: Grant; demands: LoginDemand[]; all: Demanding[] }> {
+): Promise<Wanted> {
   const grant = await rooms.oauth.findGrant(id)
-  const gone = grant?.revokedAt !== undefined || (grant?.endsAt ?? 0) <= rooms.clock.now()
+  const now = rooms.clock.now()
+  const gone = grant?.revokedAt !== undefined || (grant?.endsAt ?? 0) <= now
   if (grant?.principalId !== principal.id || gone) unknown('grant')
   const all = await listDemanding(rooms, grant)
-  const wanted = all.find((one) => one.upstream === upstream && one.tool === tool) ?? unknown('tool')
-  return { grant, demands: wanted.demands, all }
+  const { demands } = all.find((one) => one.upstream === upstream && one.tool === tool) ?? unknown('tool')
+  const meets = (one: LoginDemand) => login !== undefined && findLack(login, one, now) === undefined
+  const met = demands.some(meets)
+  const opened = met ? all.filter((one) => one.demands.some(meets)) : all
+  const clientName = (await rooms.oauth.findClient(grant.clientId))?.name ?? grant.clientId
+  const shown = digestOf(JSON.stringify([id, clientName, upstream, tool, demands, met, opened, login, grant.login]))
+  return { grant, clientName, demands, met, opened, shown }
 }
 
 async function listDemanding({ inventory }: Pick<ControlRooms, 'inventory'>, grant: Grant): Promise<Demanding[]> {

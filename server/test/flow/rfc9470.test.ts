@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose'
 import type { LoginDemand } from '../../src/model/login.ts'
 import type { Agent, Answer } from '../agent.ts'
 import { textOf } from '../agent.ts'
+import type { Page } from '../browser.ts'
 import { openCommandLine, sendForm, textOn } from '../operator.ts'
 import type { Person } from '../person.ts'
 import { hang } from '../fake-house.ts'
@@ -207,6 +208,36 @@ test('a link opens no tool that the grant does not hold, and the page names ever
   const weak = textOn(await (await enter()).browser.open(linkTo(broad.grantId, 'read_note')))
   assert.match(weak, /A new login can open all of these to it/)
   assert.match(weak, /hang with a login of the class phr/)
+})
+
+test('what is let go on is what the page showed: not other tools, nor by another login', async (t) => {
+  const { house, by, ana, agent, enter, idp } = await openDemanding(t, { maxAgeSeconds: 600 })
+  const { inventory } = house.rooms
+  const demandOf = async (tool: string, demand: LoginDemand) => {
+    const held = await inventory.listEntitlements({ principalId: ana.principal.id, tool })
+    await inventory.demandLogin({ by, principalId: ana.principal.id, ids: held.map(({ id }) => id), demand, reason })
+  }
+  const to = `/grants/${agent.grantId}/login`
+  const open = (tool = 'write_note') => ana.browser.open(`${to}?upstream=desk&tool=${tool}`)
+  const refused = async (page: Page, fields: Record<string, string> = {}, browser = ana.browser) => {
+    const answer = await browser.submit(page, fields, { to })
+    assert.deepEqual([answer.status, /something changed while you were reading/.test(textOn(answer))], [400, true])
+    assert.deepEqual(await house.changes('grant.login_renewed'), [])
+  }
+  const alone = await open()
+  await demandOf('read_note', { maxAgeSeconds: 600 })
+  await refused(alone)
+  await refused(alone, { tool: 'read_note' })
+  const both = await open()
+  await demandOf('read_note', { maxAgeSeconds: 60 })
+  await refused(both)
+  const mine = await open()
+  const csrf = (page: Page) => /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
+  idp.knobs = { claims: { auth_time: nowSeconds() - 5, amr: ['pwd', 'otp'] } }
+  const other = await enter()
+  await refused(mine, { csrf: csrf(await other.browser.open('/you')) }, other.browser)
+  assert.equal((await ana.browser.submit(await open(), {}, { to })).status, 200)
+  assert.equal((await house.changes('grant.login_renewed')).length, 1)
 })
 
 test('at a bundle the page names the tools of all its members', async (t) => {

@@ -1,7 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
 import { itemNameMax } from '../../model/item.ts'
-import { findLack } from '../../model/login.ts'
 import { action, reason } from '../action.ts'
 import { getWanted } from '../wanted-login.ts'
 
@@ -51,15 +50,17 @@ export const grantActions = [
       id: z.string().max(64),
       upstream: z.string().max(64).default(''),
       tool: z.string().max(itemNameMax).default(''),
+      shown: z.string().max(64).default(''),
     }),
     concern: ({ id }) => ({ grantId: id }),
-    async run(rooms, viewer, { id, ...of }) {
-      const { demands } = await getWanted(rooms, viewer, { id, ...of })
-      const { login } = viewer
-      const now = rooms.clock.now()
+    async run(rooms, viewer, { id, shown, ...of }) {
       // An administrator may revoke what others gave, and never answer for them.
-      if (login === undefined || !demands.some((one) => findLack(login, one, now) === undefined))
+      const wanted = await getWanted(rooms, viewer, { id, ...of })
+      const { login } = viewer
+      if (login === undefined || !wanted.met)
         throw new Fault('control.bad_input', 'cannot go on: log in again first, as the page says')
+      if (wanted.shown !== shown)
+        throw new Fault('control.bad_input', 'cannot go on: something changed while you were reading; look again')
       await rooms.oauth.renewGrantLogin({ by: viewer.principal.id, id, login })
     },
     after: () => ({ to: '/grants', flash: 'login-renewed' }),

@@ -1,6 +1,6 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
-import { findLack, type Login, type LoginDemand } from '../../model/login.ts'
+import type { Login, LoginDemand } from '../../model/login.ts'
 import type { PageRoute } from '../page.ts'
 import { getWanted } from '../wanted-login.ts'
 import { form, hidden, instant, itemLabel } from './elements.ts'
@@ -10,12 +10,10 @@ export const grantLoginPage: PageRoute = {
   guard: 'signed-in',
   async show(rooms, { viewer, csrf, params, query }) {
     const of = { upstream: query.get('upstream') ?? '', tool: query.get('tool') ?? '' }
-    const { grant, demands, all } = await getWanted(rooms, viewer, { id: params['id']!, ...of })
-    const client = await rooms.oauth.findClient(grant.clientId)
-    const { login } = viewer
-    const meets = (one: LoginDemand) => login !== undefined && findLack(login, one, rooms.clock.now()) === undefined
-    const met = demands.some(meets)
-    const opened = met ? all.filter((one) => one.demands.some(meets)) : all
+    const { grant, clientName, demands, met, opened, shown } = await getWanted(rooms, viewer, {
+      id: params['id']!,
+      ...of,
+    })
     const here = `/grants/${grant.id}/login?${new URLSearchParams(of).toString()}`
     const acr = demands.flatMap((one) => one.acr ?? [])
     const again = `${rooms.identity.signInUrl(here)}&again${acr.length > 0 ? `&${new URLSearchParams({ acr: acr.join(' ') }).toString()}` : ''}`
@@ -25,14 +23,13 @@ export const grantLoginPage: PageRoute = {
       body: html`<h1>Log in for a program</h1>
         <div class="card stack">
           <p>
-            <strong>${visible(client?.name ?? grant.clientId)}</strong> wants to use
-            <strong>${itemLabel(of.tool)}</strong> of <strong>${visible(of.upstream)}</strong> in your name. That needs
-            ${anyOf(demands)}.
+            <strong>${visible(clientName)}</strong> wants to use <strong>${itemLabel(of.tool)}</strong> of
+            <strong>${visible(of.upstream)}</strong> in your name. That needs ${anyOf(demands)}.
           </p>
           ${opened.length > 1 && openedList(opened, { met, upstream: grant.upstream })}
           <dl class="facts">
             <dt>Your login in this browser</dt>
-            <dd>${loginText(login)}</dd>
+            <dd>${loginText(viewer.login)}</dd>
             <dt>Behind the program until now</dt>
             <dd>${loginText(grant.login)}</dd>
           </dl>
@@ -41,7 +38,7 @@ export const grantLoginPage: PageRoute = {
               ? form({
                   action: `/grants/${grant.id}/login`,
                   csrf,
-                  content: html`${hidden(of)}
+                  content: html`${hidden({ ...of, shown })}
                     <p>Only go on if you have just asked this program to do something.</p>
                     <div class="actions"><button class="primary">Let it go on</button></div>`,
                 })
@@ -53,7 +50,7 @@ export const grantLoginPage: PageRoute = {
   },
 }
 
-type Opened = Awaited<ReturnType<typeof getWanted>>['all']
+type Opened = Awaited<ReturnType<typeof getWanted>>['opened']
 
 // One login stands behind all that a program may use: whoever gives it for one tool is told of the others.
 function openedList(opened: Opened, { met, upstream }: { met: boolean; upstream: string }): Html {
