@@ -56,6 +56,7 @@ export async function answerRequest(rooms: AnswerRooms, answer: Answer): Promise
       reason,
       details: {
         principalId: approval.principalId,
+        ...(approval.actor !== undefined && { actor: approval.actor }),
         upstream: approval.upstream,
         tool: approval.tool,
         toolDigest: approval.toolDigest,

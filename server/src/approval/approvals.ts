@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Approval, ApprovalState } from '../model/rights.ts'
 import {
   type ApprovalScope,
+  type ApprovedCall,
   cancelApprovals,
   findApproval,
   findLastSpent,
@@ -55,8 +56,8 @@ export interface Approvals {
   request(asked: ApprovalRequest): Promise<Approval>
   /** Approves or denies. See `answerRequest`. */
   answer(answer: Answer): Promise<Approval>
-  /** The newest approval of a grant for a tool and these argument bytes, as it stands now. */
-  findFor(call: Pick<Approval, 'grantId' | 'upstream' | 'tool' | 'argumentsDigest'>): Promise<Approval | undefined>
+  /** The newest approval of a grant for a tool, these argument bytes and who acts, as it stands now. */
+  findFor(call: ApprovedCall): Promise<Approval | undefined>
   /** The approval that this principal used last for exactly this call, through whichever client. */
   findLastUse(
     call: Pick<Approval, 'principalId' | 'upstream' | 'tool' | 'argumentsDigest'>,

@@ -19,7 +19,7 @@ import { shownBytesMax } from './show.ts'
 /** One call that needs an approval: everything that the approval will be bound to. */
 export interface ApprovalRequest extends Pick<
   Approval,
-  'principalId' | 'clientId' | 'grantId' | 'upstream' | 'tool' | 'toolDigest' | 'argumentsDigest'
+  'principalId' | 'clientId' | 'grantId' | 'upstream' | 'tool' | 'toolDigest' | 'argumentsDigest' | 'actor'
 > {
   /** Canonical JSON of the arguments, the bytes that would be sent. */
   argumentsText: string
@@ -134,8 +134,9 @@ async function refuseFlood(tx: Handle, principalId: string, now: number): Promis
 type Bound = Omit<ApprovalRequest, 'argumentsText'>
 
 function pick(asked: Bound): Bound {
-  const { principalId, clientId, grantId, upstream, tool, toolDigest, argumentsDigest } = asked
-  return { principalId, clientId, grantId, upstream, tool, toolDigest, argumentsDigest }
+  const { principalId, clientId, grantId, upstream, tool, toolDigest, argumentsDigest, actor } = asked
+  const bound = { principalId, clientId, grantId, upstream, tool, toolDigest, argumentsDigest }
+  return actor === undefined ? bound : { ...bound, actor }
 }
 
 // An array in a fixed order: no two calls write the same text.

@@ -25,7 +25,7 @@ import type { AskingRooms } from './client-side.ts'
 import { refuseUnconnected } from './not-connected.ts'
 import type { OnBehalfTokens } from './on-behalf.ts'
 import { isLackOfLogin, refuseLogin } from './login-needed.ts'
-import { denialOf, intentOf } from './record.ts'
+import { actorOf, denialOf, intentOf } from './record.ts'
 import { relay } from './relay.ts'
 import { nextRound, requestOf, requireBound } from './request.ts'
 import { faultOfItem } from './standing.ts'
@@ -115,7 +115,13 @@ export async function judgeItem(rooms: CallRooms, call: Call): Promise<Allowed |
   const bound = needsApproval(tool.tool.effect)
   if (bound) requireBound(call.envelope)
   const approval = bound ? await findApproval(rooms, call, judged) : undefined
-  const question = { tool: name, argumentsDigest: args.digest, arguments: asked.limited, approval }
+  const question = {
+    tool: name,
+    argumentsDigest: args.digest,
+    actor: actorOf(call),
+    arguments: asked.limited,
+    approval,
+  }
   const decision = decide(rooms.facts.gather(view, question))
   if (!decision.allow && isLackOfLogin(decision)) {
     await refuseLogin(rooms, call, { ...judged, decision })
@@ -222,6 +228,7 @@ async function findApproval(rooms: CallRooms, call: Call, { tool, args }: Judged
     upstream: tool.tool.upstream,
     tool: tool.tool.name,
     argumentsDigest: args.digest,
+    actor: actorOf(call),
   })
   if (approval === undefined) return undefined
   const by = approval.answeredBy
@@ -272,6 +279,7 @@ async function hold(rooms: CallRooms, call: Call, at: Judged & { decision: Deny 
         toolDigest: tool.tool.digest!,
         argumentsText: args.text,
         argumentsDigest: args.digest,
+        actor: actorOf(call),
       })
       .catch(async (error: unknown) => {
         // Too many, or too much to be shown: denied all the same, and recorded so.

@@ -59,6 +59,8 @@ interface Question {
   tool: string
   /** Absent when only the list is asked for. */
   argumentsDigest?: string
+  /** Who acts for the principal: of a view there may be several. */
+  actor?: string | undefined
   arguments?: Readonly<Record<string, unknown>>
   approval?: ApprovalFact | undefined
   /** When the call was made, of one that is under way. */
@@ -185,7 +187,7 @@ export class FactSource {
     const { principal, client, grant, catalogue } = view
     const now = this.#clock.now()
     const known = catalogue?.tools.get(question.tool)?.tool
-    const { tool, argumentsDigest, at } = question
+    const { tool, argumentsDigest, actor, at } = question
     const held = view.entitlements.get(tool)
     const holds = (one: Entitlement) => one.revokedAt === undefined && (one.endsAt === undefined || one.endsAt > now)
     // Of several that hold, one whose demand of the login is met.
@@ -207,7 +209,7 @@ export class FactSource {
         toolDigest: grant.tools.get(question.tool),
         limits: grant.limits?.get(question.tool),
       },
-      call: argumentsDigest === undefined ? undefined : { argumentsDigest, arguments: question.arguments, at },
+      call: argumentsDigest === undefined ? undefined : { argumentsDigest, actor, arguments: question.arguments, at },
       approval: question.approval,
     }
   }

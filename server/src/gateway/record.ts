@@ -75,7 +75,8 @@ export function denialOf(
   }
 }
 
-function actorOf({ caller }: Call): string | undefined {
+/** Who acts for the principal of a call, in one line. */
+export function actorOf({ caller }: Call): string | undefined {
   return caller.act && actorLine(caller.act)
 }
 

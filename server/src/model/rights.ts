@@ -108,6 +108,8 @@ export interface Approval {
   spentAt: number | undefined
   /** The call that used it. */
   callId: string | undefined
+  /** Who acts for the principal, as the ledger names him; absent where nobody does. */
+  actor?: string | undefined
 }
 
 const reasonText = z.string().trim().min(3).max(500)

@@ -16,6 +16,7 @@ const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, 
 
 /** Most values are the good one, so that a fair share of these facts allow. */
 const near = <T>(good: T, other: fc.Arbitrary<T>) => fc.oneof({ weight: 30, arbitrary: fc.constant(good) }, other)
+const actor = near<string | undefined>(undefined, fc.option(fc.constantFrom('x', 'y'), { nil: undefined }))
 
 const strong: Login = { at: now - 1_000, acr: 'phr', amr: ['hwk', 'mfa'] }
 const weak: Login = { at: now - 1_000, amr: ['pwd'] }
@@ -76,7 +77,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
       toolDigest: near<string | undefined>('d1', fc.option(id, { nil: undefined })),
     }),
   ),
-  call: maybe(fc.record({ argumentsDigest: near('a1', id) })),
+  call: maybe(fc.record({ argumentsDigest: near('a1', id), actor })),
   approval: maybe(
     fc.record({
       id: fc.constant('p1'),
@@ -90,6 +91,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
       toolDigest: near('d1', id),
       argumentsDigest: near('a1', id),
       answeredBy: near<string | undefined>('bo', fc.option(id, { nil: undefined })),
+      actor,
       approverMay: near(true, fc.constant(false)),
     }),
   ),
@@ -146,7 +148,8 @@ const weakenings: Record<string, (facts: Facts) => Facts> = {
 /** The same for the approval, which only a destructive call needs. */
 const approvalWeakenings: Record<string, (facts: Facts) => Facts> = {
   'no approval': (f) => ({ ...f, approval: undefined }),
-  'other bytes': (f) => ({ ...f, call: f.call && { argumentsDigest: 'a2' } }),
+  'other bytes': (f) => ({ ...f, call: f.call && { ...f.call, argumentsDigest: 'a2' } }),
+  'another actor': (f) => ({ ...f, call: f.call && { ...f.call, actor: 'somebody else' } }),
   'answered by nobody': (f) => ({ ...f, approval: f.approval && { ...f.approval, answeredBy: undefined } }),
   'answered by the requester': (f) => ({
     ...f,
@@ -243,6 +246,7 @@ test('an allowed destructive call has an approval of exactly this call by somebo
         [facts.principal?.id, facts.client?.id, facts.grant?.id, facts.upstream?.name, facts.tool.name],
       )
       assert.deepEqual([approval.toolDigest, approval.argumentsDigest], [facts.tool.digest, facts.call.argumentsDigest])
+      assert.equal(approval.actor, facts.call.actor)
     }),
     { numRuns: 20_000 },
   )

@@ -41,6 +41,8 @@ export interface Facts {
   call:
     | {
         argumentsDigest: string
+        /** Who acts for the principal; absent where nobody does. */
+        actor?: string | undefined
         /** What would be sent: looked at only where something bounds it. */
         arguments?: Readonly<Record<string, unknown>> | undefined
         /** When it was made, if that is past: a login does not grow too old for what is under way. */
@@ -65,6 +67,7 @@ export type ApprovalFact = Pick<
   | 'toolDigest'
   | 'argumentsDigest'
   | 'answeredBy'
+  | 'actor'
 > & {
   /** Whether who answered may still approve calls of this tool, asked when the facts were gathered. */
   approverMay: boolean

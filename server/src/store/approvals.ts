@@ -17,6 +17,7 @@ export interface NewApproval extends Pick<
   | 'argumentsDigest'
   | 'requestedAt'
   | 'expiresAt'
+  | 'actor'
 > {
   argumentsSealed: string
   /** Digest of the bound call: of two pending approvals with the same key there is only one. */
@@ -80,6 +81,7 @@ export async function insertApproval(tx: Handle, made: NewApproval): Promise<boo
       spent_at: null,
       call_id: null,
       pending_key: made.pendingKey,
+      actor: made.actor ?? '',
     })
     .onConflict((conflict) => conflict.column('pending_key').doNothing())
     .returning('id')
@@ -197,8 +199,8 @@ export async function findApproval(handle: Handle, id: string): Promise<Approval
   return row && approvalFrom(row)
 }
 
-/** One call of a grant: the tool of an upstream and the argument bytes. */
-export type ApprovedCall = Pick<Approval, 'grantId' | 'upstream' | 'tool' | 'argumentsDigest'>
+/** One call of a grant: the tool of an upstream, the argument bytes, and who acts. */
+export type ApprovedCall = Pick<Approval, 'grantId' | 'upstream' | 'tool' | 'argumentsDigest' | 'actor'>
 
 /**
  * The approval of a grant for a tool and these argument bytes: one that is pending or approved and not past its end at
@@ -216,6 +218,7 @@ export async function findNewestApproval(
     .where('upstream', '=', call.upstream)
     .where('tool', '=', call.tool)
     .where('arguments_digest', '=', call.argumentsDigest)
+    .where('actor', '=', call.actor ?? '')
     // Not by time alone: a wall clock that was set back would hide the new behind the old.
     .orderBy((eb) =>
       eb
@@ -261,6 +264,7 @@ export async function supersedeApprovals(tx: Handle, call: ApprovedCall, now: nu
     .where('upstream', '=', call.upstream)
     .where('tool', '=', call.tool)
     .where('arguments_digest', '=', call.argumentsDigest)
+    .where('actor', '=', call.actor ?? '')
     .where('state', '=', 'approved')
     .where('expires_at', '>', now)
     .execute()
@@ -334,5 +338,6 @@ function approvalFrom(row: Selectable<Tables['approvals']>): Approval {
     reason: row.reason ?? undefined,
     spentAt: row.spent_at ?? undefined,
     callId: row.call_id ?? undefined,
+    ...(row.actor !== '' && { actor: row.actor }),
   }
 }

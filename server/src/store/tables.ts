@@ -278,6 +278,8 @@ export interface Tables {
     call_id: string | null
     /** Digest of the bound call while the approval is pending, else null; unique. */
     pending_key: string | null
+    /** Empty where nobody acts for the principal. */
+    actor: string
   }
 
   /** What is good for one use and was used, or was ended before its time. */

@@ -27,6 +27,9 @@ async function makeFolder(t: TestContext, trap: string): Promise<string> {
     'insert into entries select * from newer',
     'drop table newer',
     'alter table operator_keys drop column strong',
+    'drop table revoked_tokens',
+    'alter table passkeys drop column counts_at',
+    'alter table approvals drop column actor',
     `delete from kysely_migration where name >= '0017'`,
     trap,
   ])

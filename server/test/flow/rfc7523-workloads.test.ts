@@ -3,12 +3,14 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { decodeJwt, generateKeyPair } from 'jose'
 import * as oidc from 'openid-client'
+import { type Agent, linkOf } from '../agent.ts'
 import { type FakeIssuer, openFakeIssuer } from '../fake/issuer.ts'
 import { openFakeHouse } from '../fake-house.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { type House, type HouseOptions, openHouse } from '../house.ts'
-import { agentWith, grantTo, makeMachine, offers } from '../machines.ts'
+import { agentWith, entitle, grantTo, makeMachine, offers } from '../machines.ts'
 import { tokenRequest } from '../oauth-client.ts'
+import { openCommandLine, textOn } from '../operator.ts'
 import { startPostgres } from '../postgres.ts'
 
 // Workloads present the token of their platform, and name no client (RFC 7523, section 2.1).
@@ -208,6 +210,36 @@ test('whatever is wrong with it, the workload learns only that it was not taken'
   assert.equal(elsewhere.body['error'], 'invalid_grant')
   assert.equal((await present(await cluster.sign(good))).status, 200)
   assert.ok(!house.log.join('').includes('eyJ'), 'a token was written to the log')
+})
+
+test('an approver sees which workload acts, and what he approves for it serves no other under the same grant', async (t) => {
+  const rules = [{ machine: 'nightly', claims: { sub: 'system:serviceaccount:prod:*' } }]
+  const { house, cluster, aud, present } = await open(t, { issuer: () => ({ rules }) })
+  const machine = (await house.rooms.identity.findMachine('nightly'))!
+  await entitle(house, machine.id, ['desk/delete_note'])
+  await grantTo(house, 'nightly', { upstream: 'desk', upTo: 'destructive' })
+  const agentOf = async (sub: string) =>
+    agentWith(house, 'desk', (await present(await cluster.sign({ sub, aud: [aud] }, { typ: undefined }))).body as never)
+  const cleaner = 'system:serviceaccount:prod:cleaner'
+  const [asking, other] = [await agentOf(nightly), await agentOf(cleaner)]
+  const remove = (agent: Agent) => agent.call('delete_note', { id: 'n1' })
+  const id = linkOf(await remove(asking))
+    .split('/')
+    .at(-1)!
+  const bo = await house.person('Bo', ['desk/delete_note:approve'])
+  const page = textOn(await bo.browser.open(`/approvals/${id}`))
+  assert.ok(page.includes(`Asked by nightly Acting in this name ${nightly} by the word of ${cluster.issuer}`), page)
+  assert.ok(textOn(await bo.browser.open('/approvals')).includes(`nightly by ${nightly} at ${cluster.issuer}`))
+  const { out } = await (await openCommandLine(house, bo))('approval', id)
+  assert.match(out, new RegExp(`asked by: +nightly\nacting: +${nightly} at `))
+  const [requested] = await house.changes('approval.requested')
+  assert.equal(requested?.details?.['actor'], `${nightly} at ${cluster.issuer}`)
+  await house.rooms.approvals.answer({ by: bo.principal.id, id, approve: true, reason: 'as agreed' })
+  const held = await remove(other)
+  assert.notEqual(linkOf(held).split('/').at(-1), id, 'it is asked for anew')
+  assert.equal((await remove(asking)).result['isError'], undefined)
+  const intents = (await house.entries('intent')).map(({ actor }) => actor)
+  assert.deepEqual(intents, [`${nightly} at ${cluster.issuer}`])
 })
 
 test('a client of its own does not help: neither a registered one nor that of another machine', async (t) => {

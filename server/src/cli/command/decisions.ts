@@ -15,6 +15,7 @@ interface Approval {
   expiresAt: number
   principalId: string
   clientId: string
+  actor?: string
 }
 
 /** `approvals` */
@@ -51,6 +52,7 @@ export const approval = onlineCommand<View>({
       ['asked', time(one.requestedAt)],
       ['ends', time(one.expiresAt)],
       ['asked by', requester],
+      ...(one.actor === undefined ? [] : [['acting', one.actor] as const]),
       ['through', `${client} (${one.clientId})`],
       ['arguments', `${shown.bytes} bytes, SHA-256 ${shown.digest}`],
     ])

@@ -157,6 +157,7 @@ export const approvalShape = z
     upstream: z.string(),
     tool: z.string(),
     argumentsDigest: z.string(),
+    actor: z.string().optional().openapi({ description: 'who acts for the principal, the present one first' }),
     state: z.enum(approvalStates),
     requestedAt: at,
     expiresAt: at,

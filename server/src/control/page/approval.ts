@@ -133,6 +133,11 @@ function call(approval: Approval, { names, tool, client, now }: Facts): Html {
     </dd>
     <dt>Asked by</dt>
     <dd>${person(names.get(approval.principalId))}</dd>
+    ${
+      approval.actor !== undefined &&
+      html`<dt>Acting in this name</dt>
+        <dd>${actors(approval.actor)}</dd>`
+    }
     <dt>Through</dt>
     <dd>${visible(client)} <span class="muted small">${visible(approval.clientId)}</span></dd>
     <dt>Owner of the tool</dt>
@@ -147,6 +152,15 @@ function call(approval: Approval, { names, tool, client, now }: Facts): Html {
     <dt>State</dt>
     <dd>${stateBadge(approval.state)}</dd>
   </dl>`
+}
+
+// A line each, the present one first: no name has a space in it.
+function actors(line: string): Html {
+  return html`${line.split(' for ').map((one, at) => {
+    const [name, issuer] = one.split(' at ') as [string, string?]
+    return html`${at > 0 && html`<br /><span class="muted">for </span>`}<strong>${visible(name)}</strong>
+      ${issuer !== undefined && html`<span class="muted small">by the word of ${visible(issuer)}</span>`}`
+  })}`
 }
 
 function exactArguments({ shown }: ApprovalView): Html {

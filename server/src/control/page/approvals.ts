@@ -57,7 +57,10 @@ function waiting(approvals: Approval[], { names, now }: Reading): Html {
           (one) =>
             html`<tr>
               <th scope="row"><a href="/approvals/${one.id}">${visible(one.tool)}</a> on ${one.upstream}</th>
-              <td data-label="Asked by">${person(names.get(one.principalId))}</td>
+              <td data-label="Asked by">
+                ${person(names.get(one.principalId))}
+                ${one.actor !== undefined && html`<span class="muted small">by ${visible(one.actor)}</span>`}
+              </td>
               <td data-label="Asked">${instant(one.requestedAt)}</td>
               <td data-label="Ends">${distance(one.expiresAt, now)}</td>
             </tr>`,

@@ -53,7 +53,8 @@ function isOfThisCall(approval: ApprovalFact, { principal, client, grant, upstre
     approval.upstream === upstream?.name &&
     approval.tool === tool?.name &&
     approval.toolDigest === tool.digest &&
-    approval.argumentsDigest === call?.argumentsDigest
+    approval.argumentsDigest === call?.argumentsDigest &&
+    approval.actor === call.actor
   )
 }
 

@@ -19,6 +19,7 @@ import * as entriesByPosition from './0017-entries-by-position.ts'
 import * as strongKeys from './0018-strong-keys.ts'
 import * as revokedTokens from './0019-revoked-tokens.ts'
 import * as passkeysThatWait from './0020-passkeys-that-wait.ts'
+import * as approvalActor from './0021-approval-actor.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -42,4 +43,5 @@ export const migrations: Record<string, Migration> = {
   '0018-strong-keys': strongKeys,
   '0019-revoked-tokens': revokedTokens,
   '0020-passkeys-that-wait': passkeysThatWait,
+  '0021-approval-actor': approvalActor,
 }
