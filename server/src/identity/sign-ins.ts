@@ -89,13 +89,9 @@ export function endedMeanwhile(): Fault {
   )
 }
 
-async function checkStands(
-  tx: Handle,
-  names: readonly Named[],
-  { begunAt, now }: { begunAt: number; now: number },
-): Promise<void> {
+async function checkStands(tx: Handle, names: readonly Named[], begunAt: number): Promise<void> {
   for (const named of names) {
-    await holdOpen(tx, named, now)
+    await holdOpen(tx, named)
     if (await isVoid(tx, named, begunAt)) throw endedMeanwhile()
   }
 }
@@ -157,7 +153,7 @@ export function openSignIns(parts: {
         if (principal === undefined) throw endedMeanwhile()
         if (begunAt !== undefined) {
           const ofSession = session === undefined ? [] : [{ issuer: principal.issuer, session }]
-          await checkStands(tx, [principal, ...ofSession], { begunAt, now })
+          await checkStands(tx, [principal, ...ofSession], begunAt)
         }
         if (before) await deleteSignIn(tx, digestOf(before))
         await deleteExpiredSignIns(tx, now)

@@ -29,9 +29,9 @@ export async function voidEarlierOf(tx: Handle, named: Named, now: number): Prom
   await spendLonger(tx, { purpose, id: idOf(named), until: now + voidMs })
 }
 
-/** Keeps whoever would make it void waiting until this transaction ends, or waits for him. */
-export async function holdOpen(tx: Handle, named: Named, now: number): Promise<void> {
-  await spendLonger(tx, { purpose, id: idOf(named), until: now })
+/** Keeps whoever would make it void waiting until this transaction ends, or waits for him. It makes nothing void itself. */
+export async function holdOpen(tx: Handle, named: Named): Promise<void> {
+  await spendLonger(tx, { purpose, id: idOf(named), until: 0 })
 }
 
 /** Whether a withdrawal made void what was begun or vouched for at this instant. */
