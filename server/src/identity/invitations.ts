@@ -8,9 +8,10 @@ import { rights } from '../model/rights.ts'
 import { insertEntitlement } from '../store/entitlements.ts'
 import { findOpenLink, insertOneTimeLink, type OneTimeLink, spendLink } from '../store/one-time-links.ts'
 import { insertPassword } from '../store/passwords.ts'
-import { findPrincipalBySubject, insertPrincipal, listAdministratorIds } from '../store/principals.ts'
+import { findPrincipal, findPrincipalBySubject, insertPrincipal, listAdministratorIds } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Person } from './idp.ts'
+import { checkNotVoid } from './login/void.ts'
 import { checkActive, checkAdministers, lockAdministration, newPrincipal } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
@@ -64,7 +65,7 @@ export interface OpenInvitation {
 }
 
 /** Who accepts: a person of an identity provider, or one who chose a login and a password here. */
-export type Newcomer = { person: Person } | { name: string; login: string; passwordHash: string }
+export type Newcomer = { person: Person; begunAt: number } | { name: string; login: string; passwordHash: string }
 
 /** The other end of a link: for this room's door only. */
 export interface InvitationDesk {
@@ -72,7 +73,8 @@ export interface InvitationDesk {
   /**
    * Spends a link and makes the principal with his rights, all in the transaction that records it.
    *
-   * @throws {Fault} `identity.link_invalid`, `identity.login_taken`, `identity.disabled`; the link stays open then.
+   * @throws {Fault} `identity.link_invalid`, `identity.login_taken`, `identity.disabled`, and `identity.sign_in_failed` if
+   *   something was withdrawn in his name since his login was begun; the link stays open then.
    */
   acceptInvitation(id: string, newcomer: Newcomer): Promise<Principal>
 }
@@ -172,6 +174,9 @@ export function openInvitations(parts: { store: Store; ledger: IdentityLedger; c
         await lockAdministration(tx, clock)
         const link = await spendLink(tx, id, clock.now())
         if (link === undefined || !(await isGood(tx, link, clock))) throw linkInvalid()
+        // Again, where no withdrawal comes in between: what is given here would outlive it.
+        if (known) checkActive((await findPrincipal(tx, known.id))!)
+        if ('person' in newcomer) await checkNotVoid(tx, principal, newcomer.begunAt)
         if (!known) await insertNewcomer(tx, { principal, newcomer, at: clock.now() })
         for (const item of given) {
           await insertEntitlement(tx, {

@@ -20,13 +20,13 @@ import type { Entered, Entering, Visitor } from './login/entering.ts'
 import { localLogins } from './login/local.ts'
 import { readReturnTo } from './login/return-to.ts'
 import type { Throttle } from './login/throttle.ts'
-import { isVoid } from './login/void.ts'
+import { endedMeanwhile, isVoid } from './login/void.ts'
 import type { MappingDesk } from './mapping.ts'
 import type { OwnLogin } from './own-login.ts'
 import type { Passkeys } from './passkeys.ts'
 import { admitPerson } from './principals.ts'
 import { type IdentityLedger, partyOf } from './records.ts'
-import { endedMeanwhile, type SignInDesk } from './sign-ins.ts'
+import type { SignInDesk } from './sign-ins.ts'
 
 /** How long a person may take at the provider. */
 const attemptSeconds = 10 * 60
@@ -210,11 +210,10 @@ export function openLogins(parts: {
       const { kept, link } = unseal(attempt)
       const arrival = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
       const { brought, session, ...person } = arrival
-      const known = await findPrincipalBySubject(store, person.issuer, person.subject)
       const at = attempt.expiresAt - attemptSeconds * 1_000
-      if (known && (await isVoid(store, known, at)))
-        return refuse(visitor, { provider, person, fault: endedMeanwhile() })
-      const join = () => (link ? parts.invitations.acceptInvitation(link, { person }) : admitPerson(parts, person))
+      if (await isVoid(store, person, at)) return refuse(visitor, { provider, person, fault: endedMeanwhile() })
+      const join = () =>
+        link ? parts.invitations.acceptInvitation(link, { person, begunAt: at }) : admitPerson(parts, person, at)
       const principal = await admitted(join, { visitor, provider, person }).catch((error: unknown) => {
         throw isToSignInAnew(error) ? withWayAnew(error, attempt) : error
       })

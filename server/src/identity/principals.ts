@@ -21,7 +21,7 @@ import { deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Person } from './idp.ts'
 import { personOf } from './idp/person.ts'
-import { isVoid, type Standing, standsWithin } from './login/void.ts'
+import { checkNotVoid, isVoid, type Standing, standsWithin } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
 import type { Provisioner } from './scim/provisioner.ts'
 
@@ -139,15 +139,15 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       const person = personOf(issuer, claims[keyClaimOf(parts, issuer)], claims)
       const known = await findPrincipalBySubject(store, issuer, person.subject)
       const at = typeof claims['iat'] === 'number' ? claims['iat'] * 1_000 : 0
-      if (known && (await isVoid(store, known, at)))
-        throw new Fault('identity.disabled', 'this was vouched for before the provider ended what the principal had')
+      if (await isVoid(store, person, at)) throw vouchedBefore()
       // What programs present says less than a login does: what it leaves out is not taken away.
       const name = known !== undefined && person.name === person.subject ? known.name : person.name
       const said = { ...person, name, email: person.email ?? known?.email }
-      return admitPerson(parts, said).catch((error: unknown) => {
-        if (error instanceof Fault && error.code === 'identity.must_sign_in_anew')
+      return admitPerson(parts, said, at).catch((error: unknown) => {
+        const code = error instanceof Fault ? error.code : undefined
+        if (code === 'identity.must_sign_in_anew')
           throw new Fault('identity.disabled', 'this principal must sign in anew', { cause: error })
-        throw error
+        throw code === 'identity.sign_in_failed' ? vouchedBefore() : error
       })
     },
   }
@@ -185,6 +185,10 @@ export async function endAllOf(
   for (const end of onDisable) await end(tx, id, because)
 }
 
+function vouchedBefore(): Fault {
+  return new Fault('identity.disabled', 'this was vouched for before the provider ended what the principal had')
+}
+
 /** The claim by which the people of an issuer are told apart. */
 function keyClaimOf({ provisioners }: Pick<PrincipalParts, 'provisioners'>, issuer: string): 'sub' | 'oid' {
   return provisioners.find((one) => one.issuer === issuer)?.claim ?? 'sub'
@@ -213,12 +217,14 @@ export async function checkAdministers(tx: Handle, by: string, clock: Clock): Pr
  * The principal of a person whom an identity provider vouches for: found by issuer and subject, never by e-mail. Who is
  * new is admitted with no rights at all.
  *
+ * @param at When his login was begun, or he was vouched for; absent where that is this moment.
  * @throws {Fault} `identity.disabled` if he is disabled; `identity.must_sign_in_anew` if he must and the provider does not
- *   show that he has.
+ *   show that he has; `identity.sign_in_failed` if he is new and something was withdrawn in his name since.
  */
 export async function admitPerson(
   parts: Omit<PrincipalParts, 'onDisable' | 'provisioners'>,
   person: Person,
+  at?: number,
 ): Promise<Principal> {
   const { store, ledger, clock } = parts
   const known = await findPrincipalBySubject(store, person.issuer, person.subject)
@@ -229,6 +235,7 @@ export async function admitPerson(
     const details = { issuer: principal.issuer, subject: principal.subject, name: principal.name, rights: [] }
     const inserted = await ledger
       .recordChange({ by: principal.id, what: 'principal.joined', about, details }, async (tx) => {
+        await checkNotVoid(tx, principal, at)
         if (!(await insertPrincipal(tx, principal))) throw new Overtaken()
         return principal
       })
@@ -236,8 +243,8 @@ export async function admitPerson(
         if (error instanceof Overtaken) return undefined
         throw error
       })
-    // The same person came in by two windows at once: the other was first.
-    return inserted ?? (await findPrincipalBySubject(store, person.issuer, person.subject))!
+    // Somebody else made him first, by another window or by provisioning: now he is known, and may be disabled.
+    return inserted ?? admitPerson(parts, person, at)
   }
   checkActive(found)
   if (found.name === person.name && found.email === person.email) return found

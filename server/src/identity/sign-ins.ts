@@ -10,7 +10,7 @@ import type { Handle, Store } from '../store/store.ts'
 import type { Brought } from './idp.ts'
 import type { KeptLoginDesk } from './kept-logins.ts'
 import { readReturnTo } from './login/return-to.ts'
-import { holdOpen, isVoid, type Named } from './login/void.ts'
+import { endedMeanwhile, holdOpen, isVoid, type Named } from './login/void.ts'
 import { isStrong, type Passkeys } from './passkeys.ts'
 import { checkActive } from './principals.ts'
 import { openCookies } from './sign-in/cookies.ts'
@@ -79,14 +79,6 @@ export interface SignInDesk {
   stop(req: IncomingMessage): Promise<string>
   /** A new secret and its id. */
   mint(): { secret: string; id: string }
-}
-
-/** What was begun before the provider ended what the principal had leads nowhere. */
-export function endedMeanwhile(): Fault {
-  return new Fault(
-    'identity.sign_in_failed',
-    'cannot complete this login: since it was begun, your provider has ended what you had; begin again',
-  )
 }
 
 async function checkStands(tx: Handle, names: readonly Named[], begunAt: number): Promise<void> {

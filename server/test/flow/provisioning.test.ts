@@ -4,6 +4,7 @@ import { linkOf } from '../agent.ts'
 import { whoIs } from '../administrator.ts'
 import { hang } from '../fake-house.ts'
 import { openFakeIdp } from '../fake/idp.ts'
+import { holdTransaction } from '../held.ts'
 import { openHouse } from '../house.ts'
 import { Person } from '../person.ts'
 import { openProvisionedHouse, Provisioner, userUrn, type ProvisionedHouse } from '../provisioner.ts'
@@ -185,6 +186,28 @@ test('somebody who is made inactive never was in, and can come in once he is act
   await assert.rejects(signIn(opened, 'sub-ana'))
   await opened.company.patch(`/Users/${made['id']}`, { op: 'Replace', path: 'active', value: 'True' })
   assert.equal((await signIn(opened, 'sub-ana')).principal.id, made['id'])
+})
+
+test('who joins at the moment at which he is provisioned as inactive is out, whichever comes first', async (t) => {
+  for (const first of ['login', 'provider'] as const) {
+    const { house, idp, company } = await openProvisionedHouse(t)
+    idp.person = { sub: 'sub-ana', name: 'Ana' }
+    const browser = house.browser()
+    const join = async () => browser.follow(await browser.open(`${house.origin}/sign-in`), '/sign-in/with/company')
+    const provision = () => company.user('ana', { active: false })
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const late = first === 'login' ? provision() : join()
+    await held.reached
+    await (first === 'login' ? join() : provision())
+    held.go()
+    await late
+    assert.equal(await whoIs(house, browser), undefined, `first the ${first}`)
+    const people = await house.rooms.identity.listPrincipals({ limit: 100 })
+    assert.deepEqual(
+      people.filter(({ subject }) => subject === 'sub-ana').map(({ state }) => state),
+      ['disabled'],
+    )
+  }
 })
 
 test('what says nothing new is not recorded, and does not count as a version', async (t) => {

@@ -6,7 +6,7 @@ import type { Browser } from '../browser.ts'
 import { inTime, until } from '../patience.ts'
 import { type FakeEnterprise, openFakeEnterprise } from '../fake/enterprise.ts'
 import { openFakeIdp } from '../fake/idp.ts'
-import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
+import { audience, caep, openFakeTransmitter, risc } from '../fake/transmitter.ts'
 import { holdTransaction } from '../held.ts'
 import { openHouse } from '../house.ts'
 import { entitle } from '../machines.ts'
@@ -146,6 +146,66 @@ for (const [name, createDatabase] of Object.entries(stores)) {
     assert.equal(await whoIs(house, browser), undefined)
   })
 
+  for (const way of ['login', 'invitation'] as const)
+    test(`who is disabled by an event while he joins by his first ${way} does not join, on ${name}`, async (t) => {
+      const { house, idp, transmitter, signIn } = await openScene(t, await createDatabase(), { peopleSignInHere: true })
+      const rights = [{ right: 'use' as const, upstream: 'mux', tool: 'get_asset' }]
+      const { url } = await house.rooms.identity.invite({ by: 'set-up', name: 'Ana', rights })
+      const join = async (browser: Browser) =>
+        way === 'login'
+          ? signIn(browser)
+          : browser.follow(await browser.open(url), `${new URL(url).pathname}/with/okta`)
+      const held = holdTransaction(t, house.rooms.store, 'begin')
+      const landing = join(house.browser())
+      await held.reached
+      const claims = { sub_id: issSub('a-1', idp.issuer) }
+      const told = await pushEvent(house, transmitter, { sub: 'a-1', event: `${risc}account-disabled`, claims })
+      assert.equal(told.status, 202)
+      held.go()
+      assert.equal((await landing).status, 401)
+      assert.deepEqual(await house.changes('principal.joined'), [])
+      assert.deepEqual(await house.rooms.identity.listPrincipals({ limit: 100 }), [])
+      const browser = house.browser()
+      await join(browser)
+      const { principal } = (await whoIs(house, browser))!
+      const given = await house.rooms.inventory.listEntitlements({ principalId: principal.id })
+      assert.equal(given.length, way === 'login' ? 0 : 1, 'the link was still good for a login of afterwards')
+    })
+
+  test(`who is disabled while he accepts an invitation gets nothing by it, on ${name}`, async (t) => {
+    const { house, signIn } = await openScene(t, await createDatabase())
+    const browser = house.browser()
+    await signIn(browser)
+    const { principal } = (await whoIs(house, browser))!
+    const rights = [{ right: 'administer' as const, upstream: '*', tool: '*' }]
+    const { url } = await house.rooms.identity.invite({ by: 'set-up', name: 'Ana', rights })
+    const page = await browser.open(url)
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const landing = browser.follow(page, `${new URL(url).pathname}/with/okta`)
+    await held.reached
+    await house.rooms.identity.disablePrincipal({ by: 'system', id: principal.id, reason: 'left' })
+    held.go()
+    assert.equal((await landing).status, 403)
+    assert.deepEqual(await house.rooms.inventory.listEntitlements({ principalId: principal.id }), [])
+    assert.equal((await house.browser().open(url)).status, 200, 'the link is still open')
+  })
+
+  test(`an assertion about somebody new who is disabled meanwhile makes nobody, on ${name}`, async (t) => {
+    const { house, company, transmitter } = await openScene(t, await createDatabase())
+    const agent = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+    const claims = { aud: house.origin, client_id: agent.id, resource: agent.resourceOf('mux') }
+    const assertion = await company.assert(claims)
+    const held = holdTransaction(t, house.rooms.store, 'begin')
+    const answer = agent.token({ grant_type: grantType, assertion })
+    await held.reached
+    const about = { sub_id: issSub('u-1', company.issuer) }
+    const told = await pushEvent(house, transmitter, { sub: 'u-1', event: `${risc}account-disabled`, claims: about })
+    assert.equal(told.status, 202)
+    held.go()
+    assert.equal((await answer).error, 'invalid_grant')
+    assert.deepEqual(await house.rooms.identity.listPrincipals({ limit: 100 }), [])
+  })
+
   test(`an assertion that was being judged when an event ended all gives no grant, on ${name}`, async (t) => {
     const { house, company, transmitter } = await openScene(t, await createDatabase())
     const agent = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
@@ -252,6 +312,24 @@ test('the first login of a session keeps a logout waiting that names the session
   assert.ok((await house.rooms.oauth.findGrant(agent.grantId))?.revokedAt)
   const [entry] = await house.changes('principal.signed_out')
   assert.deepEqual(entry?.about, { kind: 'principal', id: principal.id })
+})
+
+test('a join whose transaction is at its end keeps an event waiting, which then disables who joined', async (t) => {
+  const databaseUrl = await postgres!.createDatabase()
+  const { house, idp, transmitter, signIn } = await openScene(t, databaseUrl, { peopleSignInHere: true })
+  const browser = house.browser()
+  const join = holdTransaction(t, house.rooms.store, 'end')
+  const landing = signIn(browser)
+  await join.reached
+  const claims = { sub_id: issSub('a-1', idp.issuer) }
+  const told = pushEvent(house, transmitter, { sub: 'a-1', event: `${risc}account-disabled`, claims })
+  await untilOneWaits(t, databaseUrl)
+  join.go()
+  await landing
+  assert.equal((await told).status, 202)
+  assert.equal(await whoIs(house, browser), undefined)
+  const [principal] = await house.rooms.identity.listPrincipals({ limit: 100 })
+  assert.deepEqual([principal?.subject, principal?.state], ['a-1', 'disabled'])
 })
 
 test('a login whose transaction is at its end keeps a logout waiting, which then ends it', async (t) => {

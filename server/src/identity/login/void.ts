@@ -1,3 +1,4 @@
+import { Fault } from '../../base/fault.ts'
 import { digestOf } from '../../base/ids.ts'
 import { findPrincipal, lockPrincipal } from '../../store/principals.ts'
 import { findSignIn } from '../../store/sign-ins.ts'
@@ -38,6 +39,25 @@ export async function holdOpen(tx: Handle, named: Named): Promise<void> {
 export async function isVoid(handle: Handle, named: Named, at: number): Promise<boolean> {
   const until = await spentUntil(handle, purpose, idOf(named))
   return until !== undefined && until - voidMs >= at
+}
+
+/** What was begun before the provider ended what the principal had leads nowhere. */
+export function endedMeanwhile(): Fault {
+  return new Fault(
+    'identity.sign_in_failed',
+    'cannot complete this login: since it was begun, your provider has ended what you had; begin again',
+  )
+}
+
+/**
+ * Keeps somebody from being made, or from getting a right, by what a withdrawal made void. In the transaction of a recorded
+ * change only: withdrawals are recorded too, and come before it or after.
+ *
+ * @param at When what he comes by was begun or vouched for; absent where that is this moment.
+ * @throws {Fault} `identity.sign_in_failed`
+ */
+export async function checkNotVoid(tx: Handle, named: Named, at: number | undefined): Promise<void> {
+  if (at !== undefined && (await isVoid(tx, named, at))) throw endedMeanwhile()
 }
 
 function idOf(named: Named): string {
