@@ -103,7 +103,7 @@ export class Agent {
 async function readAnswer(answer: Response): Promise<Answer> {
   const text = await answer.text()
   const stream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
-  const parts = stream ? [...text.matchAll(/^data: (.*)$/gm)].map((match) => match[1]!) : text === '' ? [] : [text]
+  const parts = stream ? [...text.matchAll(/^data: (.+)$/gm)].map((match) => match[1]!) : text === '' ? [] : [text]
   const messages = parts.map((part) => JSON.parse(part) as Record<string, unknown>)
   const message = messages.at(-1) ?? {}
   return {

@@ -14,6 +14,8 @@ export interface StreamMessage {
 export class EventReader {
   readonly status: number
   readonly headers: Headers
+  /** Where it can be taken up again. */
+  lastEventId: string | undefined
   /** All messages so far. */
   readonly messages: StreamMessage[] = []
   /** How it ended: by itself, or broken off before its end. */
@@ -71,7 +73,10 @@ export class EventReader {
         rest += decoder.decode(chunk as Uint8Array, { stream: true })
         const parts = rest.split('\n\n')
         rest = parts.pop()!
-        for (const part of parts) this.#take(/^data: (.*)$/m.exec(part)?.[1])
+        for (const part of parts) {
+          this.lastEventId = /^id: (.*)$/m.exec(part)?.[1] ?? this.lastEventId
+          this.#take(/^data: (.+)$/m.exec(part)?.[1])
+        }
       }
       if (answer.headers.get('content-type')?.startsWith('application/json') === true) this.#take(rest)
       return 'ended'

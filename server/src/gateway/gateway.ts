@@ -16,6 +16,7 @@ import type { Sealer } from '../vault/sealer.ts'
 import { Exchanges } from './exchanges.ts'
 import { FactSource } from './facts.ts'
 import { KeepAlive } from './keep-alive.ts'
+import { KeptStreams } from './kept-streams.ts'
 import { Lists } from './list.ts'
 import { News } from './news.ts'
 import { Pool } from './pool.ts'
@@ -139,6 +140,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     facts,
     lists: new Lists(facts),
     keepAlive,
+    kept: new KeptStreams(),
     questions: new Questions(),
     news,
     subscriptions: new Subscriptions(),

@@ -59,6 +59,7 @@ interface Made extends Recorded {
  */
 export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<NextRound | undefined> {
   const side = new ClientSide(rooms, recorded.call, recorded.exchange)
+  using _ = streamWhenLong(recorded)
   const made: Made = { ...recorded, side }
   const ending = recordedEnd(rooms, made)
   await side.until(ending)
@@ -77,6 +78,15 @@ export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<Next
     side.reply.fault(side.call.envelope, error)
   }
   return undefined
+}
+
+/** After how long an answer that is not there yet becomes a stream, where the client can take a stream up again. */
+const longMs = 250
+
+function streamWhenLong({ call: { reply }, exchange }: Recorded): Disposable {
+  reply.keepWhile(() => exchange.stillHolds())
+  const timer = reply.keeps ? setTimeout(() => reply.stream(), longMs) : undefined
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 // A legacy client takes an error of the protocol for a broken server: what the model can act on is told as a result.

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { Fault, type FaultCode } from '../base/fault.ts'
 import type { Envelope } from './envelope.ts'
 import type { KeepAlive } from './keep-alive.ts'
+import { untakenBytesMax, type KeptStream } from './kept-streams.ts'
 
 // JSON-RPC codes by fault; those from -32020 are the revision's own. A code of ours lies outside the reserved range.
 const codes: Partial<Record<FaultCode, number>> = {
@@ -21,9 +22,6 @@ const codes: Partial<Record<FaultCode, number>> = {
 }
 const ownCode = 1_000
 
-/** What may wait for a client that does not read: some of the largest answers of upstreams. */
-const untakenBytesMax = 64 * 1024 * 1024
-
 // What the protocol knows as an answer to the request, and no failure of the transport.
 const quietAlways: ReadonlySet<FaultCode> = new Set(['gateway.argument_refused', 'gateway.item_unknown'])
 
@@ -39,6 +37,11 @@ export class Reply {
   readonly #keepAlive: KeepAlive
   readonly #security: readonly string[]
   #streams = false
+  #keeping: (() => KeptStream) | undefined
+  #holds: KeptStream['holds'] | undefined
+  #kept: KeptStream | undefined
+  /** Of an answer that comes in parts on a stream: an event has to be whole. */
+  #parts: Uint8Array[] | undefined
 
   /** @param security Headers, names and values in turn, that every answer carries. */
   constructor(response: ServerResponse, keepAlive: KeepAlive, security: readonly string[]) {
@@ -54,6 +57,26 @@ export class Reply {
   /** Whether the answer is a stream of events: then an error can still end it. */
   get streams(): boolean {
     return this.#streams
+  }
+
+  /** Lets the client take the answer up again where its connection breaks, if it becomes a stream. */
+  keep(open: () => KeptStream): void {
+    this.#keeping = open
+  }
+
+  /** Until when it may do so: as long as this says that the right behind the answer stands. */
+  keepWhile(holds: KeptStream['holds']): void {
+    this.#holds = holds
+  }
+
+  /** Whether the client could take a stream up again. */
+  get keeps(): boolean {
+    return this.#keeping !== undefined
+  }
+
+  /** Whether it is one that the client can take up: then who is not there has not gone. */
+  get kept(): boolean {
+    return this.#kept !== undefined
   }
 
   /** Answers a notification or a response. */
@@ -140,45 +163,58 @@ export class Reply {
     this.json(quiet ? 200 : fault.status, JSON.stringify(body), { ...headers, ...close })
   }
 
-  /** Begins a stream of server-sent events, unless it has begun. */
+  /** Begins a stream of server-sent events, unless it has begun or the client has gone. */
   stream(): void {
-    if (this.begun) return
+    if (this.begun || this.#response.destroyed) return
     this.#response.writeHead(200, [...this.#security, ...ofStreams])
     this.#response.flushHeaders()
     this.#streams = true
     this.#keepAlive.add(this.#response)
+    this.#kept = this.#keeping?.()
+    if (this.#kept === undefined) return
+    if (this.#holds !== undefined) this.#kept.holds = this.#holds
+    this.#kept.begin(this.#response)
   }
 
   /** Sends one message on the stream. JSON text has no line breaks of its own, so nothing in it can end the event. */
   event(message: string, last = false): void {
+    const event = `event: message\ndata: ${message.replaceAll(/[\r\n]+/g, ' ')}\n\n`
+    if (this.#kept !== undefined) return this.#kept.say(event, last)
     if (this.#response.destroyed || this.#response.writableEnded) return
     // What is said at any time, such as questions, waits for nobody: who takes none of it is cut off.
     if (this.#response.writableLength > untakenBytesMax) return this.destroy()
-    this.#response.write(`event: message\ndata: ${message.replaceAll(/[\r\n]+/g, ' ')}\n\n`)
+    this.#response.write(event)
     if (last) this.end()
   }
 
   /** Waits until the client has taken what was sent, or is gone. */
   async drained(signal: AbortSignal): Promise<void> {
+    if (this.#kept !== undefined) return this.#kept.drained(signal)
     if (this.#response.writableNeedDrain) await once(this.#response, 'drain', { signal }).catch(() => undefined)
   }
 
-  /** Begins a JSON answer that somebody else makes and whose end is not there yet. */
+  /** Begins a JSON answer that somebody else makes and whose end is not there yet; on a stream it is one event. */
   begin(status: number): void {
+    if (this.#streams) return void (this.#parts = [])
     this.#response.writeHead(status, [...this.#security, ...ofJson])
   }
 
   /** Passes a part of it on. */
   part(bytes: Uint8Array): void {
+    if (this.#parts !== undefined) return void this.#parts.push(bytes)
     this.#response.write(bytes)
   }
 
   end(last?: Uint8Array): void {
+    const parts = this.#parts
+    if (parts !== undefined) return this.event(Buffer.concat(last ? [...parts, last] : parts).toString('utf8'), true)
+    if (this.#kept !== undefined) return this.#kept.end()
     this.#response.end(last)
   }
 
   /** Breaks the connection off, so that the client cannot take what it has for the whole answer. */
   destroy(): void {
+    this.#kept?.destroy()
     this.#response.destroy()
   }
 }

@@ -19,6 +19,7 @@ import { readEnvelope, readLevel, revisions, type Envelope } from './envelope.ts
 import { answerDiscover, answerInitialize, negotiate, type Greeted } from './lifecycle.ts'
 import { lists, type Lists } from './list.ts'
 import type { KeepAlive } from './keep-alive.ts'
+import type { KeptStreams } from './kept-streams.ts'
 import { openListening, type ListeningRooms } from './listening.ts'
 import { Reply } from './reply.ts'
 import { callOrResume } from './resume.ts'
@@ -34,8 +35,11 @@ export interface ServeRooms extends CallRooms, Omit<ListeningRooms, keyof CallRo
   oauth: TokenJudge
   lists: Lists
   keepAlive: KeepAlive
+  kept: KeptStreams
   sessions: Sessions
 }
+
+const goneAway = 'the client went away'
 
 const address = /^\/mcp\/([a-z][a-z0-9-]{0,38}[a-z0-9])$/
 
@@ -56,7 +60,8 @@ async function serve(rooms: ServeRooms, came: Omit<Visit, 'reply' | 'seen'>): Pr
     await admit(rooms, { ...came, reply, seen })
   } catch (error) {
     logFailure(rooms, error)
-    if (reply.begun) return reply.destroy()
+    // Of an answer that has begun only a stream can still say how it ended.
+    if (reply.begun && !(reply.streams && seen.envelope)) return reply.destroy()
     reply.fault(seen.envelope, error, await challenge(rooms.oauth, { ...seen, request: came.request, error }))
   }
 }
@@ -93,17 +98,10 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   if (wanted !== undefined) await demandRevision(rooms.facts, wanted)
   const ending = new AbortController()
   response.once('close', () => {
-    if (!response.writableFinished) ending.abort(new Error('the client went away'))
+    if (!response.writableFinished && !reply.kept) ending.abort(new Error(goneAway))
   })
   const modern = revisions.modern.includes(String(request.headers['mcp-protocol-version']))
-  if (request.method === 'GET' && !modern)
-    return openListening(rooms, {
-      caller,
-      reply,
-      ending,
-      envelope: undefined,
-      session: await rooms.sessions.find(caller, request.headers['mcp-session-id']),
-    })
+  if (request.method === 'GET' && !modern) return listen(rooms, { ...visit, caller, ending })
   if (request.method === 'DELETE' && !modern) return endSession(rooms, caller, { request, reply })
   if (request.method !== 'POST') {
     response.setHeader('allow', modern ? 'POST' : 'DELETE, GET, POST')
@@ -117,6 +115,23 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
   if (envelope.era === 'legacy' && envelope.method !== 'initialize')
     enter(envelope, await rooms.sessions.find(caller, headers['mcp-session-id']), headers)
   await route(rooms, { ...routed, envelope, reply })
+}
+
+async function listen(
+  rooms: ServeRooms,
+  { request, response, reply, caller, ending }: Visit & Pick<Routed, 'caller' | 'ending'>,
+): Promise<void> {
+  const { headers } = request
+  const session = await rooms.sessions.find(caller, headers['mcp-session-id'])
+  const found = rooms.kept.find(caller, session, headers['last-event-id'])
+  if (found === undefined) return openListening(rooms, { caller, reply, ending, envelope: undefined, session })
+  await requireStanding(rooms.facts, caller)
+  const { stream, after } = found
+  const holds = await stream.holds()
+  reply.stream()
+  if (holds) return stream.resume(response, after)
+  stream.destroy()
+  reply.fault(stream.envelope, new Fault('gateway.withdrawn', 'the right behind this answer was withdrawn meanwhile'))
 }
 
 async function batch(
@@ -285,7 +300,9 @@ async function setLevel(rooms: ServeRooms, { caller, envelope }: Routed): Promis
 }
 
 async function forward(rooms: ServeRooms, routed: Routed): Promise<void> {
-  const { caller, envelope } = routed
+  const { caller, envelope, reply, ending } = routed
+  const onGone = () => ending.abort(new Error(goneAway))
+  if (rooms.kept.serves(envelope)) reply.keep(() => rooms.kept.open({ caller, envelope, onGone }))
   const call = await aim(rooms, callOf(rooms, routed))
   const { catalogue } = await rooms.facts.view(caller, call.upstream)
   if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)

@@ -4,13 +4,6 @@ import { openFixture } from './fixture.ts'
 import { govern } from './governed.ts'
 import { expectedToFail, failing, runSuite, scored, worse } from './suite.ts'
 
-/**
- * A server may close the stream of an answer and let the client come back for the rest (SEP-1699); it need not. Where the
- * upstream does, the gateway comes back for it, and its own client has the answer on the first stream: to the suite that
- * is a server which does not do this, and the scenario says so and ends.
- */
-const polling = 'server-sse-polling'
-
 for (const revision of ['2025-11-25', '2026-07-28'] as const) {
   test(`the gateway passes what ${revision} requires, and nothing else is worse than directly`, async (t) => {
     const fixture = await openFixture()
@@ -19,13 +12,10 @@ for (const revision of ['2025-11-25', '2026-07-28'] as const) {
     const run = (url: string) => runSuite(['server', '--url', url, '--requirements', revision])
     const { results: direct } = await run(fixture.url)
     const { results: through } = await run(shim.url)
-    const polled = through.get(polling)
-    assert.deepEqual(failing(through, polled ? [polling] : []), {})
-    if (polled) assert.match(JSON.stringify(polled), /priming event tests not applicable/)
     const found = { ...worse(direct, through), ...failing(through, scored(revision, 'server')) }
     t.diagnostic(`${Object.keys(found).length} scenarios do not pass:\n${JSON.stringify(found, null, 2)}`)
     const unexpected = Object.entries(found).filter(
-      ([scenario]) => ![polling, ...expectedToFail('server', revision)].includes(scenario),
+      ([scenario]) => !expectedToFail('server', revision).includes(scenario),
     )
     assert.deepEqual(Object.fromEntries(unexpected), {})
   })
