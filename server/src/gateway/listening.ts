@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { isObject } from '../base/json.ts'
@@ -58,6 +59,8 @@ const updated = 'notifications/resources/updated'
 const urisMax = 256
 /** News that come at once are one. */
 const gatherMs = 25
+/** How long an upstream that does not say whether it can be heard keeps a client waiting. */
+const openMsMax = 1_000
 
 /**
  * Opens the stream on which a client hears what belongs to no call: that what it is shown has changed, or that the upstream
@@ -73,12 +76,19 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
   const wanted = envelope === undefined ? Object.keys(filters) : readFilter(envelope)
   const asked = envelope === undefined ? [] : readResources(envelope)
   let sources: Source[] = []
+  const begin = (): void => {
+    if (reply.begun) return
+    reply.stream()
+    const resources = sources.flatMap((source) => source.resources)
+    if (envelope !== undefined) reply.event(acknowledged(envelope, wanted, resources))
+  }
   const shown = new Map<string, string>()
   const waiting = new Map<string, NodeJS.Timeout>()
   const tell = (filter: string): void => {
     if (waiting.has(filter)) return
     const send = () => {
       waiting.delete(filter)
+      begin()
       reply.event(notification(envelope, filters[filter]!.method, {}))
     }
     waiting.set(filter, setTimeout(send, gatherMs).unref())
@@ -109,18 +119,19 @@ export async function openListening(rooms: ListeningRooms, listening: Listening)
     ending.signal.addEventListener('abort', () => listened[Symbol.dispose](), { once: true })
     news.defer(() => ending.abort())
   }
-  reply.stream()
-  if (envelope !== undefined)
-    reply.event(
-      acknowledged(
-        envelope,
-        wanted,
-        sources.flatMap(({ resources }) => resources),
-      ),
-    )
-  const hearing = sources.map(({ ending, ...source }) =>
-    hear(rooms, { ...listening, exchange, ...source, signal: AbortSignal.any([exchange.signal, ending.signal]) }),
-  )
+  const opened: Promise<void>[] = []
+  const hearing = sources.map(({ ending, ...source }) => {
+    const open = Promise.withResolvers<void>()
+    opened.push(open.promise)
+    const signal = AbortSignal.any([exchange.signal, ending.signal])
+    return hear(rooms, { ...listening, exchange, ...source, signal, begin, onOpen: open.resolve })
+  })
+  // A client whose stream has begun may rely on it: so it does when the upstreams behind it are heard.
+  const late = new AbortController()
+  const patience = sleep(openMsMax, undefined, { signal: AbortSignal.any([exchange.signal, late.signal]) })
+  await Promise.race([Promise.all(opened), patience.catch(() => undefined)])
+  late.abort()
+  begin()
   if (!exchange.signal.aborted) {
     await new Promise((resolve) => exchange.signal.addEventListener('abort', resolve, { once: true }))
   }
@@ -157,12 +168,15 @@ type Hearing = Omit<Listening, 'ending'> & {
   upstream: PinnedCatalogue['upstream']
   resources: readonly string[]
   signal: AbortSignal
+  /** Begins the stream of the client, unless it has begun. */
+  begin(): void
+  onOpen(): void
 }
 
 /** Passes on what the upstream says to this client alone. */
 async function hear(rooms: ListeningRooms, hearing: Hearing): Promise<void> {
-  const { session } = hearing
-  if (session === undefined && hearing.resources.length === 0) return
+  const { session, onOpen } = hearing
+  if (session === undefined && hearing.resources.length === 0) return onOpen()
   while (!hearing.signal.aborted) {
     const changed = new AbortController()
     const forget = session && rooms.subscriptions.onChange(session.id, () => changed.abort())
@@ -172,18 +186,22 @@ async function hear(rooms: ListeningRooms, hearing: Hearing): Promise<void> {
     } catch {
       // An upstream that cannot be heard is no reason to end the stream: the lists are ours to tell of.
     }
+    onOpen()
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     forget?.()
   }
 }
 
 async function hearOnce(rooms: ListeningRooms, hearing: Hearing, signal: AbortSignal): Promise<void> {
-  const { caller, envelope, reply, upstream } = hearing
+  const { caller, envelope, reply, upstream, begin } = hearing
   const view = await rooms.facts.view(caller, upstream.name)
   const of = listenerOf(rooms, hearing, (uri) => mayListenTo(rooms.facts, view, uri))
   if (of === undefined) return
   const pace = new Pace<RpcNotification>(
-    ({ method, params }) => reply.event(notification(envelope, method, params ?? {})),
+    ({ method, params }) => {
+      begin()
+      reply.event(notification(envelope, method, params ?? {}))
+    },
     ({ method, params }) => (method === updated ? `${method} ${String(params?.['uri'])}` : method),
   )
   try {
@@ -198,12 +216,12 @@ async function hearOnce(rooms: ListeningRooms, hearing: Hearing, signal: AbortSi
 }
 
 function listenerOf(rooms: ListeningRooms, hearing: Hearing, may: (uri: string) => boolean): Listener | undefined {
-  const { caller, envelope, session, upstream, reply, exchange } = hearing
+  const { caller, envelope, session, upstream, reply, exchange, begin, onOpen } = hearing
   if (envelope !== undefined) {
     const client = { info: envelope.clientInfo, capabilities: envelope.clientCapabilities }
     const callerKey = `${caller.grantId} listens ${digestOf(JSON.stringify([envelope.id, hearing.resources, exchange.requestId]))}`
     const { protocolVersion } = envelope
-    return { callerKey, protocolVersion, client, ask: undefined, lists: false, resources: hearing.resources }
+    return { callerKey, protocolVersion, client, ask: undefined, lists: false, resources: hearing.resources, onOpen }
   }
   if (session === undefined) return undefined
   const theirs = upstream.learnt?.era === 'modern'
@@ -212,13 +230,17 @@ function listenerOf(rooms: ListeningRooms, hearing: Hearing, may: (uri: string) 
   // A modern upstream says nothing outside of a call but what it was asked to.
   if (theirs && resources.length === 0) return undefined
   const { protocolVersion, client } = session
-  const to = { caller, sessionId: session.id, send: (message: string) => reply.event(message) }
+  const send = (message: string): void => {
+    begin()
+    reply.event(message)
+  }
+  const to = { caller, sessionId: session.id, send }
   const ask: Listener['ask'] = async (question, signal) => {
     const why = whyNotAsked(client.capabilities, question)
     if (why !== undefined) return refusal(why)
     return rooms.questions.put(to, question, AbortSignal.any([signal, hearing.signal]))
   }
-  return { callerKey: `${caller.grantId} ${session.id}`, protocolVersion, client, ask, lists: false, resources }
+  return { callerKey: `${caller.grantId} ${session.id}`, protocolVersion, client, ask, lists: false, resources, onOpen }
 }
 
 // Progress belongs to calls, and lists are told of by us; of resources only those that the caller may read.

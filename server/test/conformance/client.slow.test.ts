@@ -31,13 +31,16 @@ for (const revision of ['2025-11-25', '2026-07-28'] as const) {
     const harness = await openHarness(t)
     const args = ['client', '--command', `${process.execPath} ${command}`, '--requirements', revision]
     const env = { SALLYPORT_HARNESS: harness.url }
-    const { results, output } = await runSuite([...args, '--timeout', '100000'], { env })
+    // The suite begins all scenarios at once, and here they wait for each other: that they all end is for the runner to see.
+    const { results, output } = await runSuite([...args, '--timeout', '3600000'], { env })
     const wanted = [...results.keys()].filter((scenario) => !notOffered.includes(scenario))
     const found = failing(results, wanted, ['FAILURE', 'WARNING'])
     t.diagnostic(`${JSON.stringify(found, null, 2)}\n${output.slice(output.indexOf('=== SUITE SUMMARY'))}`)
     const unexpected = Object.entries(found).filter(
       ([scenario]) => !expectedToFail('client', revision).includes(scenario),
     )
+    // What the clients of scenarios wrote, and how they ended, is in what the suite wrote before its summary.
+    if (unexpected.length > 0) t.diagnostic(output)
     assert.deepEqual(Object.fromEntries(unexpected), {})
     assert.deepEqual(
       scored(revision, 'client').filter((scenario) => !wanted.includes(scenario)),

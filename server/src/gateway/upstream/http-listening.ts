@@ -34,6 +34,7 @@ export async function* listenLegacy(
     await greeting.answerTo(await wire.post(text, headers, signal), id)
   }
   const answer = await wire.get(headers, signal)
+  of.onOpen?.()
   if (!isStream(answer)) return answer.status === 404 ? 'forgotten' : 'absent'
   const tell = (message: object): void => {
     wire.post(JSON.stringify({ jsonrpc: '2.0', ...message }), headers, AbortSignal.timeout(20_000)).then(
@@ -64,6 +65,7 @@ export async function* listenModern(
   const message = requestToModern(plain, of.client)
   const headers = { 'mcp-protocol-version': modernVersion, ...routingHeaders(message, undefined) }
   const answer = await wire.post(JSON.stringify(message), headers, signal)
+  of.onOpen?.()
   if (!isStream(answer)) return 'absent'
   // In this era nobody is asked anything outside of a call.
   yield* notificationsOf(answer, new CarriedQuestions(undefined, () => undefined))

@@ -149,6 +149,8 @@ export interface Listener extends Pick<UpstreamRequest, 'callerKey' | 'protocolV
   lists: boolean
   /** URIs of resources, to the news that they have changed. */
   resources: readonly string[]
+  /** Called when it is heard, or known not to be: what an upstream says before is said to nobody. */
+  onOpen?: () => void
 }
 
 export const controlMethods = [
