@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openFixture } from './fixture.ts'
 import { govern } from './governed.ts'
-import { expectedToFail, failing, runSuite, scored, type Revision } from './suite.ts'
+import { expectedToFail, failing, runServerSuite, scored, type Revision } from './suite.ts'
 
 /** What cannot pass where client and upstream are of two eras, and why; everything else that is required passes. */
 const cannot: Record<'legacy' | 'modern', Record<string, string>> = {
@@ -30,7 +30,7 @@ for (const [revision, era] of pairs) {
     const fixture = await openFixture([era])
     t.after(() => fixture.close())
     const { shim } = await govern(t, fixture.url)
-    const { results } = await runSuite(['server', '--url', shim.url, '--requirements', revision])
+    const results = await runServerSuite(shim.url, revision)
     const found = failing(results, scored(revision, 'server'))
     t.diagnostic(JSON.stringify(found, null, 2))
     const known = [...Object.keys(cannot[era]), ...expectedToFail('server', revision)]
