@@ -63,6 +63,8 @@ const intent = {
 }
 const intentMore = {
   actor: text,
+  bundle: text,
+  scope: text,
   tokenId: text,
   approvalId: text,
   connectionId: text,

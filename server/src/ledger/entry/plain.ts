@@ -27,6 +27,7 @@ function sortIntent(entry: Members): Members | undefined {
     isText(entry['arguments'], 4_096) &&
     isDigest(entry['argumentsDigest']) &&
     isCount(entry['at']) &&
+    isOptional(isId, entry['bundle']) &&
     isCallId(entry['callId']) &&
     isId(client['id']) &&
     isText(client['name'], nameMax) &&
@@ -42,6 +43,7 @@ function sortIntent(entry: Members): Members | undefined {
     isId(principal['subject']) &&
     countMembers(principal) === 4 &&
     isCount(entry['revision']) &&
+    isOptional(isId, entry['scope']) &&
     isOptional(isId, entry['tokenId']) &&
     isId(entry['tool']) &&
     isDigest(entry['toolDigest']) &&
@@ -55,6 +57,7 @@ function sortIntent(entry: Members): Members | undefined {
     arguments: entry['arguments'],
     argumentsDigest: entry['argumentsDigest'],
     at: entry['at'],
+    bundle: entry['bundle'],
     callId: entry['callId'],
     client: { id: client['id'], name: client['name'] },
     connectionId: entry['connectionId'],
@@ -70,6 +73,7 @@ function sortIntent(entry: Members): Members | undefined {
       subject: principal['subject'],
     },
     revision: entry['revision'],
+    scope: entry['scope'],
     tokenId: entry['tokenId'],
     tool: entry['tool'],
     toolDigest: entry['toolDigest'],
