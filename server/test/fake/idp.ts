@@ -30,6 +30,8 @@ export interface IdpKnobs {
   responseIss?: string | 'absent'
   /** Claims of the ID token that are written over. */
   claims?: Record<string, unknown>
+  /** Writes the ID token from its claims. */
+  raw?: (claims: Record<string, unknown>) => string
   /** Signs with a key that is not in the JWK set. */
   foreignKey?: boolean
   /** Writes an ID token that nobody signed. */
@@ -283,6 +285,7 @@ export async function openFakeIdp(client: FakeClient, person: FakePerson): Promi
       nonce,
       ...idp.knobs.claims,
     }
+    if (idp.knobs.raw) return idp.knobs.raw(claims)
     if (idp.knobs.unsigned) {
       const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
       return `${part({ alg: 'none' })}.${part(claims)}.`

@@ -13,6 +13,7 @@ import { openHouse } from '../house.ts'
 import { jwsVectors, seal, type Signer } from '../jws-vectors.ts'
 import { entitle, grantTo, makeMachine } from '../machines.ts'
 import { tokenRequest } from '../oauth-client.ts'
+import { openProviderHouse } from '../provider-house.ts'
 import { Prover } from '../prover.ts'
 import { issSub, push, signalOptions } from '../signal-house.ts'
 
@@ -171,6 +172,33 @@ test('logout tokens', async (t) => {
   }
   // Older providers give the token no type, so that not every foreign one is refused by that.
   await present(t, { signer, own: ['logout+jwt', 'JWT', undefined], takes })
+})
+
+test('ID tokens', async (t) => {
+  const { house, idp, signIn, whoIs } = await openProviderHouse(t)
+  const { url, asked } = await openElsewhere(t)
+  // Nobody knows the nonce of a login before it is begun, so each vector is made while its login is under way.
+  const takes = async (write: (signer: Signer) => string) => {
+    idp.knobs.raw = (said) => {
+      const claims = () => ({ ...said, jti: randomUUID() })
+      return write({ key: idp.key, header: { alg: 'ES256', kid: idp.kid }, claims })
+    }
+    // A network begins 60 logins in a quarter of an hour.
+    house.clock.pass(16_000)
+    const browser = house.browser()
+    const landed = await signIn(browser)
+    const principal = await whoIs(browser)
+    if (principal === undefined) assert.match(landed.text, /did not give an answer that can be believed/)
+    return principal !== undefined
+  }
+  const good = () => takes((signer) => seal(signer, JSON.stringify(signer.header)))
+  const vectors = (signer: Signer) => jwsVectors(signer, { elsewhere: url, own: undefined })
+  assert.equal(await good(), true, 'the provider is believed')
+  const names = Object.keys(vectors({ key: idp.key, header: {}, claims: () => ({}) }))
+  assert.ok(names.length > 100, String(names.length))
+  for (const name of names) assert.equal(await takes((signer) => vectors(signer)[name]!), false, name)
+  assert.equal(await good(), true, 'the provider is believed still')
+  assert.deepEqual(asked, [])
 })
 
 test('tokens of workloads', async (t) => {

@@ -26,6 +26,7 @@ import {
 } from 'openid-client'
 import type { JWTVerifyGetKey } from 'jose'
 import { type Clock, machineAheadSeconds } from '../../base/clock.ts'
+import { isCompactJws } from '../../base/compact-jws.ts'
 import type { OidcProviderConfig } from '../../base/config.ts'
 import type { Dialer } from '../../base/dial.ts'
 import { readDocument } from '../../base/document.ts'
@@ -171,6 +172,8 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
           pkceCodeVerifier: kept['verifier']!,
           idTokenExpected: true,
         })
+        // The library mends other spellings of a signature; what is kept of this one must be the one that was judged.
+        if (!isCompactJws(tokens.id_token!)) throw new TypeError('the ID token is no compact JWS')
         const own: Claims = { ...tokens.claims()! }
         const more = await describe(provider, { configuration, claims: own, accessToken: tokens.access_token })
         const claims = { ...more, ...own }
