@@ -13,7 +13,9 @@ import { OAuthClient, offeredOn } from '../oauth-client.ts'
 // |------------------------------------------------------|-----------------------------------------------------------------------|
 // | tokens of upstreams are stored and never refreshed   | upstream-oauth.test.ts, "a token is renewed before it expires, …"      |
 // | clients themselves fail to refresh                   | here; by the official SDK: sdk-client.test.ts, "an expired token …"    |
-// | rotation: a wrong error code strands clients         | here; races: refresh-rotation.test.ts                                  |
+// | rotation: a wrong error code strands clients         | here; refresh-rotation.test.ts                                         |
+// | rotation: overlap must be tolerated                  | of ours at upstreams: upstream-oauth.test.ts, "two replicas …"; of     |
+// |                                                      | clients it is declined (decision 3): refresh-rotation.test.ts          |
 // | a login loop after expiry                            | here                                                                   |
 // | registration fails with particular clients           | clients-of-the-field.test.ts, rfc7591.test.ts                          |
 // | resource metadata must match to the slash            | rfc9728.test.ts; clients-of-the-field.test.ts, "a slash at the end …"  |

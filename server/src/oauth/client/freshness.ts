@@ -22,8 +22,10 @@ export const staleSecondsMax = 7 * 86_400
 /**
  * Reads how long an answer may be kept: by `Cache-Control` and `Age`, else by `Expires`, else as usual.
  *
- * What may not be stored, or not be used without asking, is used for the floor and never instead of a silent host.
+ * What may not be stored, or not be used without asking, is used for the floor and never instead of a silent host: whoever
+ * reads such documents may set bounds of his own to what HTTP says, a lower one too.
  *
+ * @see https://datatracker.ietf.org/doc/html/draft-ietf-oauth-client-id-metadata-document-00, "Metadata Caching"
  * @see https://www.rfc-editor.org/rfc/rfc9111#section-4.2
  * @see https://www.rfc-editor.org/rfc/rfc5861#section-4
  */
