@@ -28,6 +28,8 @@ interface Field {
 /** A form of a page. */
 export interface Form {
   action: URL
+  /** Whether it sends files. */
+  upload: boolean
   fields: Field[]
 }
 
@@ -39,7 +41,7 @@ interface From {
 
 /** A request of a browser. */
 interface Ask extends From {
-  body?: URLSearchParams
+  body?: URLSearchParams | FormData
 }
 
 /** How to go on from an answer. */
@@ -91,23 +93,25 @@ export class Browser {
   /**
    * Fills in a form of a page and sends it; a field given as an array stands once for each value.
    *
-   * @param options `to`: the path that the form leads to, when it is not the first; `button`: the one that is pressed.
+   * @param options `to`: the path that the form leads to, when it is not the first; `button`: the one that is pressed;
+   *   `files`: what is in the files that were chosen, by field.
    */
   submit(
     page: Page,
     values: Record<string, string | string[]> = {},
-    options: { to?: string; button?: string } = {},
+    options: { to?: string; button?: string; files?: Record<string, string | Uint8Array<ArrayBuffer>> } = {},
   ): Promise<Page> {
     const form = formOf(page, options.to)
     const body = sentBy(form, options.button)
     for (const name of Object.keys(values)) body.delete(name)
     for (const [name, value] of Object.entries(values)) for (const one of [value].flat()) body.append(name, one)
     const origin = page.headers.get('referrer-policy') === 'no-referrer' ? 'null' : page.url.origin
-    return this.post(form.action, body, { site: siteOf(page.url, form.action), origin })
+    const sent = form.upload ? uploadOf(body, options.files ?? {}) : body
+    return this.post(form.action, sent, { site: siteOf(page.url, form.action), origin })
   }
 
   /** Sends a form from wherever `from` says. */
-  post(address: URL, body: URLSearchParams, from: From & { follow?: boolean }): Promise<Page> {
+  post(address: URL, body: URLSearchParams | FormData, from: From & { follow?: boolean }): Promise<Page> {
     return this.#walk(address, { ...from, body })
   }
 
@@ -205,8 +209,17 @@ export function formOf(page: Page, to?: string): Form {
 export function formsOf(page: Page): Form[] {
   return [...page.text.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)].map(([, head, inner]) => ({
     action: new URL(unescapeHtml(attribute(head!, 'action') ?? ''), page.url),
+    upload: attribute(head!, 'enctype') === 'multipart/form-data',
     fields: fieldsOf(inner!),
   }))
+}
+
+// A field for a file in which none was chosen is sent all the same, as a browser does.
+function uploadOf(body: URLSearchParams, files: Record<string, string | Uint8Array<ArrayBuffer>>): FormData {
+  const sent = new FormData()
+  for (const [name, value] of body) if (files[name] === undefined) sent.append(name, value)
+  for (const [name, text] of Object.entries(files)) sent.append(name, new File([text], 'document.json'))
+  return sent
 }
 
 /** What a form sends as it stands, when this button is pressed. */

@@ -13,6 +13,19 @@ export function sendForm(
   return person.browser.submit(page, values, { to })
 }
 
+/** Sends the form of a page with a file. */
+export function sendUpload(
+  person: Person,
+  page: Page,
+  {
+    to,
+    files,
+    ...values
+  }: { to: string; files: Record<string, string | Uint8Array<ArrayBuffer>> } & Record<string, unknown>,
+): Promise<Page> {
+  return person.browser.submit(page, values as Record<string, string>, { to, files })
+}
+
 /** The paths that the forms of a page lead to. */
 export function formPaths(page: Page): string[] {
   return formsOf(page).map(({ action }) => action.pathname)

@@ -65,6 +65,7 @@ export function connectUpstream(
 function hostsOf(launch: ResolvedLaunch): string[] {
   if (launch.kind === 'stdio') return []
   if ('url' in launch) return [new URL(launch.url).host]
+  if (!('file' in launch)) return [new URL(launch.server).host]
   const { servers } = JSON.parse(readFileSync(launch.file, 'utf8')) as { servers: { url: string }[] }
   return [launch.server ?? servers[0]!.url].map((url) => new URL(url).host)
 }

@@ -35,6 +35,7 @@ export const faultStatus = {
   'gateway.connection_failed': 502,
   'gateway.connection_unknown': 404,
   'gateway.denied': 403,
+  'gateway.document_unusable': 400,
   'gateway.foreign_origin': 403,
   'gateway.grant_ended': 401,
   'gateway.exchange_failed': 502,

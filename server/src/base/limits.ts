@@ -12,6 +12,9 @@ export const jsonDepthMax = 64
 /** Largest body of a form or of a JSON request at the OAuth endpoints and pages: nothing genuine comes near. */
 export const formBytesMax = 64 * 1024
 
+/** Largest API description that an administrator brings: GitHub's has 13 MB. It is read while nothing else happens. */
+export const documentBytesMax = 16 * 1024 * 1024
+
 /** Largest request line and headers together: the limit of node and of most proxies, so nobody sees more than we do. */
 export const headerBytesMax = 16 * 1024
 

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { Fault } from '../base/fault.ts'
 import type { Html } from '../base/page.ts'
 import type { Concern, Guard } from './guard.ts'
+import type { PageRoute } from './page.ts'
 import type { Flash } from './page/flash.ts'
 import type { ControlRooms, Viewer } from './rooms.ts'
 
@@ -27,6 +28,10 @@ export interface Action<Input = unknown, Result = unknown> {
   input: z.ZodType<Input>
   /** The fields of a form as members of the body, where they are not the same. */
   fromForm?: (form: URLSearchParams) => Record<string, unknown>
+  /** Largest body that it takes from administrators, where that is a document; its form is one that uploads. */
+  bodyBytesMax?: number
+  /** The page on which its form stands, where it is shown again with what was filled in, and what was wrong. */
+  again?: PageRoute
   /** What the guard must know. */
   concern?: (input: NoInfer<Input>) => Concern
   /** What the API answers. Without it, `{}`. */

@@ -63,7 +63,8 @@ function addAction(app: OpenAPIHono<Env>, rooms: ControlRooms, action: Action): 
   })
   app.post(apiPrefix + routerPath(action.path), async (c) => {
     const viewer = await whoCalls(rooms, c.env.incoming)
-    const given = { ...(await readObject(c)), ...c.req.param() }
+    const bytesMax = (viewer.administrator ? action.bodyBytesMax : undefined) ?? bodyBytesMax
+    const given = { ...(await readObject(c, bytesMax)), ...c.req.param() }
     const { result } = await takeAction(rooms, viewer, { action, given })
     return c.json((action.answer === undefined ? {} : action.answer.parse(result)) as object, 200, headers)
   })
@@ -86,12 +87,12 @@ async function whoCalls({ identity, inventory }: ControlRooms, req: IncomingMess
   }
 }
 
-async function readObject(c: Context<Env>): Promise<Record<string, unknown>> {
+async function readObject(c: Context<Env>, bytesMax: number): Promise<Record<string, unknown>> {
   const type = c.req.header('content-type') ?? ''
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw new Fault('control.bad_input', 'cannot read this: send `application/json`', { status: 415 })
   }
-  const value = readJson(await readBody(c.env.incoming, bodyBytesMax))
+  const value = readJson(await readBody(c.env.incoming, bytesMax), { bytesMax })
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new Fault('control.bad_input', 'cannot read this: send one JSON object')
 }

@@ -114,6 +114,7 @@ function internal(cause: unknown): Fault {
   return new Fault('base.internal', 'something failed inside: the log says what', { cause })
 }
 
-function sentence(text: string): string {
+/** What a fault says, as a sentence. */
+export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }

@@ -10,6 +10,8 @@ export interface Visit {
   /** The changing parts of the path. */
   params: Readonly<Record<string, string>>
   query: URLSearchParams
+  /** What was filled in before, where a form is shown again. */
+  given?: URLSearchParams | undefined
 }
 
 /** What a page shows. */

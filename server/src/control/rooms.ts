@@ -53,7 +53,12 @@ export interface ControlRooms {
   /** Credentials go in and are revoked here; nothing here can read one. */
   vault: Pick<Vault, 'putConnection' | 'listConnections' | 'listConnectionsOf' | 'revokeConnection'>
   /** Looks at an upstream now. What it finds, or that it failed, is in the inventory when it resolves. */
-  gateway: { look(upstream: Upstream): Promise<void>; connections: UpstreamConnections }
+  gateway: {
+    look(upstream: Upstream): Promise<void>
+    /** Where the API of a document is and its SHA-256, or a fault that says what is wrong with it. */
+    readDocument(text: string, server: string | undefined): { server: string; digest: string }
+    connections: UpstreamConnections
+  }
   launches: readonly LaunchChoice[]
   /** The OpenAPI documents that the configuration names. */
   documents: readonly string[]

@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Client, Grant } from '../model/rights.ts'
 import type { Launch, Upstream } from '../model/upstream.ts'
+import { findApiDocument } from '../store/api-documents.ts'
 import type { Feed } from '../store/feed.ts'
 import type { Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
@@ -32,6 +33,7 @@ import { builtinLaunches } from './builtin.ts'
 import type { TokenJudge } from './challenge.ts'
 import { clientDocumentDoor } from './client-document.ts'
 import { openConnections, type ConnectionRooms, type Connections } from './connections.ts'
+import { readDocument, type ReadDocument } from './document.ts'
 import { openOnBehalf, type CallerCredential, type OnBehalfRooms, type OnBehalfTokens } from './on-behalf.ts'
 import { PerCallerConnection } from './upstream/per-caller.ts'
 import { findSandbox } from './upstream/sandbox.ts'
@@ -87,6 +89,13 @@ export interface Gateway {
   connections: Connections
   /** Looks at an upstream now: what it is and which tools it offers. The findings are in the inventory afterwards. */
   look(upstream: Upstream): Promise<void>
+  /**
+   * Says what would become of an OpenAPI document.
+   *
+   * @param server where its API is; as the document says when absent.
+   * @throws {Fault} `gateway.document_unusable`, which says what is wrong, and where in the document.
+   */
+  readDocument(text: string, server: string | undefined): ReadDocument
   /** Ends the streams of clients; calls under way may finish. */
   endStreams(): void
   /** Ends every stream, connection and process of ours; resolves when they are gone. */
@@ -155,6 +164,7 @@ export function openGateway(rooms: GatewayRooms): Gateway {
     documentDoor: clientDocumentDoor(origin),
     connections,
     look: (upstream) => pool.look(upstream),
+    readDocument,
     endStreams: () => exchanges.endStreams(),
     async close() {
       exchanges.close()
@@ -214,6 +224,8 @@ function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
 // What is started comes from the configuration or from the product, by name; never from a record that a form could write.
 function resolveLaunch(rooms: GatewayRooms, { name, launch }: { name: string; launch: Launch }): ResolvedLaunch {
   if ('url' in launch) return launch
+  if ('digest' in launch)
+    return { ...launch, read: () => readKept(rooms.store, { upstream: name, digest: launch.digest }) }
   if (launch.kind === 'openapi') {
     const document = rooms.openapi[launch.document]
     if (document !== undefined) return { kind: 'openapi', ...document }
@@ -231,6 +243,12 @@ function resolveLaunch(rooms: GatewayRooms, { name, launch }: { name: string; la
     'gateway.launch_unknown',
     `cannot start \`${name}\`: the configuration has no command \`${launch.command}\` under \`stdio\``,
   )
+}
+
+async function readKept(store: Store, of: { upstream: string; digest: string }): Promise<string> {
+  const text = await findApiDocument(store, of)
+  if (text === undefined) throw new Error('it has just been replaced by another')
+  return text
 }
 
 function configuredLaunch(configured: LaunchConfig, folder: string, hidden: readonly string[]): StdioLaunch {

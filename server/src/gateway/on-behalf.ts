@@ -174,8 +174,9 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
 /** The token goes to the address that the configuration says, and the upstream that somebody proposed may be another. */
 function requirePlace({ name, launch }: Upstream, entry: OnBehalf): void {
   const { url } = entry
-  const fits = 'url' in launch ? launch.url === url : launch.kind === 'openapi' && url === undefined
-  if (fits) return
+  // Absent only of a document of the configuration, which says it.
+  const at = 'url' in launch ? launch.url : 'server' in launch ? launch.server : undefined
+  if (launch.kind !== 'stdio' && at === url) return
   throw new Fault(
     'gateway.launch_unknown',
     `cannot call \`${name}\` in anybody's name: it is not at the address that \`onBehalf.${name}.url\` says`,

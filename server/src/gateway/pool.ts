@@ -28,6 +28,8 @@ export interface PoolRooms {
 }
 
 interface Member {
+  /** As which it was opened. */
+  upstream: Upstream
   connection: UpstreamConnection
   lookedAt: number | undefined
   looking: Promise<void> | undefined
@@ -158,9 +160,13 @@ export class Pool {
 
   #member(upstream: Upstream): Member {
     let member = this.#members.get(upstream.name)
+    if (member !== undefined && isOutdated(member.upstream, upstream)) {
+      void this.#drop(upstream.name)
+      member = undefined
+    }
     if (member === undefined) {
       const connection = this.#rooms.open(upstream, (method) => this.changed(upstream, method))
-      member = { connection, lookedAt: undefined, looking: undefined, known: undefined }
+      member = { upstream, connection, lookedAt: undefined, looking: undefined, known: undefined }
       this.#members.set(upstream.name, member)
     }
     return member
@@ -185,6 +191,12 @@ export class Pool {
     this.#unsubscribe()
     await this.#settle(undefined)
   }
+}
+
+// Who was judged a moment before a document was replaced may have opened it by the one of before.
+function isOutdated(before: Upstream, now: Upstream): boolean {
+  const digestIn = ({ launch }: Upstream) => ('digest' in launch ? launch.digest : undefined)
+  return digestIn(before) !== digestIn(now) && before.changedAt <= now.changedAt
 }
 
 // For who governs it the reason too, where it is our own: how often it crashed, which document is unreadable.

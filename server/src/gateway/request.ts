@@ -2,6 +2,7 @@ import { Fault } from '../base/fault.ts'
 import type { Clock } from '../base/clock.ts'
 import { digestOf, makeId } from '../base/ids.ts'
 import { canonicalJson, isObject } from '../base/json.ts'
+import type { CatalogueTool } from '../inventory/catalogue.ts'
 import { needsApproval } from '../policy/needs-approval.ts'
 import type { Call, Judged } from './call-state.ts'
 import type { Envelope } from './envelope.ts'
@@ -34,7 +35,7 @@ export function requestOf(call: Call, { tool, asked, args }: Judged): UpstreamRe
   const bound = needsApproval(tool.tool.effect)
   const params = { ...besides(envelope.params, bound), ...asked.written(args.value) }
   const message: RpcRequest = { jsonrpc: '2.0', id: envelope.id!, method: envelope.method, params }
-  return new CallRequest(call, { message, bound, inputSchema: tool.definition?.['inputSchema'] })
+  return new CallRequest(call, { message, bound, tool })
 }
 
 // A class, and not an object with a getter of its own, of which the engine would make one kind for each call.
@@ -48,14 +49,12 @@ class CallRequest implements UpstreamRequest {
   readonly parameterHeaders: UpstreamRequest['parameterHeaders']
   readonly inputSchema: unknown
   readonly whole?: true
+  readonly definitionDigest: string | undefined
   ask: UpstreamRequest['ask'] = undefined
   readonly #call: Call
   readonly #bound: boolean
 
-  constructor(
-    call: Call,
-    { message, bound, inputSchema }: { message: RpcRequest; bound: boolean; inputSchema: unknown },
-  ) {
+  constructor(call: Call, { message, bound, tool }: { message: RpcRequest; bound: boolean; tool: CatalogueTool }) {
     const { envelope } = call
     this.#call = call
     this.#bound = bound
@@ -69,7 +68,8 @@ class CallRequest implements UpstreamRequest {
     this.declared = envelope.clientCapabilities
     // Those that mirror arguments are computed from them; what the approver did not see does not travel beside a call.
     this.parameterHeaders = bound ? {} : call.parameterHeaders
-    this.inputSchema = inputSchema
+    this.inputSchema = tool.definition?.['inputSchema']
+    this.definitionDigest = tool.tool.digest
     // The id in it has to become ours, and what it asks is judged.
     if (call.task !== undefined) this.whole = true
   }

@@ -22,7 +22,15 @@ import {
   withdrawTool,
   type ToolStep,
 } from './tool.ts'
-import { preloadUpstream, proposeUpstream, setCeiling, setProof, setUpstreamOwner, stepUpstream } from './upstream.ts'
+import {
+  preloadUpstream,
+  proposeUpstream,
+  replaceDocument,
+  setCeiling,
+  setProof,
+  setUpstreamOwner,
+  stepUpstream,
+} from './upstream.ts'
 
 /** What can be used no more: an upstream or a bundle, one tool of it, or one tool by one principal. */
 export interface Withdrawal {
@@ -58,6 +66,7 @@ export function openInventory(rooms: InventoryRooms) {
     findUpstream: (name: string) => findUpstream(store, name),
     listUpstreams: () => listUpstreams(store),
     proposeUpstream: bind(rooms, proposeUpstream),
+    replaceDocument: bind(rooms, replaceDocument),
     preloadUpstream: bind(rooms, preloadUpstream),
     setUpstreamOwner: bind(rooms, setUpstreamOwner),
     setCeiling: bind(rooms, setCeiling),

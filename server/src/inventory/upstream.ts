@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { digestOf } from '../base/ids.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Effect } from '../model/effect.ts'
 import { readReason } from '../model/rights.ts'
@@ -12,6 +13,7 @@ import {
   type Upstream,
   type UpstreamState,
 } from '../model/upstream.ts'
+import { putApiDocument } from '../store/api-documents.ts'
 import { findBundle } from '../store/bundles.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
@@ -27,14 +29,24 @@ export interface UpstreamRooms {
 /**
  * Proposes an upstream. It serves nothing before somebody else has reviewed and approved it.
  *
- * @param proposal `ownerId`: who answers for it; must be an active principal.
+ * @param proposal `ownerId`: who answers for it; must be an active principal. `document`: the text of the OpenAPI document
+ *   whose digest `launch` has; it is kept from then on.
  * @throws {Fault} `inventory.name_taken`; a name is never used twice.
  */
 export async function proposeUpstream(
   rooms: UpstreamRooms,
-  proposal: { by: string; name: string; launch: Launch; purpose: string; ownerId: string; reason: string },
+  proposal: {
+    by: string
+    name: string
+    launch: Launch
+    purpose: string
+    ownerId: string
+    reason: string
+    document?: string | undefined
+  },
 ): Promise<Upstream> {
   const reason = readReason(proposal.reason)
+  const { document } = proposal
   const upstream: Upstream = {
     name: readUpstreamName(proposal.name),
     launch: readLaunch(proposal.launch),
@@ -56,9 +68,61 @@ export async function proposeUpstream(
       await requireOwner(tx, upstream.ownerId)
       if ((await findBundle(tx, upstream.name)) !== undefined) throw taken(upstream.name)
       if (!(await insertUpstream(tx, upstream))) throw taken(upstream.name)
+      await keepDocument(tx, upstream, document)
     },
   )
   return upstream
+}
+
+/**
+ * Puts another document in the place of the one that an upstream was proposed with. Where its API is stays: a document that
+ * was looked at less closely than the proposal takes no credential elsewhere.
+ *
+ * Promise: what is under way ends, and no call is made by the old document once this has resolved.
+ *
+ * @throws {Fault} `inventory.nothing_to_do` where the upstream has no such document, or has this one;
+ *   `inventory.bad_step` where it is retired.
+ */
+export async function replaceDocument(
+  rooms: UpstreamRooms,
+  step: { by: string; name: string; document: string; reason: string },
+): Promise<void> {
+  const { name, by, document } = step
+  const reason = readReason(step.reason)
+  const { launch, state } = await getUpstream(rooms, name)
+  if (state === 'retired') throw new Fault('inventory.bad_step', `\`${name}\` is retired, which is final`)
+  if (!('digest' in launch))
+    throw new Fault(
+      'inventory.nothing_to_do',
+      `\`${name}\` was not proposed with a document that could be replaced here`,
+    )
+  const digest = digestOf(document)
+  if (digest === launch.digest) throw new Fault('inventory.nothing_to_do', `\`${name}\` has exactly this document`)
+  const next: Launch = { ...launch, digest }
+  await rooms.ledger.recordChange(
+    {
+      by,
+      what: 'upstream.document_replaced',
+      about: { kind: 'upstream', id: name },
+      reason,
+      details: { from: launch.digest, to: digest },
+    },
+    async (tx) => {
+      await updateUpstream(tx, name, { launch: next, changedAt: rooms.clock.now() })
+      await keepDocument(tx, { name, launch: next }, document)
+    },
+  )
+}
+
+async function keepDocument(
+  tx: Handle,
+  { name, launch }: Pick<Upstream, 'name' | 'launch'>,
+  document: string | undefined,
+): Promise<void> {
+  const digest = 'digest' in launch ? launch.digest : undefined
+  if (digest !== (document === undefined ? undefined : digestOf(document)))
+    throw new TypeError('a document and the digest of its launch differ')
+  if (digest !== undefined) await putApiDocument(tx, { upstream: name, digest, text: document! })
 }
 
 /**

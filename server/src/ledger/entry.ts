@@ -252,6 +252,7 @@ export const changeKinds = [
   'tool.withdrawn',
   'upstream.approved',
   'upstream.ceiling_set',
+  'upstream.document_replaced',
   'upstream.in_review',
   'upstream.observed',
   'upstream.owner_set',

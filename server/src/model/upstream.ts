@@ -42,14 +42,17 @@ export function readUpstreamName(value: unknown): string {
   )
 }
 
-const launchSchema = z.discriminatedUnion('kind', [
+const address = z.url({ protocol: /^https?$/ }).max(2_048)
+const launchSchema = z.union([
   z.strictObject({ kind: z.literal('stdio'), command: z.string().min(1).max(64) }),
   z.strictObject({ kind: z.literal('openapi'), document: z.string().min(1).max(64) }),
-  z.strictObject({ kind: z.enum(['http', 'sse']), url: z.url({ protocol: /^https?$/ }).max(2_048) }),
+  z.strictObject({ kind: z.literal('openapi'), server: address, digest: z.string().regex(/^[0-9a-f]{64}$/) }),
+  z.strictObject({ kind: z.enum(['http', 'sse']), url: address }),
 ])
 /**
- * How to reach an upstream. `stdio` names a launch specification of the configuration and `openapi` a document of it, never
- * a command line or a file from a form.
+ * How to reach an upstream. `stdio` names a launch specification of the configuration, never a command line or a file from
+ * a form. `openapi` names a document of the configuration; or one that the inventory keeps is meant by its SHA-256, and its
+ * API is at `server`, whatever that document says.
  */
 export type Launch = z.infer<typeof launchSchema>
 

@@ -141,6 +141,8 @@ export interface Tables {
     probed_at: number | null
     probe_error: string | null
   }
+  /** The OpenAPI document of an upstream, where it came with the proposal. */
+  api_documents: { upstream: string; digest: string; text: string }
   bundles: {
     name: string
     purpose: string

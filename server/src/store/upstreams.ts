@@ -90,7 +90,7 @@ export async function updateUpstreamState(
 
 /** What of an upstream can be set beside its state. */
 export type UpstreamFields = Partial<
-  Pick<Upstream, 'ownerId' | 'ceiling' | 'proof' | 'learnt' | 'probedAt' | 'probeError' | 'changedAt'>
+  Pick<Upstream, 'launch' | 'ownerId' | 'ceiling' | 'proof' | 'learnt' | 'probedAt' | 'probeError' | 'changedAt'>
 >
 
 /** Sets fields of an upstream; a field that is given as `undefined` is emptied, one that is not given stays. */
@@ -98,6 +98,7 @@ export async function updateUpstream(handle: Handle, name: string, fields: Upstr
   await open(handle)
     .updateTable('upstreams')
     .set({
+      ...(fields.launch !== undefined && { launch: JSON.stringify(fields.launch) }),
       ...('ownerId' in fields && { owner_id: fields.ownerId ?? null }),
       ...(fields.ceiling !== undefined && { ceiling: fields.ceiling }),
       ...(fields.proof !== undefined && { proof: fields.proof }),

@@ -30,6 +30,7 @@ async function makeFolder(t: TestContext, trap: string): Promise<string> {
     'drop table revoked_tokens',
     'alter table passkeys drop column counts_at',
     'alter table approvals drop column actor',
+    'drop table api_documents',
     `delete from kysely_migration where name >= '0017'`,
     trap,
   ])

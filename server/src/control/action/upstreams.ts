@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { Fault } from '../../base/fault.ts'
+import { documentBytesMax, formBytesMax } from '../../base/limits.ts'
 import { aboutConnection } from '../../model/connection.ts'
 import { effectSchema } from '../../model/effect.ts'
 import { proofs, upstreamStates, type Launch } from '../../model/upstream.ts'
@@ -7,9 +8,11 @@ import { action, type After, reason } from '../action.ts'
 import { getUpstream, unknown } from '../known.ts'
 import type { ControlRooms } from '../rooms.ts'
 import type { Flash } from '../page/flash.ts'
+import { proposePage } from '../page/propose.ts'
 
 const name = z.string().min(1).max(64)
 const id = z.string().min(1).max(64)
+const apiDocument = z.string().min(1).max(documentBytesMax)
 
 function toUpstream(flash: Flash): (input: { name: string }) => After {
   return (input) => ({ to: `/upstreams/${input.name}`, flash })
@@ -34,16 +37,27 @@ const lifecycleActions = [
         .max(64)
         .optional()
         .openapi({ description: 'of kind `openapi`: its name in the configuration' }),
+      openapi: apiDocument.optional().openapi({ description: 'of kind `openapi`: the document itself, JSON or YAML' }),
+      server: z
+        .url({ protocol: /^https?$/ })
+        .max(2_048)
+        .optional()
+        .openapi({
+          description: 'of `openapi`: where the API is, for good; the first server of the document when absent',
+        }),
       purpose: z.string().trim().min(3).max(500),
       ownerId: id,
       reason,
     }),
     answer: z.object({ name }),
-    async run(rooms, viewer, { url, transport, command, document, ...proposal }) {
+    bodyBytesMax: documentBytesMax + formBytesMax,
+    again: proposePage,
+    async run(rooms, viewer, { url, transport, command, document, openapi, server, ...proposal }) {
       // Its page would be hidden by the one on which upstreams are proposed.
       if (proposal.name === 'new') throw new Fault('control.bad_input', 'cannot propose this: `new` cannot be a name')
-      const launch = readWay({ url, transport, command, document }, rooms)
-      const made = await rooms.inventory.proposeUpstream({ ...proposal, by: viewer.principal.id, launch })
+      const launch = readWay({ url, transport, command, document, openapi, server }, rooms)
+      const by = viewer.principal.id
+      const made = await rooms.inventory.proposeUpstream({ ...proposal, by, launch, document: openapi })
       return { name: made.name }
     },
     after: (_input, made) => toUpstream('upstream-proposed')(made),
@@ -58,6 +72,21 @@ const lifecycleActions = [
       await inventory.stepUpstream({ ...input, by: viewer.principal.id })
     },
     after: toUpstream('upstream-stepped'),
+  }),
+  action({
+    name: 'replaceDocument',
+    summary: 'Give an upstream that was proposed with an OpenAPI document another one; where its API is stays',
+    guard: 'administrator',
+    path: '/upstreams/{name}/document',
+    input: z.object({ name, openapi: apiDocument, reason }),
+    bodyBytesMax: documentBytesMax + formBytesMax,
+    async run(rooms, viewer, { openapi, ...step }) {
+      const { launch } = await getUpstream(rooms, step.name)
+      rooms.gateway.readDocument(openapi, 'server' in launch ? launch.server : undefined)
+      await rooms.inventory.replaceDocument({ ...step, document: openapi, by: viewer.principal.id })
+      await rooms.gateway.look(await getUpstream(rooms, step.name))
+    },
+    after: toUpstream('document-replaced'),
   }),
   action({
     name: 'setUpstreamOwner',
@@ -154,15 +183,20 @@ interface Way {
   transport: 'http' | 'sse' | undefined
   command: string | undefined
   document: string | undefined
+  openapi: string | undefined
+  server: string | undefined
 }
 
 function readWay(
-  { url, transport, command, document }: Way,
-  rooms: Pick<ControlRooms, 'launches' | 'documents'>,
+  { url, transport, command, document, openapi, server }: Way,
+  rooms: Pick<ControlRooms, 'launches' | 'documents' | 'gateway'>,
 ): Launch {
-  if ([url, command, document].filter((one) => one !== undefined).length !== 1) {
+  if ([url, command, document, openapi].filter((one) => one !== undefined).length !== 1) {
     throw new Fault('control.bad_input', 'cannot propose this: give an address, a command or a document, one of them')
   }
+  if (openapi === undefined && server !== undefined)
+    throw new Fault('control.bad_input', 'cannot propose this: where an API is stands beside its document')
+  if (openapi !== undefined) return { kind: 'openapi', ...rooms.gateway.readDocument(openapi, server) }
   if (url !== undefined) return { kind: transport ?? 'http', url }
   if (command !== undefined) {
     return {

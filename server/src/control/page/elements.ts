@@ -95,16 +95,28 @@ export function hidden(fields: Record<string, string>): Html {
 }
 
 /** The field in which somebody says why. `id` makes its label unique on the page. */
-export function reasonField(id: string, label = 'Why?'): Html {
+export function reasonField(id: string, label = 'Why?', before = ''): Html {
   return html`<div class="field">
     <label for="${id}">${label}</label>
-    <input id="${id}" name="reason" minlength="3" maxlength="500" required autocomplete="off" />
+    <input id="${id}" name="reason" value="${before}" minlength="3" maxlength="500" required autocomplete="off" />
   </div>`
 }
 
 /** A form that posts to an action of ours. */
-export function form(given: { action: string; csrf: string; content: Html; inline?: boolean }): Html {
-  return html`<form method="post" action="${given.action}" ${given.inline ? html`class="inline"` : ''}>
+export function form(given: {
+  action: string
+  csrf: string
+  content: Html
+  inline?: boolean
+  /** It has a field for a file. */
+  upload?: boolean
+}): Html {
+  return html`<form
+    method="post"
+    action="${given.action}"
+    ${given.upload ? html`enctype="multipart/form-data"` : ''}
+    ${given.inline ? html`class="inline"` : ''}
+  >
     ${hidden({ csrf: given.csrf })}${given.content}
   </form>`
 }

@@ -15,6 +15,7 @@ export const flashes = {
   'connection-removed': 'Removed. Calls in your name are refused until you connect it again.',
   'credential-put': 'The credential is sealed and in use.',
   'credential-revoked': 'The credential is revoked and forgotten.',
+  'document-replaced': 'The document is replaced. Tools that it changes are withheld until they are accepted.',
   'effect-set': 'The effect is set.',
   'entitlement-given': 'The right is given.',
   'entitlement-held': 'Nothing to give: every one of these rights is held already.',

@@ -1,12 +1,15 @@
 import { html, type Html } from '../../base/page.ts'
 import { visible } from '../../base/visible.ts'
 import type { PageRoute } from '../page.ts'
-import { form, option, reasonField } from './elements.ts'
+import { documentField } from './document-field.ts'
+import type { ControlRooms } from '../rooms.ts'
+import { fold, form, option, reasonField } from './elements.ts'
 
 export const proposePage: PageRoute = {
   path: '/upstreams/new',
   guard: 'administrator',
-  async show({ identity, launches, documents }, { viewer, csrf }) {
+  async show({ identity, launches, documents }, { viewer, csrf, given }) {
+    const before = (name: string) => given?.get(name) ?? ''
     const people = (await identity.listPrincipals({ limit: 500 })).filter(
       ({ kind, state }) => kind === 'person' && state === 'active',
     )
@@ -21,11 +24,13 @@ export const proposePage: PageRoute = {
           ${form({
             action: '/upstreams',
             csrf,
+            upload: true,
             content: html`<div class="field">
                 <label for="name">Name</label>
                 <input
                   id="name"
                   name="name"
+                  value="${before('name')}"
                   required
                   pattern="[a-z][a-z0-9\\-]{0,38}[a-z0-9]"
                   maxlength="40"
@@ -41,19 +46,20 @@ export const proposePage: PageRoute = {
               </div>
               <fieldset class="stack">
                 <legend>How it is reached: one of these</legend>
-                ${addressFields()} ${commandField(launches)} ${documentField(documents)}
+                ${ways(before, { launches, documents })}
               </fieldset>
               <div class="field">
                 <label for="purpose">What is it for?</label>
-                <textarea id="purpose" name="purpose" required minlength="3" maxlength="500"></textarea>
+                <textarea id="purpose" name="purpose" required minlength="3" maxlength="500">
+${before('purpose')}</textarea>
               </div>
               <div class="field">
                 <label for="ownerId">Who owns it?</label>
                 <select id="ownerId" name="ownerId" required>
-                  ${people.map(({ id, name }) => option(id, visible(name), id === viewer.principal.id))}
+                  ${people.map(({ id, name }) => option(id, visible(name), id === (before('ownerId') || viewer.principal.id)))}
                 </select>
               </div>
-              ${reasonField('reason', 'Why is it proposed?')}
+              ${reasonField('reason', 'Why is it proposed?', before('reason'))}
               <div class="actions"><button class="primary">Propose</button></div>`,
           })}
         </div>`,
@@ -61,13 +67,24 @@ export const proposePage: PageRoute = {
   },
 }
 
-function addressFields(): Html {
+type Before = (name: string) => string
+
+function ways(before: Before, { launches, documents }: Pick<ControlRooms, 'launches' | 'documents'>): Html {
+  const program = before('command') !== ''
+  const api = ['openapi', 'server', 'document'].some((name) => before(name) !== '')
+  return html`${fold('An MCP server at an address', addressFields(before), before('url') !== '' || !(program || api))}
+  ${fold('A program that is started here', commandField(launches, before), program)}
+  ${fold('An HTTP API, by its OpenAPI document', apiFields(documents, before), api)}`
+}
+
+function addressFields(before: Before): Html {
   return html`<div class="field">
       <label for="url">Address</label>
       <input
         id="url"
         name="url"
         type="url"
+        value="${before('url')}"
         maxlength="2048"
         placeholder="https://mcp.example.com/mcp"
         autocomplete="off"
@@ -76,32 +93,49 @@ function addressFields(): Html {
     <div class="field">
       <label for="transport">Transport at this address</label>
       <select id="transport" name="transport">
-        ${option('', 'streamable HTTP')} ${option('sse', 'HTTP+SSE (deprecated)')}
+        ${option('', 'streamable HTTP')} ${option('sse', 'HTTP+SSE (deprecated)', before('transport') === 'sse')}
       </select>
     </div>`
 }
 
-function commandField(launches: readonly { name: string }[]): Html {
+function commandField(launches: readonly { name: string }[], before: Before): Html {
   return html`<div class="field">
     <label for="command">Program (stdio)</label>
     <select id="command" name="command" aria-describedby="command-hint">
-      ${option('', '—')} ${launches.map(({ name }) => option(name, name))}
+      ${option('', '—')} ${launches.map(({ name }) => option(name, name, name === before('command')))}
     </select>
     <span class="hint" id="command-hint">Programs are named in the configuration file, under <code>stdio</code>.</span>
   </div>`
 }
 
-function documentField(documents: readonly string[]): Html | false {
-  return (
-    documents.length > 0 &&
-    html`<div class="field">
-      <label for="document">HTTP API (OpenAPI document)</label>
-      <select id="document" name="document" aria-describedby="document-hint">
-        ${option('', '—')} ${documents.map((name) => option(name, name))}
-      </select>
-      <span class="hint" id="document-hint"
-        >Each operation becomes a tool. Documents are named in the configuration file, under <code>openapi</code>.</span
+function apiFields(documents: readonly string[], before: Before): Html {
+  return html`${documentField({ required: false })}
+    <div class="field">
+      <label for="server">Where this API is</label>
+      <input
+        id="server"
+        name="server"
+        type="url"
+        value="${before('server')}"
+        maxlength="2048"
+        placeholder="https://api.example.com/v1"
+        autocomplete="off"
+        aria-describedby="server-hint"
+      />
+      <span class="hint" id="server-hint"
+        >When empty, the first server that the document names. It cannot be changed later.</span
       >
-    </div>`
-  )
+    </div>
+    ${
+      documents.length > 0 &&
+      html`<div class="field">
+        <label for="document">Or a document of the configuration</label>
+        <select id="document" name="document" aria-describedby="document-hint">
+          ${option('', '—')} ${documents.map((name) => option(name, name, name === before('document')))}
+        </select>
+        <span class="hint" id="document-hint"
+          >Named in the configuration file, under <code>openapi</code>, with where its API is.</span
+        >
+      </div>`
+    }`
 }

@@ -19,6 +19,7 @@ import { readNames } from '../people.ts'
 import type { ControlRooms } from '../rooms.ts'
 import { effectBadge, fold, form, hidden, instant, option, person, reasonField, stateBadge } from './elements.ts'
 import { credentialSection } from './credential.ts'
+import { documentField } from './document-field.ts'
 import { toolLists, withheldTools } from './tool-lists.ts'
 
 export const upstreamPage: PageRoute = {
@@ -65,7 +66,7 @@ function facts(
   const known =
     launch.kind === 'stdio'
       ? launches.some(({ name }) => name === launch.command)
-      : 'url' in launch || documents.includes(launch.document)
+      : !('document' in launch) || documents.includes(launch.document)
   return html`<dl class="facts">
     <dt>Address for clients</dt>
     <dd><code>${resourceFor(config.origin, upstream.name)}</code></dd>
@@ -115,7 +116,8 @@ function way(launch: Launch): Html {
   if (launch.kind === 'sse') return html`<code>${visible(launch.url)}</code> (HTTP+SSE)`
   if ('url' in launch) return html`<code>${visible(launch.url)}</code>`
   if (launch.kind === 'stdio') return html`program <code>${launch.command}</code>`
-  return html`OpenAPI document <code>${launch.document}</code>`
+  if ('document' in launch) return html`OpenAPI document <code>${launch.document}</code>`
+  return html`<code>${visible(launch.server)}</code>, by an uploaded OpenAPI document`
 }
 
 const steps: Record<UpstreamState, { label: string; says: string }> = {
@@ -220,13 +222,30 @@ async function settings({ identity }: ControlRooms, upstream: Upstream, { csrf }
           <div class="actions"><button>Set the gravest effect</button></div>`,
       }),
     )}
-    ${proofSetting(upstream, csrf)}
+    ${'digest' in upstream.launch && documentSetting(upstream, csrf)} ${proofSetting(upstream, csrf)}
   </section>`
 }
 
 const takes: Record<Proof, string> = {
   optional: 'every token, bound to a key or not',
   required: 'only tokens that are bound to a key',
+}
+
+function documentSetting({ name }: Upstream, csrf: string): Html {
+  return fold(
+    'OpenAPI document',
+    form({
+      action: `/upstreams/${name}/document`,
+      csrf,
+      upload: true,
+      content: html`<p class="muted">
+          Another one takes the place of the one that it has. Calls under way end; tools that become different are
+          withheld until they are accepted. Where the API is stays, whatever the document says.
+        </p>
+        ${documentField({ required: true })} ${reasonField('why-document')}
+        <div class="actions"><button>Replace the document</button></div>`,
+    }),
+  )
 }
 
 function proofSetting({ name, proof }: Upstream, csrf: string): Html {

@@ -205,17 +205,17 @@ test('a credential that is not accepted is a fault of the set-up, not an answer'
 })
 
 const unusable: Record<string, [Record<string, unknown> | string, RegExp]> = {
-  'Swagger 2': [{ swagger: '2.0', paths: {} }, /not OpenAPI 3\.0 or 3\.1 but Swagger 2/],
+  'Swagger 2': [{ swagger: '2.0', paths: {} }, /not OpenAPI 3\.0 or 3\.1 but Swagger 2 \(at `#\/swagger`\)/],
   'an unknown version': [{ openapi: '4.0.0', paths: {} }, /not OpenAPI/],
   'a reference to another host': [
     { openapi: '3.1.0', paths: { '/a': { $ref: 'https://169.254.169.254/a.json' } } },
-    /references may lead only inside/,
+    /\(at `#\/paths\/~1a\/\$ref`\): references may lead only inside/,
   ],
   'a reference to a file': [
     { openapi: '3.1.0', paths: {}, components: { schemas: { A: { $ref: '../../etc/passwd' } } } },
-    /references may lead only inside/,
+    /\(at `#\/components\/schemas\/A\/\$ref`\): references may lead only inside/,
   ],
-  'no server': [{ openapi: '3.1.0', paths: {} }, /names no absolute server/],
+  'no server': [{ openapi: '3.1.0', paths: {} }, /names no absolute server \(at `#\/servers\/0\/url`\)/],
   'a server with a user': [
     { openapi: '3.1.0', servers: [{ url: 'https://u:p@api.example.com' }], paths: {} },
     /user, a query or a fragment/,

@@ -1,7 +1,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isObject } from '../../base/json.ts'
 import { Roster } from '../../base/roster.ts'
+import { definitionDigest } from '../../inventory/definition.ts'
 import { Receipt } from '../../ledger/intent.ts'
+import type { ItemDefinition } from '../../model/item-definition.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { cancelled, unreachable, wholeReply } from './answer.ts'
 import { eraOf, legacyVersion } from './era.ts'
@@ -65,7 +67,7 @@ class OpenApiConnection implements UpstreamConnection {
     const { id, method } = request.message
     if (method !== 'tools/call') return reply(id, '"error":{"code":-32601,"message":"method not found"}')
     if (tool === undefined) return reply(id, '"error":{"code":-32602,"message":"unknown tool"}')
-    const built = build(tool, isObject(args) ? args : {})
+    const built = isOther(tool, request) ? changed : build(tool, isObject(args) ? args : {})
     const result = typeof built === 'string' ? built : await this.#call(tool, built, signal)
     const type = eraOf(request.protocolVersion) === 'modern' ? '"resultType":"complete",' : ''
     return reply(id, `"result":{${type}${result}}`)
@@ -84,8 +86,7 @@ class OpenApiConnection implements UpstreamConnection {
   async learn(signal: AbortSignal): Promise<Learnt> {
     // What changed in the file is looked at as everybody's tools are: with the next look, and withheld where it drifted.
     const known = await this.#read?.catch(() => undefined)
-    if (known !== undefined && (await stampOf(this.#launch.file).catch(() => '')) !== known.stamp)
-      this.#read = undefined
+    if (known !== undefined && (await stampOf(this.#launch).catch(() => '')) !== known.stamp) this.#read = undefined
     const api = await this.#reading()
     const { title, version, description } = api
     if (signal.aborted) throw cancelled(signal)
@@ -130,18 +131,20 @@ class OpenApiConnection implements UpstreamConnection {
 
 type Reading = Api & { stamp: string }
 
-async function readFrom(upstream: string, { file, server }: OpenApiLaunch): Promise<Reading> {
+async function readFrom(upstream: string, launch: OpenApiLaunch): Promise<Reading> {
   try {
-    const stamp = await stampOf(file)
-    return { ...readApi(await readFile(file, 'utf8'), server), stamp }
+    const stamp = await stampOf(launch)
+    const text = 'file' in launch ? await readFile(launch.file, 'utf8') : await launch.read()
+    return { ...readApi(text, launch.server), stamp }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw unreachable(upstream, `cannot use its document: ${why.slice(0, 500)}`)
   }
 }
 
-async function stampOf(file: string): Promise<string> {
-  const { mtimeMs, size } = await stat(file)
+async function stampOf(launch: OpenApiLaunch): Promise<string> {
+  if (!('file' in launch)) return launch.digest
+  const { mtimeMs, size } = await stat(launch.file)
   if (size > documentBytesMax) throw new Error(`it is larger than ${documentBytesMax} bytes`)
   return `${mtimeMs} ${size}`
 }
@@ -158,6 +161,21 @@ function runsOf({ tools, leftOut, digest, base }: Api): string[] {
     ...(more > 0 ? [`and ${more} more are left out`] : []),
   ]
 }
+
+const changed = textResult(
+  'Nothing was sent: what this tool does has just changed, and nobody has accepted that yet.',
+  true,
+)
+
+/** A document may be replaced after a call was judged, or be another one here than at the replica that looked at it. */
+function isOther({ definition }: ApiTool, { definitionDigest: accepted }: UpstreamRequest): boolean {
+  if (accepted === undefined) return false
+  let digest = digests.get(definition)
+  if (digest === undefined) digests.set(definition, (digest = definitionDigest(definition as ItemDefinition)))
+  return digest !== accepted
+}
+
+const digests = new WeakMap<ApiTool['definition'], string>()
 
 /** What is to be sent, or what to tell the model where its arguments cannot be. */
 function build({ operation }: ApiTool, args: Record<string, unknown>): BuiltRequest | string {

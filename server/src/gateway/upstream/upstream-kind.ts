@@ -7,13 +7,12 @@ import type { RpcAnswer, RpcMessage, RpcNotification, RpcRequest, RpcResponse } 
 /** How an upstream is reached, after the configuration had its say. */
 export type ResolvedLaunch = StdioLaunch | OpenApiLaunch | { kind: 'http' | 'sse'; url: string }
 
-export interface OpenApiLaunch {
-  kind: 'openapi'
-  /** Absolute path of the document. */
-  file: string
-  /** Where the API is, where the document does not say or must not. */
-  server: string | undefined
-}
+/** Where the API is stands in `server` where its document does not say it, or must not. */
+export type OpenApiLaunch =
+  /** `file`: the absolute path of the document. */
+  | { kind: 'openapi'; file: string; server: string | undefined }
+  /** A document that is never another one, and how it is read. */
+  | { kind: 'openapi'; digest: string; read(): Promise<string>; server: string }
 
 export interface StdioLaunch {
   kind: 'stdio'
@@ -209,6 +208,8 @@ export interface UpstreamRequest {
   parameterHeaders?: Readonly<Record<string, string>> | undefined
   /** The accepted input schema, from which `Mcp-Param-*` headers are computed. */
   inputSchema?: unknown
+  /** Digest of the accepted definition: where the tool is made here, it is made of no other. */
+  definitionDigest?: string | undefined
 }
 
 /**

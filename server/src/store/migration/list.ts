@@ -20,6 +20,7 @@ import * as strongKeys from './0018-strong-keys.ts'
 import * as revokedTokens from './0019-revoked-tokens.ts'
 import * as passkeysThatWait from './0020-passkeys-that-wait.ts'
 import * as approvalActor from './0021-approval-actor.ts'
+import * as apiDocuments from './0022-api-documents.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -44,4 +45,5 @@ export const migrations: Record<string, Migration> = {
   '0019-revoked-tokens': revokedTokens,
   '0020-passkeys-that-wait': passkeysThatWait,
   '0021-approval-actor': approvalActor,
+  '0022-api-documents': apiDocuments,
 }

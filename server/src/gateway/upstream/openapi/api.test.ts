@@ -281,6 +281,13 @@ test('references that lead in a circle, nowhere or to the prototype are no schem
   assert.deepEqual(properties, { p: {}, q: {}, r: {} })
 })
 
+test('a document that would be read for minutes is refused at once', () => {
+  const open = `{"openapi": "3.1.0", "x": ${'['.repeat(3 * 1024 * 1024)}`
+  assert.throws(() => readApi(open, undefined), /it is no JSON/)
+  const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`/${at}`, { get: {} }]))
+  assert.throws(() => apiOf(many), /its operations are too many/)
+})
+
 test('a document as YAML reads the same; one with many aliases is refused', () => {
   const yaml =
     'openapi: 3.0.3\ninfo: {title: x}\nservers: [{url: https://a.example}]\npaths:\n  /a:\n    get: {operationId: a}\n'

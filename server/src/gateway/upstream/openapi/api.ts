@@ -70,10 +70,11 @@ function queryKeysOf({ root, follow }: ApiDocument): Set<string> {
 }
 
 function readBase(server: string | undefined): URL {
-  if (server === undefined) throw new Error('it names no absolute server: set `server` in the configuration')
+  if (server === undefined)
+    throw new Error('it names no absolute server (at `#/servers/0/url`): say where the API is, as its `server`')
   const url = new URL(server)
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
-    throw new Error('its server has a user, a query or a fragment')
+    throw new Error('its server has a user, a query or a fragment (at `#/servers/0/url`)')
   return url
 }
 

@@ -31,9 +31,11 @@ export function readDocument(text: string): ApiDocument {
   const version = root['openapi']
   if (typeof version !== 'string' || !/^3\.[01]\.\d+/.test(version)) {
     const said = root['swagger'] === undefined ? JSON.stringify(version ?? null).slice(0, 40) : 'Swagger 2'
-    throw new Error(`it is not OpenAPI 3.0 or 3.1 but ${said}`)
+    throw new Error(
+      `it is not OpenAPI 3.0 or 3.1 but ${said} (at \`#/${version === undefined && 'swagger' in root ? 'swagger' : 'openapi'}\`)`,
+    )
   }
-  refuseRemote(root, { key: '', depth: 0 })
+  refuseRemote(root, { key: '', depth: 0, above: undefined })
   const info = isObject(root['info']) ? root['info'] : {}
   return {
     root,
@@ -45,36 +47,59 @@ export function readDocument(text: string): ApiDocument {
   }
 }
 
+/** What is larger and begins like JSON was meant to be JSON; as YAML it would be read for minutes. */
+const flowMax = 2 * 1024 * 1024
+
 function parse(text: string): unknown {
+  let noJson: string | undefined
   if (/^\s*\{/.test(text)) {
     try {
       return JSON.parse(text) as unknown
-    } catch {
+    } catch (error) {
       // A flow mapping of YAML begins the same way.
+      noJson = (error as Error).message
+      if (text.length > flowMax) throw new Error(`it is no JSON: ${noJson}`, { cause: error })
     }
   }
   const parsed = parseDocument(text, { uniqueKeys: true, merge: false })
   const trouble = parsed.errors[0]
-  if (trouble !== undefined) throw new Error(`it is neither JSON nor YAML: ${trouble.message.split('\n')[0]}`)
+  if (trouble !== undefined) throw new Error(`it is neither JSON nor YAML: ${noJson ?? trouble.message.split('\n')[0]}`)
   return parsed.toJS({ maxAliasCount: 100 }) as unknown
 }
 
 const samples = new Set(['example', 'examples', 'default', 'enum', 'const'])
 
 // Where a schema's members are named, their names are no keywords.
-function refuseRemote(value: unknown, at: { key: string; depth: number }): void {
-  if (at.depth > depthMax) throw new Error(`it is nested more than ${depthMax} deep`)
+function refuseRemote(value: unknown, at: Place): void {
+  if (at.depth > depthMax) throw new Error(`it is nested more than ${depthMax} deep (at \`${pointerTo(at)}\`)`)
+  const inner = (key: string): Place => ({ key, depth: at.depth + 1, above: at })
   if (Array.isArray(value)) {
-    for (const item of value) refuseRemote(item, { key: '', depth: at.depth + 1 })
+    for (const [index, item] of value.entries()) refuseRemote(item, inner(String(index)))
     return
   }
   if (!isObject(value)) return
   for (const [key, member] of Object.entries(value)) {
     if (key === '$ref' && typeof member === 'string' && !member.startsWith('#')) {
-      throw new Error(`it refers to \`${member.slice(0, 200)}\`: references may lead only inside the document`)
+      const refers = `it refers to \`${member.slice(0, 200)}\` (at \`${pointerTo(inner(key))}\`)`
+      throw new Error(`${refers}: references may lead only inside the document`)
     }
-    if (at.key === 'properties' || !samples.has(key)) refuseRemote(member, { key, depth: at.depth + 1 })
+    if (at.key === 'properties' || !samples.has(key)) refuseRemote(member, inner(key))
   }
+}
+
+interface Place {
+  key: string
+  depth: number
+  above: Place | undefined
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc6901 */
+function pointerTo(place: Place): string {
+  const steps: string[] = []
+  for (let at: Place | undefined = place; at?.above !== undefined; at = at.above)
+    steps.unshift(at.key.replaceAll('~', '~0').replaceAll('/', '~1'))
+  const whole = `#${steps.map((step) => `/${step}`).join('')}`
+  return whole.length <= 200 ? whole : `${whole.slice(0, 199)}…`
 }
 
 function follow(root: Json, value: unknown): unknown {

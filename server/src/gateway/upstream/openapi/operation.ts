@@ -38,6 +38,9 @@ const methods: Record<string, Method | undefined> = {
   delete: 'DELETE',
 }
 
+/** GitHub has 1,200. */
+const operationsMax = 10_000
+
 /** Every operation of the document in its order, and those that are left out with the reason. */
 export function readOperations(document: ApiDocument, base: URL): { operations: Operation[]; leftOut: LeftOut[] } {
   const operations: Operation[] = []
@@ -51,6 +54,7 @@ export function readOperations(document: ApiDocument, base: URL): { operations: 
       const method = methods[key]
       if (method === undefined || !isObject(raw)) continue
       const read = readOperation({ document, base, path, method, item, raw })
+      if (operations.length + leftOut.length >= operationsMax) throw new Error('its operations are too many')
       if (typeof read === 'string') leftOut.push({ operation: `${method} ${path}`, why: read })
       else operations.push(read)
     }
