@@ -11,7 +11,7 @@ export interface ReadDocument {
 }
 
 /** YAML is read twenty times slower than JSON, and while it is read nothing else happens. */
-const yamlBytesMax = 2 * 1024 * 1024
+const yamlBytesMax = 1024 * 1024
 
 /**
  * Reads an OpenAPI document that somebody brings; see `Gateway.readDocument`, which is this.

@@ -204,7 +204,7 @@ test('a file that is too large, or no text, is refused with a page that says so'
     files: { openapi: new Uint8Array([0xff, 0xfe, 0x00]) },
   })
   assert.deepEqual([binary.status, /no text in UTF-8/.test(textOn(binary))], [400, true])
-  const yaml = await propose(opened, `openapi: 3.1.0\nx: ${'x'.repeat(2 * 1024 * 1024)}\n`)
+  const yaml = await propose(opened, `openapi: 3.1.0\nx: ${'x'.repeat(1024 * 1024)}\n`)
   assert.match(textOn(yaml), /give it as JSON/)
 })
 

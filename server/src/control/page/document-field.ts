@@ -14,7 +14,7 @@ export function documentField({ required }: { required: boolean }): Html {
       aria-describedby="openapi-hint"
     />
     <span class="hint" id="openapi-hint"
-      >OpenAPI 3.0 or 3.1 in one file, at most ${documentBytesMax / 1024 / 1024} MiB as JSON or 2 MiB as YAML. Each
+      >OpenAPI 3.0 or 3.1 in one file, at most ${documentBytesMax / 1024 / 1024} MiB as JSON or 1 MiB as YAML. Each
       operation becomes a tool.</span
     >
   </div>`

@@ -284,6 +284,11 @@ test('references that lead in a circle, nowhere or to the prototype are no schem
 test('a document that would be read for minutes is refused at once', () => {
   const open = `{"openapi": "3.1.0", "x": ${'['.repeat(3 * 1024 * 1024)}`
   assert.throws(() => readApi(open, undefined), /it is no JSON/)
+  const keys = Array.from({ length: 50_000 }, (_, at) => `k${at}: 1`).join('\n')
+  assert.throws(
+    () => readApi(`openapi: 3.1.0\n${keys}\nk7: 2\n`, undefined),
+    /a key stands twice in it \(line 50002 column 1\)/,
+  )
   const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`/${at}`, { get: {} }]))
   assert.throws(() => apiOf(many), /its operations are too many/)
 })
@@ -298,4 +303,5 @@ test('a document as YAML reads the same; one with many aliases is refused', () =
   ]
   assert.throws(() => readApi(bomb.join('\n'), undefined), /alias/i)
   assert.throws(() => readApi('{"openapi": "3.1.0", "paths": ', undefined), /neither JSON nor YAML/)
+  assert.throws(() => readApi('openapi: 3.1.0\na: "b\n', undefined), /neither JSON nor YAML: .*line \d column \d+/)
 })

@@ -17,7 +17,7 @@ export interface FormEncoding {
   explode: boolean
 }
 
-const parameter = '(?:\\s*;\\s*[\\w-]+=[\\w.-]+)?'
+const parameter = '(?: ?; ?[\\w-]+=[\\w.-]+)?'
 const kinds: readonly (readonly [Body['kind'], RegExp])[] = [
   ['json', new RegExp(`^(?:application/(?:[\\w.+-]+\\+)?json${parameter}|\\*/\\*|application/\\*)$`, 'i')],
   ['form', /^application\/x-www-form-urlencoded$/i],

@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml'
+import { isScalar, LineCounter, parseDocument, visit, type Node } from 'yaml'
 import { isObject } from '../../../base/json.ts'
 
 // An OpenAPI document as it is read: bounded, with no reference that leads out of it. Nothing is fetched, ever.
@@ -61,9 +61,26 @@ function parse(text: string): unknown {
       if (text.length > flowMax) throw new Error(`it is no JSON: ${noJson}`, { cause: error })
     }
   }
-  const parsed = parseDocument(text, { uniqueKeys: true, merge: false })
+  // Whether a key stands twice is asked here: the reader compares each with each, for minutes where there are many.
+  const lineCounter = new LineCounter()
+  const parsed = parseDocument(text, { uniqueKeys: false, merge: false, prettyErrors: false, lineCounter })
   const trouble = parsed.errors[0]
-  if (trouble !== undefined) throw new Error(`it is neither JSON nor YAML: ${noJson ?? trouble.message.split('\n')[0]}`)
+  const where = ([at]: readonly number[]) => {
+    const { line, col } = lineCounter.linePos(at!)
+    return `line ${line} column ${col}`
+  }
+  if (trouble !== undefined)
+    throw new Error(`it is neither JSON nor YAML: ${noJson ?? `${trouble.message} (${where(trouble.pos)})`}`)
+  visit(parsed, {
+    Map(_key, { items }) {
+      const seen = new Set<unknown>()
+      for (const { key } of items) {
+        const name = isScalar(key) ? String(key.value) : undefined
+        if (seen.has(name)) throw new Error(`a key stands twice in it (${where((key as Node).range ?? [0])})`)
+        seen.add(name)
+      }
+    },
+  })
   return parsed.toJS({ maxAliasCount: 100 }) as unknown
 }
 

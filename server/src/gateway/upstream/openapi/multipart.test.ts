@@ -162,6 +162,7 @@ const refused: Record<string, unknown> = {
   'bytes that are not base64': { title: 'a', file: { base64: 'AA' } },
   'bytes with an end that means nothing': { title: 'a', file: { base64: 'AB==' } },
   'bytes in the alphabet of addresses': { title: 'a', file: { base64: '-_-_' } },
+  'a file with more than a file has': { title: 'a', file: { text: 'a', headers: 'x' } },
   'a filename that ends its header': { title: 'a', file: { filename: 'a"\r\nX: y', text: '' } },
   'a filename that leaves its folder': { title: 'a', file: { filename: '../a', text: '' } },
   'a filename that some would decode': { title: 'a', file: { filename: 'a%22', text: '' } },
@@ -194,6 +195,13 @@ test('a file is what each version of the format says that a file is', () => {
   assert.equal(isFile({ type: 'string', contentMediaType: 'image/png', contentEncoding: 'base64' }), false)
   assert.equal(isFile(text, { contentType: 'text/xml' }), false)
   assert.equal(isFile({ type: 'object' }, { contentType: 'image/png' }), false)
+})
+
+test('a media type of the document ends no header', () => {
+  const encoding = { icon: { contentType: 'image/png;\r\nx=y, image/webp' } }
+  const { tool } = apiOf({ type: 'object', properties: { icon: {} } }, { encoding })
+  const body = buildRequest(tool!.operation, { body: { icon: { text: '' } } }).body as Buffer
+  assert.match(body.toString(), /\r\nContent-Type: image\/webp\r\n\r\n/)
 })
 
 test('an operation whose parts cannot be sent without doubt is left out, and says why', () => {

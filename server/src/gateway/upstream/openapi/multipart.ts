@@ -81,7 +81,8 @@ const noFilename = /["\\/\u0000-\u001f\u007f]|^\.{0,2}$|%[0-9a-f]{2}/i
 
 function fileOf({ where, name, part }: Place, item: unknown): Piece {
   if (!isObject(item)) throw new CannotWrite(`\`${where}\` must be an object with \`text\` or \`base64\`: it is a file`)
-  const { filename = 'file', text, base64, type } = item
+  const { filename = 'file', text, base64, type, ...others } = item
+  if (Object.keys(others).length > 0) throw new CannotWrite(`\`${where}\` has a member that a file has not`)
   if (typeof filename !== 'string' || !filename.isWellFormed() || noFilename.test(filename))
     throw new CannotWrite(`\`${where}.filename\` cannot be the name of a file`)
   if (Buffer.byteLength(filename) > filenameBytesMax) throw new CannotWrite(`\`${where}.filename\` is too long`)

@@ -18,7 +18,7 @@ export interface Part {
 const partsMax = 200
 /* oxlint-disable-next-line no-control-regex -- control characters are what is looked for */
 const unwritable = /["\\%\u0000-\u001f\u007f]/
-const mediaType = /^[a-z]+\/[\w.+-]+(?:;\s*[\w-]+=[\w.-]+)?$/i
+const mediaType = /^[a-z]+\/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)?$/i
 const textual = /^(?:text\/|application\/(?:[\w.+-]+\+)?(?:json|xml|yaml)\b)/i
 
 /** @returns the parts by name, or a sentence that says why they cannot be sent. */
