@@ -12,7 +12,7 @@ export const readNote = { method: 'tools/call', params: { name: 'read_note' } }
 export async function openBoundHouse(t: TestContext, options: HouseOptions = {}) {
   const upstream = await openFakeMcpServer({ tools: [toolNamed('read_note')] })
   t.after(() => upstream.close())
-  const house = await openHouse(t, { ...options, reach: [upstream.url] })
+  const house = await openHouse(t, { ...options, reach: [upstream.url, ...(options.reach ?? [])] })
   await house.httpUpstream('notes', upstream.url)
   const ana = await house.person('ana', ['notes/*'])
   const client = await house.register()

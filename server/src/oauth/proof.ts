@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { calculateJwkThumbprint, EmbeddedJWK, type JWK } from 'jose'
+import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, EmbeddedJWK, type JWK } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { isCompactJws } from '../base/compact-jws.ts'
 import { Fault } from '../base/fault.ts'
@@ -14,9 +14,7 @@ import { openPace } from './proof/pace.ts'
 
 const proofCharactersMax = 4_096
 const jtiCharactersMax = 512
-/** How long a proof is remembered that was used: longer than its nonce is good for. */
-const provenMs = 15 * 60_000
-// Each leaves a row for as long. No client calls more often; who does would only fill the store.
+// Each leaves a row for as long as its nonce is near. No client calls more often; who does would only fill the store.
 const perKey = { most: 6_000, ms: 60_000, keysMax: 10_000 }
 
 /** What a proof must be about. */
@@ -48,10 +46,14 @@ export interface Proofs {
   /** The nonce to use now; good for some minutes, at every replica, at the token endpoint and at the MCP door. */
   nonce(): string
   /**
-   * Whether a nonce is of about this time, so that the use of a proof that holds it is remembered if there was one. The
-   * protocol engine judges nonces by the clock of its machine, which may be wrong by hours.
+   * Spends a proof that the protocol engine has found good. It judges nonces by the clock of its machine, which may be wrong
+   * by hours: one that is not of about this time is refused, for its use may be forgotten.
+   *
+   * Promise: it resolves only for a proof that was never spent, whoever judged it, at any replica.
+   *
+   * @throws {Fault} `oauth.proof_nonce`, `oauth.proof_invalid`; `store.unavailable`.
    */
-  isNear(nonce: string | undefined): boolean
+  spendJudged(proof: string): Promise<void>
   /**
    * Judges a proof, and spends nothing: it proves nothing yet. For a request that may be refused for another reason still.
    *
@@ -74,27 +76,30 @@ export function openProofs(parts: { store: Store; clock: Clock; nonceKey: Uint8A
   const nonces = openNonces(parts)
   const admit = openPace(clock, perKey)
 
-  async function spendOnce(key: string, jti: string): Promise<void> {
-    const now = clock.now()
+  async function spendOnce({ key, jti, nonce }: ReadProof): Promise<void> {
+    const until = nonces.nearUntil(nonce)
+    if (until === undefined) throw ofAnotherTime()
     const id = digestOf(JSON.stringify([key, jti]))
-    const fresh = await spend(store, { purpose: 'proof', id, until: now + provenMs, now })
+    const fresh = await spend(store, { purpose: 'proof', id, until, now: clock.now() })
     if (!fresh) throw refused('it was taken before')
   }
 
   async function judge(proof: string | undefined, of: Proven): Promise<JudgedProof> {
     if (proof === undefined) throw missing()
-    const { key, jti, nonce } = await read(proof, of, clock)
-    if (!nonces.good(nonce)) {
-      throw new Fault('oauth.proof_nonce', 'the proof must hold the nonce that comes with this answer')
-    }
-    admit(key)
+    const found = await read(proof, of, clock)
+    if (!nonces.good(found.nonce)) throw ofAnotherTime()
+    admit(found.key)
     let spent: Promise<void> | undefined
-    return { key, spend: () => (spent ??= spendOnce(key, jti)) }
+    return { key: found.key, spend: () => (spent ??= spendOnce(found)) }
   }
 
   return {
     nonce: () => nonces.next(),
-    isNear: (nonce) => nonces.near(nonce),
+    async spendJudged(proof) {
+      const { jti, nonce } = decodeJwt(proof)
+      const key = await calculateJwkThumbprint(decodeProtectedHeader(proof).jwk as JWK)
+      await spendOnce({ key, jti: jti!, nonce: nonce as string | undefined })
+    },
     judge,
     async take(proof, of) {
       await (await judge(proof, of)).spend()
@@ -107,11 +112,14 @@ export function missing(): Fault {
   return new Fault('oauth.proof_missing', 'a proof is needed here that you hold the key of the access token (DPoP)')
 }
 
-async function read(
-  proof: string,
-  of: Proven,
-  clock: Clock,
-): Promise<{ key: string; jti: string; nonce: string | undefined }> {
+/** What of a proof says which it is. */
+interface ReadProof {
+  key: string
+  jti: string
+  nonce: string | undefined
+}
+
+async function read(proof: string, of: Proven, clock: Clock): Promise<ReadProof> {
   if (proof.length > proofCharactersMax) throw refused('it is too long')
   if (!isCompactJws(proof)) throw refused('it is no compact JWS')
   const { payload, protectedHeader } = await verifyJwt(proof, EmbeddedJWK, {
@@ -134,6 +142,10 @@ async function read(
   const key = await calculateJwkThumbprint(protectedHeader.jwk as JWK)
   if (of.bound !== undefined && of.bound.to !== key) throw refused('the token is bound to another key')
   return { key, jti, nonce }
+}
+
+function ofAnotherTime(): Fault {
+  return new Fault('oauth.proof_nonce', 'the proof must hold the nonce that comes with this answer')
 }
 
 function refused(detail: string, cause?: unknown): Fault {

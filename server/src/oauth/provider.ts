@@ -178,15 +178,17 @@ interface Around {
 async function makeProvider(parts: EngineParts, { binding, afterwards }: Around): Promise<Provider> {
   const { origin, log, secrets } = parts
   const ends = new WeakMap<object, number>()
+  const judged = new WeakSet<object>()
   const terms: Terms = new WeakMap()
   const keys = [...parts.keys]
   const cookieKeys = await secrets.cookieKeys()
-  const adapter = engineAdapter({ ...parts, ends })
+  const adapter = engineAdapter({ ...parts, ends, judged })
   const provider = new Provider(
     origin,
     engineSettings({
       ...parts,
       ends,
+      judged,
       terms,
       keys,
       cookieKeys,

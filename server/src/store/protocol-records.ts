@@ -25,30 +25,6 @@ export async function upsertProtocolRecord(handle: Handle, record: ProtocolRecor
     .execute()
 }
 
-/**
- * Stores a record that nobody may have stored before.
- *
- * @returns whether it is new.
- */
-export async function insertProtocolRecord(handle: Handle, record: ProtocolRecord): Promise<boolean> {
-  const row = await open(handle)
-    .insertInto('protocol_records')
-    .values({
-      key: record.key,
-      model: record.model,
-      payload: JSON.stringify(record.payload),
-      grant_id: record.grantId ?? null,
-      uid: null,
-      user_code: null,
-      consumed_at: null,
-      expires_at: record.expiresAt,
-    })
-    .onConflict((conflict) => conflict.column('key').doNothing())
-    .returning('key')
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 /** The record of this key, and when it was consumed. Expired ones are found until they are swept. */
 export async function findProtocolRecord(
   handle: Handle,

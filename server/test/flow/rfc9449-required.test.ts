@@ -14,6 +14,7 @@ import { freePort, openHouse, type House } from '../house.ts'
 import { claimsOf, type OAuthClient } from '../oauth-client.ts'
 import { sendForm, textOn } from '../operator.ts'
 import { startPostgres, type TestPostgres } from '../postgres.ts'
+import { openEveryWay, sendWith } from '../ways.ts'
 
 // An upstream that takes only tokens which are bound to a key, and the proofs of them at several replicas.
 
@@ -227,6 +228,32 @@ test('a proof that one replica took is refused by the others, and nonces are one
   assert.equal(upstream.calls.length, 3)
 })
 
+test('a proof with which one replica gave a token gets none at another, of whatever grant type', async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-replicas-'))
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+  const databaseUrl = await postgres.createDatabase()
+  const { house, client, prover, ways, options } = await openEveryWay(t, {
+    databaseUrl,
+    dataDir,
+    port: await freePort(),
+  })
+  const { origin } = house
+  const second = await openHouse(t, { ...options, port: await freePort(), origin })
+  const [here, there] = [house.url, await openHostProxy(t, second)]
+  await prover.redeem(client, 'none')
+  for (const [one, other] of [
+    ['refresh_token', 'identity assertion'],
+    ['identity assertion', 'refresh_token'],
+    ['authorization_code', 'client_credentials'],
+    ['token-exchange', 'authorization_code'],
+  ] as const) {
+    const [before, after] = [await ways[one]!(), await ways[other]!()]
+    const dpop = await prover.proof('POST', `${origin}/oauth/token`)
+    assert.equal(await sendWith(here, before, dpop), 'taken', one)
+    assert.equal(await sendWith(there, after, dpop), 'invalid_dpop_proof', `${one}, then ${other}`)
+  }
+})
+
 test('what was proved is remembered through a restart, and forgotten when no proof of then is good any more', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-proofs-'))
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
@@ -246,7 +273,7 @@ test('what was proved is remembered through a restart, and forgotten when no pro
   const again = await openHouse(t, { dataDir, port, reach: [upstream.url] })
   assert.equal(await send(), 401)
   const kept = async () => (await openHandle(again.rooms.store).selectFrom('spent').select('id').execute()).length
-  assert.equal(await kept(), 1)
+  assert.equal(await kept(), 2, 'that of the token as well')
   again.clock.pass(16 * 60_000)
   t.mock.timers.tick(600_000)
   await until(async () => (await kept()) === 0, 'it is forgotten')

@@ -6,6 +6,7 @@ import * as openid from 'openid-client'
 import { openBoundHouse, readNote } from '../bound-house.ts'
 import { claimsOf } from '../oauth-client.ts'
 import { Prover, type ProofChange } from '../prover.ts'
+import { openEveryWay, sendWith } from '../ways.ts'
 
 test('an independent client gets tokens that are bound to its key, renews them and calls with them', async (t) => {
   const { house, ana, client, upstream, door } = await openBoundHouse(t)
@@ -199,6 +200,34 @@ test('a proof is taken once, whether the second comes later or at once', async (
       [400, 'invalid_dpop_proof'],
     ],
   )
+})
+
+test('a proof that was taken for one request for a token is taken for no other, of whatever grant type', async (t) => {
+  const { house, client, prover, ways } = await openEveryWay(t)
+  await prover.redeem(client, 'none')
+  for (const [first, one] of Object.entries(ways)) {
+    for (const [second, other] of Object.entries(ways)) {
+      const [before, after] = [await one(), await other()]
+      const dpop = await prover.proof('POST', `${house.origin}/oauth/token`)
+      assert.equal(await sendWith(house.url, before, dpop), 'taken', first)
+      assert.equal(await sendWith(house.url, after, dpop), 'invalid_dpop_proof', `${first}, then ${second}`)
+    }
+  }
+})
+
+test('an assertion by which a client proves itself is taken once, also where a proof is numbered like it', async (t) => {
+  const { house, client, prover, ways } = await openEveryWay(t)
+  await prover.redeem(client, 'none')
+  const form = await ways['client_credentials']!()
+  const { jti } = claimsOf(form.get('client_assertion')!).payload
+  const numbered = () => prover.proof('POST', `${house.origin}/oauth/token`, { change: { payload: { jti } } })
+  assert.equal(await sendWith(house.url, form, undefined), 'taken as Bearer')
+  assert.equal(await sendWith(house.url, form, undefined), 'invalid_client')
+  for (const dpop of [await numbered(), 'a.b.c']) assert.equal(await sendWith(house.url, form, dpop), 'invalid_client')
+  const again = await ways['client_credentials']!()
+  const its = claimsOf(again.get('client_assertion')!).payload['jti']
+  const alike = await prover.proof('POST', `${house.origin}/oauth/token`, { change: { payload: { jti: its } } })
+  assert.equal(await sendWith(house.url, again, alike), 'taken')
 })
 
 test('a bound token is nothing without its proof, and a proof binds no other token', async (t) => {

@@ -4,14 +4,18 @@ import type { Clock } from '../../base/clock.ts'
 const stepSeconds = 60
 const around = 2
 /** The engine takes nonces by the clock of its machine: which of those it takes are near enough to be judged at all. */
-export const nearMinutes = 12
+const nearMinutes = 12
 
 /** Nonces that every replica can judge and none has to remember. */
 export interface Nonces {
   next(): string
   good(nonce: string | undefined): boolean
-  /** Whether it is, or was, or will be good within `nearMinutes` of now. */
-  near(nonce: string | undefined): boolean
+  /**
+   * Until when it is near: no proof that holds it is taken afterwards, by whichever clock, so that its use may be forgotten.
+   *
+   * @returns undefined if it is not of about this time.
+   */
+  nearUntil(nonce: string | undefined): number | undefined
 }
 
 /**
@@ -36,7 +40,11 @@ export function openNonces({ clock, nonceKey }: { clock: Clock; nonceKey: Uint8A
   return {
     next: () => current()[nearMinutes + 1]!,
     good: (nonce) => isAmong(current().slice(nearMinutes - around, nearMinutes + around + 1), nonce),
-    near: (nonce) => isAmong(current(), nonce),
+    nearUntil(nonce) {
+      const place = nonce === undefined ? -1 : current().findIndex((one) => same(one, nonce))
+      // Of its own minute, which is `place` minutes after the earliest that is near, it is near for as long again.
+      return place < 0 ? undefined : (at + place + 1) * stepSeconds * 1_000
+    },
   }
 }
 

@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto'
-import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK, type JWTPayload } from 'jose'
+import { calculateJwkThumbprint, decodeProtectedHeader, type JWK } from 'jose'
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { type Clock, machineAheadSeconds } from '../../base/clock.ts'
 import { digestOf } from '../../base/ids.ts'
@@ -7,7 +6,6 @@ import {
   consumeProtocolRecord,
   deleteProtocolRecord,
   findProtocolRecord,
-  insertProtocolRecord,
   type ProtocolRecord,
   upsertProtocolRecord,
 } from '../../store/protocol-records.ts'
@@ -16,8 +14,8 @@ import type { Clients } from '../clients.ts'
 import { givenBack, type Grants } from '../grants.ts'
 import { resourceFor, scope } from '../metadata.ts'
 import type { Proofs } from '../proof.ts'
-import { nearMinutes } from '../proof/nonces.ts'
 import { findEngineClient, registerEngineClient } from './engine-client.ts'
+import { asProtocolError } from './prove.ts'
 
 interface AdapterParts {
   store: Store
@@ -25,9 +23,11 @@ interface AdapterParts {
   origin: string
   clients: Clients
   grants: Grants
-  proofs: Pick<Proofs, 'isNear'>
+  proofs: Pick<Proofs, 'spendJudged'>
   /** Until when the grant of a request holds, for the lifetime of what is issued under it. */
   ends: WeakMap<object, number>
+  /** The requests of which an assertion of the client was judged and spent, and the engine has yet to mark it. */
+  judged: WeakSet<object>
 }
 
 /** The key of a record: whoever reads the store learns no code and no token from it. */
@@ -62,7 +62,7 @@ export function engineAdapter(parts: AdapterParts): AdapterFactory {
           ...refusing(model),
           // Whether it is new is known only when it is stored.
           find: async () => undefined,
-          upsert: (id, payload) => once(parts, { id, payload }),
+          upsert: () => spendProof(parts),
         }
       default:
         return refusing(model)
@@ -191,22 +191,8 @@ async function bindToProof(payload: AdapterPayload): Promise<void> {
   payload['jkt'] = await calculateJwkThumbprint(decodeProtectedHeader(proof).jwk as JWK)
 }
 
-// The engine marks proofs and client assertions alike, by a digest of who and which.
-function proofOf({ id, payload }: { id: string; payload: AdapterPayload }): JWTPayload | undefined {
-  const proof = Provider.ctx?.get('dpop')
-  const said = proof ? decodeJwt(proof) : undefined
-  return said !== undefined && id === hash('sha256', `${payload['iss']}${said.jti}`, 'base64url') ? said : undefined
-}
-
-// Longer than the nonce of a proof is near; and the life of an assertion is shorter than that.
-const usedSeconds = 2 * (nearMinutes + 1) * 60
-
-async function once(parts: AdapterParts, used: { id: string; payload: AdapterPayload }): Promise<void> {
-  const proof = proofOf(used)
-  if (proof !== undefined && !parts.proofs.isNear(proof['nonce'] as string | undefined))
-    throw new errors.UseDpopNonce('the nonce is of another time')
-  const record = recordOf(parts, { model: 'ReplayDetection', ...used, seconds: usedSeconds })
-  if (await insertProtocolRecord(parts.store, record)) return
-  if (proof !== undefined) throw new errors.InvalidDpopProof('the proof was used before')
-  throw new errors.InvalidClientAuth('assertion used twice')
+// The engine marks proofs and assertions of clients alike. An assertion was spent where it was judged.
+async function spendProof({ proofs, judged }: AdapterParts): Promise<void> {
+  const request = Provider.ctx!
+  if (!judged.delete(request)) await proofs.spendJudged(request.get('dpop')).catch(asProtocolError)
 }

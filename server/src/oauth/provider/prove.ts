@@ -14,12 +14,14 @@ export async function judgeProof(
   const proof = ctx.get('dpop')
   if (!proof) return undefined
   ctx.set('dpop-nonce', proofs.nonce())
-  const { key, spend } = await proofs.judge(proof, { method: ctx.method, uri: origin + endpoints.token }).catch(asError)
-  return { key, spend: () => spend().catch(asError) }
+  const { key, spend } = await proofs
+    .judge(proof, { method: ctx.method, uri: origin + endpoints.token })
+    .catch(asProtocolError)
+  return { key, spend: () => spend().catch(asProtocolError) }
 }
 
 /** The error of the protocol that tells a fault of a proof. */
-function asError(error: unknown): never {
+export function asProtocolError(error: unknown): never {
   if (!(error instanceof Fault)) throw error
   if (error.code === 'oauth.proof_nonce') throw new errors.UseDpopNonce(error.message)
   if (error.code === 'oauth.proof_invalid') throw new errors.InvalidDpopProof(error.message)

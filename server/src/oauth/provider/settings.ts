@@ -3,7 +3,10 @@ import type { JWK } from 'jose'
 import type { Clock } from '../../base/clock.ts'
 import { isCompactJws } from '../../base/compact-jws.ts'
 import type { FetchDocument } from '../../base/document.ts'
+import { digestOf } from '../../base/ids.ts'
 import type { Grant } from '../../model/rights.ts'
+import { spend } from '../../store/spent.ts'
+import type { Store } from '../../store/store.ts'
 import { accessTokenSeconds, narrowed } from '../access-token.ts'
 import { NotTaken, type Terms } from '../grant-type.ts'
 import { boundOf } from '../grant-type/limits.ts'
@@ -33,6 +36,7 @@ const keysBytesMax = 64 * 1_024
 
 export interface EngineParts {
   origin: string
+  store: Store
   clock: Clock
   people: Pick<People, 'findPrincipal'>
   catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>
@@ -40,6 +44,7 @@ export interface EngineParts {
   fetch: FetchDocument
   adapter: (model: string) => Adapter
   ends: WeakMap<object, number>
+  judged: WeakSet<object>
   terms: Terms
   keys: JWK[]
   cookieKeys: string[]
@@ -137,10 +142,12 @@ export function engineSettings(parts: EngineParts): Configuration {
       }
     },
     formats: { customizers: { jwt: (_ctx, _token, jwt) => onOurTerms(parts.clock, jwt.payload) } },
-    assertJwtClientAuthClaimsAndHeader: (ctx, claims, header) => {
+    assertJwtClientAuthClaimsAndHeader: async (ctx, claims, header) => {
       const { client_assertion: assertion } = ctx.oidc.params ?? {}
       if (!isCompactJws(String(assertion))) throw new errors.InvalidClientAuth('it is no compact JWS')
       judgeAssertion(parts, claims, header)
+      await spendAssertion(parts, claims)
+      parts.judged.add(ctx)
     },
     ttl: {
       AccessToken: (ctx) => Math.min(accessTokenSeconds, remaining(parts, ctx)),
@@ -178,6 +185,16 @@ function judgeAssertion(
   if (!(Number(exp) <= latest + assertionSecondsMax)) {
     throw new errors.InvalidClientAuth(`it must not be good for more than ${assertionSecondsMax} seconds`)
   }
+}
+
+async function spendAssertion(
+  { store, clock }: EngineParts,
+  { iss, jti, exp }: Record<string, unknown>,
+): Promise<void> {
+  const id = digestOf(JSON.stringify([iss, jti]))
+  const until = (Number(exp) + clockToleranceSeconds) * 1_000
+  if (await spend(store, { purpose: 'client-assertion', id, until, now: clock.now() })) return
+  throw new errors.InvalidClientAuth('assertion used twice')
 }
 
 function requireResource(several: readonly string[] | undefined): never {

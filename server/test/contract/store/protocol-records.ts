@@ -5,7 +5,6 @@ import {
   deleteProtocolRecord,
   deleteProtocolRecordsOfGrants,
   findProtocolRecord,
-  insertProtocolRecord,
   type ProtocolRecord,
   upsertProtocolRecord,
 } from '../../../src/store/protocol-records.ts'
@@ -50,13 +49,6 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await consumeProtocolRecord(store, 'a', 5)
       await upsertProtocolRecord(store, record('a'))
       assert.equal((await findProtocolRecord(store, 'a'))?.consumedAt, 5)
-    },
-  ],
-  [
-    'of twenty parallel first uses of a key one is new',
-    async (store) => {
-      const attempts = await Promise.all(Array.from({ length: 20 }, () => insertProtocolRecord(store, record('a'))))
-      assert.equal(attempts.filter(Boolean).length, 1)
     },
   ],
   [
