@@ -6,6 +6,7 @@ import { type Dialer, openDialer } from './base/dial.ts'
 import { openListener } from './base/listen.ts'
 import type { Log } from './base/log.ts'
 import { openControl } from './control/control.ts'
+import { heedingRevision } from './demand-revision.ts'
 import { builtinLaunches } from './gateway/builtin.ts'
 import { openGateway, type Gateway } from './gateway/gateway.ts'
 import { openIdentity, type Identity } from './identity/identity.ts'
@@ -115,7 +116,7 @@ async function openAll(config: Config, around: Surroundings, closing: Closing): 
     secure: config.origin.startsWith('https:'),
     trustedProxies: config.trustedProxies,
     // Calls change no right, and each is decided by the newest state: of all doors only theirs tells no revision.
-    doors: [gateway.door, ...tellingRevision(proof.feed, [...proved, ...open], proved)],
+    doors: heedingRevision(proof.feed, [gateway.door, ...tellingRevision(proof.feed, [...proved, ...open], proved)]),
     log,
   })
   middle.identity.signals.start()

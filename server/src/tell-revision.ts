@@ -12,7 +12,9 @@ const reads: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS'
  *
  * @param proved Those of the doors that do nothing for who has not proved who he is: there whatever was done tells it,
  *   though it moved nothing, for it may repeat what was done before and not heard of. Elsewhere who asks may be anybody:
- *   he hears of his own changes, and cannot count those of others.
+ *   he is told a number only where something was changed while his answer was made, by him as a rule. The number is no
+ *   secret all the same: who holds his request back until somebody else has changed something is told it too, and who
+ *   demands numbers finds the newest. It says how often anything was changed, and not what, by whom or about whom.
  * @see docs/guide/control-api.md
  */
 export function tellingRevision(feed: Pick<Feed, 'revision'>, doors: readonly Door[], proved: readonly Door[]): Door[] {

@@ -122,17 +122,6 @@ export class FactSource {
     if (this.#feed.revision < revision) await this.#feed.catchUp()
   }
 
-  /**
-   * Sees to it that what is decided from now on is decided by `revision` or a later state.
-   *
-   * @throws {Fault} `base.busy` if there is no such state yet that this process can hear of.
-   */
-  async demand(revision: number): Promise<void> {
-    await this.hear(revision).catch(() => undefined)
-    if (this.#feed.revision >= revision) return
-    throw new Fault('base.busy', `cannot decide by revision ${revision}: this replica has not heard of it yet`)
-  }
-
   /** The bundle at an address; undefined where an upstream is there, or nothing. Without waiting where that is known. */
   bundle(name: string): Bundle | undefined | Promise<Bundle | undefined> {
     if (this.#heard !== this.#feed.revision) this.#forgetCatalogues()

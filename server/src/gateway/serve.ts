@@ -13,7 +13,6 @@ import { answerBatch } from './batch.ts'
 import { aim, listBundle } from './bundle.ts'
 import type { CallRooms } from './call.ts'
 import { challenge, type TokenJudge } from './challenge.ts'
-import type { FactSource } from './facts.ts'
 import type { Call } from './call-state.ts'
 import { readEnvelope, readLevel, revisions, type Envelope } from './envelope.ts'
 import { answerDiscover, answerInitialize, negotiate, type Greeted } from './lifecycle.ts'
@@ -94,8 +93,6 @@ async function admit(rooms: ServeRooms, visit: Visit): Promise<void> {
 
   const caller = await rooms.oauth.verifyAccessToken(request, rooms.oauth.resourceFor(upstream))
   if (caller.boundTo !== undefined) reply.carry('dpop-nonce', rooms.oauth.proofNonce())
-  const wanted = request.headers['sallyport-revision']
-  if (wanted !== undefined) await demandRevision(rooms.facts, wanted)
   const ending = new AbortController()
   response.once('close', () => {
     if (!response.writableFinished && !reply.kept) ending.abort(new Error(goneAway))
@@ -163,14 +160,6 @@ function logFailure({ log }: ServeRooms, error: unknown): void {
   if (!(error instanceof Fault)) log.error({ error }, 'a request failed inside')
   // Of a token that is good: who holds it without its key is to be seen.
   else if (error.code === 'oauth.proof_invalid') log.info({ why: error.detail }, 'a proof of possession was refused')
-}
-
-// Who has just changed a right, at whichever replica, may demand that what is decided here knows of it.
-async function demandRevision(facts: FactSource, wanted: string | string[]): Promise<void> {
-  if (typeof wanted !== 'string' || !/^\d{1,15}$/.test(wanted)) {
-    throw new Fault('base.bad_request', 'the header `Sallyport-Revision` must be the number that a change answered')
-  }
-  await facts.demand(Number(wanted))
 }
 
 async function readValue(

@@ -40,12 +40,12 @@ export async function openFeed(
   const lease = openLease(store, clock, { leaseMs: times.leaseMs, heardAt: openedAt })
   let closed = false
   let running: Promise<void> | undefined
-  let again = false
+  let next: Promise<void> | undefined
 
   async function read(): Promise<void> {
     try {
+      let more: boolean
       do {
-        again = false
         const askedAt = clock.monotonic()
         const steps = await listRevisions(store, revision)
         for (const step of steps) {
@@ -53,8 +53,8 @@ export async function openFeed(
           for (const listener of listeners) listener(step.about, step.revision)
         }
         lease.renew(askedAt)
-        if (steps.length > 0) again = true
-      } while (again && !closed)
+        more = steps.length > 0
+      } while (more && !closed)
     } finally {
       // At once, not when somebody hears of it: who asks in between must not wait for a reading that has ended.
       running = undefined
@@ -62,10 +62,16 @@ export async function openFeed(
   }
 
   function catchUp(): Promise<void> {
-    // A reading that began before this call may have missed the newest step: it is told to look once more.
-    again = true
-    running ??= read()
-    return running
+    if (running === undefined) return (running = read())
+    // A reading that began before this call may have missed the newest step: one more follows it, for all who have asked by
+    // then. Who asks later waits for the one after that, so that however many ask, nobody waits for more than two.
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined
+        return (running ??= read())
+      })
+    return next
   }
 
   const timer = setInterval(() => void catchUp().catch(() => undefined), times.pollMs)
@@ -94,7 +100,7 @@ export async function openFeed(
       closed = true
       clearInterval(timer)
       await stopListening()
-      await running?.catch(() => undefined)
+      await (next ?? running)?.catch(() => undefined)
       // Last: what was under way has set the alarm anew.
       lease.close()
     },
