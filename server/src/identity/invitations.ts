@@ -11,7 +11,7 @@ import { insertPassword } from '../store/passwords.ts'
 import { findPrincipal, findPrincipalBySubject, insertPrincipal, listAdministratorIds } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Person } from './idp.ts'
-import { checkNotVoid } from './login/void.ts'
+import { type Begun, checkNotVoid } from './login/void.ts'
 import { checkActive, checkAdministers, lockAdministration, newPrincipal } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
@@ -65,7 +65,7 @@ export interface OpenInvitation {
 }
 
 /** Who accepts: a person of an identity provider, or one who chose a login and a password here. */
-export type Newcomer = { person: Person; begunAt: number } | { name: string; login: string; passwordHash: string }
+export type Newcomer = { person: Person; begun: Begun } | { name: string; login: string; passwordHash: string }
 
 /** The other end of a link: for this room's door only. */
 export interface InvitationDesk {
@@ -176,7 +176,7 @@ export function openInvitations(parts: { store: Store; ledger: IdentityLedger; c
         if (link === undefined || !(await isGood(tx, link, clock))) throw linkInvalid()
         // Again, where no withdrawal comes in between: what is given here would outlive it.
         if (known) checkActive((await findPrincipal(tx, known.id))!)
-        if ('person' in newcomer) await checkNotVoid(tx, principal, newcomer.begunAt)
+        if ('person' in newcomer) await checkNotVoid(tx, newcomer.begun)
         if (!known) await insertNewcomer(tx, { principal, newcomer, at: clock.now() })
         for (const item of given) {
           await insertEntitlement(tx, {

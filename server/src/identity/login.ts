@@ -20,7 +20,7 @@ import type { Entered, Entering, Visitor } from './login/entering.ts'
 import { localLogins } from './login/local.ts'
 import { readReturnTo } from './login/return-to.ts'
 import type { Throttle } from './login/throttle.ts'
-import { endedMeanwhile, isVoid } from './login/void.ts'
+import { checkNotVoid } from './login/void.ts'
 import type { MappingDesk } from './mapping.ts'
 import type { OwnLogin } from './own-login.ts'
 import type { Passkeys } from './passkeys.ts'
@@ -117,12 +117,12 @@ export function openLogins(parts: {
   const { store, ledger, clock, idps, throttle } = parts
 
   const enter: Logins['enter'] = async ({ req, address }, given) => {
-    const { principal, provider, returnTo, login, brought, session, begunAt } = given
+    const { principal, provider, returnTo, login, brought, session, begun } = given
     const { secret, id } = parts.signIns.mint()
     const how = login.amr.length > 0 && { amr: [...login.amr] }
     const entry = { status: 'success', provider, principal: partyOf(principal), signInId: id, address, ...how } as const
     await ledger.recordLogin(entry)
-    const came = { principalId: principal.id, provider, secret, login, brought, session, begunAt }
+    const came = { principalId: principal.id, provider, secret, login, brought, session, begun }
     const visitor = { req, address }
     const cookie = await admitted(() => parts.signIns.start(req, came), { visitor, provider, person: principal })
     return { principal, cookie, returnTo: readReturnTo(returnTo) }
@@ -210,16 +210,24 @@ export function openLogins(parts: {
       const { kept, link } = unseal(attempt)
       const arrival = await admitted(() => idp.complete({ url, state, kept }), { visitor, provider, person: undefined })
       const { brought, session, ...person } = arrival
-      const at = attempt.expiresAt - attemptSeconds * 1_000
-      if (await isVoid(store, person, at)) return refuse(visitor, { provider, person, fault: endedMeanwhile() })
-      const join = () =>
-        link ? parts.invitations.acceptInvitation(link, { person, begunAt: at }) : admitPerson(parts, person, at)
+      const ofSession = session === undefined ? [] : [{ issuer: person.issuer, session }]
+      const begun = { at: attempt.expiresAt - attemptSeconds * 1_000, names: [person, ...ofSession] }
+      const join = async () => {
+        await checkNotVoid(store, begun)
+        const joined = await (link
+          ? parts.invitations.acceptInvitation(link, { person, begun })
+          : admitPerson(parts, person, begun))
+        await parts.mapping.refresh(joined, { provider, groups: person.groups, begun })
+        return joined
+      }
       const principal = await admitted(join, { visitor, provider, person }).catch((error: unknown) => {
         throw isToSignInAnew(error) ? withWayAnew(error, attempt) : error
       })
-      await parts.mapping.refresh(principal, provider, person)
       const login = person.login ?? { at: 0, amr: [] }
-      return enter(visitor, { principal, provider, returnTo: attempt.returnTo, login, brought, session, begunAt: at })
+      const given = { principal, provider, returnTo: attempt.returnTo, login, brought, session, begun }
+      const entered = await enter(visitor, given)
+      await parts.mapping.keepClaims(principal, provider, person.claims)
+      return entered
     },
   }
 

@@ -19,6 +19,7 @@ import type { Sealer } from '../vault/sealer.ts'
 import { getGroup, type OnLeave } from './groups.ts'
 import type { SaidGroups } from './idp/claims.ts'
 import type { Idp, Person } from './idp.ts'
+import { type Begun, checkNotVoid } from './login/void.ts'
 import { checkAdministers, lockAdministration } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
 
@@ -83,8 +84,16 @@ export interface MappingDesk {
   /**
    * Makes the memberships of a person what his provider says now, as the rules have it. What it says no longer ends, with
    * what was open by it, before the sign-in begins.
+   *
+   * @param said `groups` are absent where the provider was not asked: then nothing follows.
+   * @throws {Fault} `identity.sign_in_failed` if the login is void that it was said in; `base.busy`
    */
-  refresh(principal: Principal, provider: string, person: Person): Promise<void>
+  refresh(
+    principal: Principal,
+    said: { provider: string; groups: readonly string[] | undefined; begun: Begun },
+  ): Promise<void>
+  /** Keeps what the provider said of somebody who is in. */
+  keepClaims(principal: Principal, provider: string, claims: Person['claims']): Promise<void>
 }
 
 /** Opens the mapping of the providers of a configuration. */
@@ -171,7 +180,10 @@ export function openMapping(parts: {
     },
   }
 
-  async function refreshGroups(principal: Principal, source: string, values: readonly string[]): Promise<void> {
+  async function refreshGroups(
+    principal: Principal,
+    { source, values, begun }: { source: string; values: readonly string[]; begun: Begun },
+  ): Promise<void> {
     for (let attempt = 0; attempt < triesMax; attempt++) {
       const plan = await planOf(store, { principal, source, values })
       if (plan.joined.length + plan.left.length === 0) return
@@ -180,6 +192,7 @@ export function openMapping(parts: {
       try {
         await ledger.recordChange(change, async (tx) => {
           await lockAdministration(tx, clock)
+          await checkNotVoid(tx, begun)
           const now = await planOf(tx, { principal, source, values })
           if (JSON.stringify(now) !== JSON.stringify(plan)) throw new Overtaken()
           for (const groupId of plan.left) await deleteMemberships(tx, { groupId, memberId: principal.id, source })
@@ -197,8 +210,10 @@ export function openMapping(parts: {
   }
 
   const desk: MappingDesk = {
-    async refresh(principal, provider, { groups, claims }) {
-      if (groups !== undefined) await refreshGroups(principal, provider, groups)
+    async refresh(principal, { provider, groups, begun }) {
+      if (groups !== undefined) await refreshGroups(principal, { source: provider, values: groups, begun })
+    },
+    async keepClaims(principal, provider, claims) {
       const text = claims === undefined ? undefined : JSON.stringify(withoutProof(claims))
       if (text === undefined || Buffer.byteLength(text) > claimsBytesMax) return
       const sealed = sealer.seal('last-claims', principal.id, text)

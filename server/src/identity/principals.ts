@@ -21,7 +21,7 @@ import { deleteSignInsOf } from '../store/sign-ins.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Person } from './idp.ts'
 import { personOf } from './idp/person.ts'
-import { checkNotVoid, isVoid, type Standing, standsWithin } from './login/void.ts'
+import { type Begun, checkNotVoid, isVoid, type Standing, standsWithin } from './login/void.ts'
 import type { IdentityLedger } from './records.ts'
 import type { Provisioner } from './scim/provisioner.ts'
 
@@ -143,7 +143,7 @@ export function openPrincipals(parts: PrincipalParts): Principals {
       // What programs present says less than a login does: what it leaves out is not taken away.
       const name = known !== undefined && person.name === person.subject ? known.name : person.name
       const said = { ...person, name, email: person.email ?? known?.email }
-      return admitPerson(parts, said, at).catch((error: unknown) => {
+      return admitPerson(parts, said, { at, names: [person] }).catch((error: unknown) => {
         const code = error instanceof Fault ? error.code : undefined
         if (code === 'identity.must_sign_in_anew')
           throw new Fault('identity.disabled', 'this principal must sign in anew', { cause: error })
@@ -217,25 +217,25 @@ export async function checkAdministers(tx: Handle, by: string, clock: Clock): Pr
  * The principal of a person whom an identity provider vouches for: found by issuer and subject, never by e-mail. Who is
  * new is admitted with no rights at all.
  *
- * @param at When his login was begun, or he was vouched for; absent where that is this moment.
+ * @param begun What he comes by; absent where it began at this moment.
  * @throws {Fault} `identity.disabled` if he is disabled; `identity.must_sign_in_anew` if he must and the provider does not
- *   show that he has; `identity.sign_in_failed` if he is new and something was withdrawn in his name since.
+ *   show that he has; `identity.sign_in_failed` if he is to be changed and something was withdrawn in his name since.
  */
 export async function admitPerson(
   parts: Omit<PrincipalParts, 'onDisable' | 'provisioners'>,
   person: Person,
-  at?: number,
+  begun?: Begun,
 ): Promise<Principal> {
   const { store, ledger, clock } = parts
   const known = await findPrincipalBySubject(store, person.issuer, person.subject)
-  const found = known?.state === 'must_sign_in' ? await signInAnew(parts, known, person) : known
+  const found = known?.state === 'must_sign_in' ? await signInAnew(parts, known, { person, begun }) : known
   if (found === undefined) {
     const principal = newPrincipal(person, clock)
     const about = { kind: 'principal', id: principal.id } as const
     const details = { issuer: principal.issuer, subject: principal.subject, name: principal.name, rights: [] }
     const inserted = await ledger
       .recordChange({ by: principal.id, what: 'principal.joined', about, details }, async (tx) => {
-        await checkNotVoid(tx, principal, at)
+        await checkNotVoid(tx, begun)
         if (!(await insertPrincipal(tx, principal))) throw new Overtaken()
         return principal
       })
@@ -244,15 +244,17 @@ export async function admitPerson(
         throw error
       })
     // Somebody else made him first, by another window or by provisioning: now he is known, and may be disabled.
-    return inserted ?? admitPerson(parts, person, at)
+    return inserted ?? admitPerson(parts, person, begun)
   }
   checkActive(found)
   if (found.name === person.name && found.email === person.email) return found
   const display = { name: person.name, email: person.email }
   const about = { kind: 'principal', id: found.id } as const
-  await ledger.recordChange({ by: found.id, what: 'principal.changed', about, details: { name: person.name } }, (tx) =>
-    updatePrincipalDisplay(tx, found.id, display),
-  )
+  const details = { name: person.name }
+  await ledger.recordChange({ by: found.id, what: 'principal.changed', about, details }, async (tx) => {
+    await checkNotVoid(tx, begun)
+    await updatePrincipalDisplay(tx, found.id, display)
+  })
   return { ...found, ...display }
 }
 
@@ -260,12 +262,13 @@ export async function admitPerson(
 async function signInAnew(
   { ledger }: Pick<PrincipalParts, 'ledger'>,
   principal: Principal,
-  person: Person,
+  { person, begun }: { person: Person; begun: Begun | undefined },
 ): Promise<Principal> {
   const at = person.login?.at ?? 0
   const about = { kind: 'principal', id: principal.id } as const
   const details = { authenticatedAt: at }
   await ledger.recordChange({ by: principal.id, what: 'principal.signed_in_anew', about, details }, async (tx) => {
+    await checkNotVoid(tx, begun)
     if (!(await fulfilSignIn(tx, principal.id, at))) checkActive(principal)
   })
   return { ...principal, state: 'active' }

@@ -10,7 +10,7 @@ import type { Handle, Store } from '../store/store.ts'
 import type { Brought } from './idp.ts'
 import type { KeptLoginDesk } from './kept-logins.ts'
 import { readReturnTo } from './login/return-to.ts'
-import { endedMeanwhile, holdOpen, isVoid, type Named } from './login/void.ts'
+import { type Begun, checkNotVoid, endedMeanwhile, holdOpen } from './login/void.ts'
 import { isStrong, type Passkeys } from './passkeys.ts'
 import { checkActive } from './principals.ts'
 import { openCookies } from './sign-in/cookies.ts'
@@ -58,8 +58,8 @@ export interface SignInDesk {
    *
    * @param given `id` and `secret` come from `mint`, so that the login can be recorded before it takes effect.
    * @returns the `Set-Cookie` value.
-   * @throws {Fault} `identity.disabled`, `identity.must_sign_in_anew`, or `identity.sign_in_failed` if what was begun at
-   *   `begunAt` is void.
+   * @throws {Fault} `identity.disabled`, `identity.must_sign_in_anew`, or `identity.sign_in_failed` if what was `begun` is
+   *   void.
    */
   start(
     req: IncomingMessage,
@@ -70,7 +70,7 @@ export interface SignInDesk {
       login: Login
       brought?: Brought | undefined
       session?: string | undefined
-      begunAt?: number | undefined
+      begun?: Begun | undefined
     },
   ): Promise<string>
   /** Who is signed in here, also he whom `whoIs` hides because a passkey is `wanting`: all he may do is to add one. */
@@ -79,13 +79,6 @@ export interface SignInDesk {
   stop(req: IncomingMessage): Promise<string>
   /** A new secret and its id. */
   mint(): { secret: string; id: string }
-}
-
-async function checkStands(tx: Handle, names: readonly Named[], begunAt: number): Promise<void> {
-  for (const named of names) {
-    await holdOpen(tx, named)
-    if (await isVoid(tx, named, begunAt)) throw endedMeanwhile()
-  }
 }
 
 /** Opens the sign-ins of one origin, and the desk that makes them. */
@@ -136,17 +129,15 @@ export function openSignIns(parts: {
   }
   const desk: SignInDesk = {
     whoIsHere,
-    async start(req, { principalId, provider, secret, login, brought, session, begunAt }) {
+    async start(req, { principalId, provider, secret, login, brought, session, begun }) {
       const before = secretOf(req)
       const now = clock.now()
       await store.transaction(async (tx) => {
         const principal = await lockPrincipal(tx, principalId)
         if (principal !== undefined) checkActive(principal)
         if (principal === undefined) throw endedMeanwhile()
-        if (begunAt !== undefined) {
-          const ofSession = session === undefined ? [] : [{ issuer: principal.issuer, session }]
-          await checkStands(tx, [principal, ...ofSession], begunAt)
-        }
+        for (const named of begun?.names ?? []) await holdOpen(tx, named)
+        await checkNotVoid(tx, begun)
         if (before) await deleteSignIn(tx, digestOf(before))
         await deleteExpiredSignIns(tx, now)
         const expiresAt = now + signInSeconds * 1_000

@@ -32,7 +32,8 @@ async function openScene(t: TestContext, databaseUrl?: string, more: { peopleSig
   t.after(() => idp.close())
   const company: FakeEnterprise = await openFakeEnterprise(t)
   const transmitter = await openFakeTransmitter(t)
-  const oidc = [{ id: 'okta', name: 'Okta', issuer: idp.issuer, clientId: client.id, clientSecretEnv: 'IDP_SECRET' }]
+  const reached = { issuer: idp.issuer, clientId: client.id, clientSecretEnv: 'IDP_SECRET' }
+  const oidc = [{ id: 'okta', name: 'Okta', ...reached, claims: { groups: 'groups' } }]
   const { issuer, jwksUri } = transmitter
   const push = { authorizationEnv: 'OKTA_PUSH' }
   const signals = [
@@ -120,11 +121,39 @@ for (const [name, createDatabase] of Object.entries(stores)) {
       assert.equal(landed.status, 401)
       assert.match(landed.text, /since it was begun, your provider has ended what you had/)
       assert.equal(await whoIs(house, browser), undefined)
+      assert.deepEqual(await house.rooms.identity.listPrincipals({ limit: 100 }), [], 'nobody was made')
       idp.knobs = { claims: { sid: 's-2' } }
       assert.equal((await signIn(browser)).url.pathname, '/sign-out', 'a login of afterwards comes in')
       assert.ok(await whoIs(house, browser))
     })
   }
+
+  for (const out of [{ sid: 's-2' }, { sub: 'a-1' }])
+    test(`a login that a logout by ${Object.keys(out)[0]} makes void gives no groups by its claims, on ${name}`, async (t) => {
+      const { house, idp, logOut, signIn } = await openScene(t, await createDatabase())
+      const { identity } = house.rooms
+      const step = { by: 'set-up', reason: 'they may read' }
+      const { id: groupId } = await identity.makeGroup({ ...step, name: 'Staff' })
+      await identity.addGroupRule({ ...step, provider: 'okta', match: 'exact', value: 'staff', groupId })
+      const browser = house.browser()
+      await signIn(browser)
+      const { id } = (await whoIs(house, browser))!.principal
+      idp.knobs = { claims: { sid: 's-2', groups: ['staff'] } }
+      const held = holdTransaction(t, house.rooms.store, 'begin')
+      const landing = signIn(browser)
+      await held.reached
+      assert.equal(await logOut(out), 200)
+      held.go()
+      assert.equal((await landing).status, 401)
+      assert.deepEqual(await identity.listMemberships({ memberId: id }), [])
+      assert.deepEqual(await house.changes('group.refreshed'), [])
+      assert.equal((await identity.lastClaimsOf(id))?.claims['groups'], undefined)
+      assert.equal((await house.entries('login')).at(-1)?.reason, 'identity.sign_in_failed')
+      idp.knobs = { claims: { sid: 's-3', groups: ['staff'] } }
+      await signIn(browser)
+      assert.equal((await identity.listMemberships({ memberId: id })).length, 1, 'a login of afterwards gives them')
+      assert.deepEqual((await identity.lastClaimsOf(id))?.claims['groups'], ['staff'])
+    })
 
   test(`an event about a session keeps its first login out, on ${name}`, async (t) => {
     const { house, idp, transmitter, signIn } = await openScene(t, await createDatabase(), { peopleSignInHere: true })
@@ -144,6 +173,7 @@ for (const [name, createDatabase] of Object.entries(stores)) {
     held.go()
     assert.equal((await landing).status, 401)
     assert.equal(await whoIs(house, browser), undefined)
+    assert.deepEqual(await house.rooms.identity.listPrincipals({ limit: 100 }), [])
   })
 
   for (const way of ['login', 'invitation'] as const)

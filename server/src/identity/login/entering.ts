@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Login } from '../../model/login.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Brought } from '../idp.ts'
+import type { Begun } from './void.ts'
 
 /** A browser that asks to be let in. */
 export interface Visitor {
@@ -20,8 +21,8 @@ export interface Entering {
   brought?: Brought | undefined
   /** The session at the provider that it came out of. */
   session?: string | undefined
-  /** When it was begun: what is withdrawn since keeps him out. Absent where it began at this moment. */
-  begunAt?: number | undefined
+  /** What is withdrawn since keeps him out. Absent where it began at this moment. */
+  begun?: Begun | undefined
 }
 
 /** Somebody was let in. */

@@ -12,6 +12,12 @@ const purpose = 'vouched-before'
 /** Somebody by what his provider calls him, or a session of his there; known here or not. */
 export type Named = { issuer: string; subject: string } | { issuer: string; session: string }
 
+/** When something was begun or vouched for, and in whose names: the person's, and that of his session there. */
+export interface Begun {
+  at: number
+  names: readonly Named[]
+}
+
 /**
  * Makes void what was begun or vouched for in a principal's name before now: whoever holds the way back of a login, or an
  * assertion of the provider, comes in by it no more. First in the transaction that ends his sign-ins: who is being let in
@@ -50,14 +56,14 @@ export function endedMeanwhile(): Fault {
 }
 
 /**
- * Keeps somebody from being made, or from getting a right, by what a withdrawal made void. In the transaction of a recorded
- * change only: withdrawals are recorded too, and come before it or after.
+ * Keeps somebody from being made, or from getting a right, by what a withdrawal made void. To be sure in the transaction of
+ * a recorded change only: withdrawals are recorded too, and come before it or after.
  *
- * @param at When what he comes by was begun or vouched for; absent where that is this moment.
+ * @param begun What he comes by; absent where it began at this moment.
  * @throws {Fault} `identity.sign_in_failed`
  */
-export async function checkNotVoid(tx: Handle, named: Named, at: number | undefined): Promise<void> {
-  if (at !== undefined && (await isVoid(tx, named, at))) throw endedMeanwhile()
+export async function checkNotVoid(handle: Handle, begun: Begun | undefined): Promise<void> {
+  for (const named of begun?.names ?? []) if (await isVoid(handle, named, begun!.at)) throw endedMeanwhile()
 }
 
 function idOf(named: Named): string {
