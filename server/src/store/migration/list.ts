@@ -21,6 +21,7 @@ import * as revokedTokens from './0019-revoked-tokens.ts'
 import * as passkeysThatWait from './0020-passkeys-that-wait.ts'
 import * as approvalActor from './0021-approval-actor.ts'
 import * as apiDocuments from './0022-api-documents.ts'
+import * as voidByName from './0023-void-by-name.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -46,4 +47,5 @@ export const migrations: Record<string, Migration> = {
   '0020-passkeys-that-wait': passkeysThatWait,
   '0021-approval-actor': approvalActor,
   '0022-api-documents': apiDocuments,
+  '0023-void-by-name': voidByName,
 }
