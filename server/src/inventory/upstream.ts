@@ -78,7 +78,8 @@ export async function proposeUpstream(
  * Puts another document in the place of the one that an upstream was proposed with. Where its API is stays: a document that
  * was looked at less closely than the proposal takes no credential elsewhere.
  *
- * Promise: what is under way ends, and no call is made by the old document once this has resolved.
+ * Promise: what is under way here ends, and no call is made here by the old document once this has resolved; at another
+ * replica as soon as it has heard of this. No call that was judged by one document is made by another.
  *
  * @throws {Fault} `inventory.nothing_to_do` where the upstream has no such document, or has this one;
  *   `inventory.bad_step` where it is retired.
