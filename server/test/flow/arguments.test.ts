@@ -131,7 +131,7 @@ test('arguments are an object or absent, and a call carries nothing that nobody 
     const answer = await callWith(agent, args)
     assert.deepEqual([answer.status, answer.error?.code], [400, -32602], args)
   }
-  for (const params of [{ name: 'read_note', task: {} }, { name: 7 }, { arguments: {} }, { name: '' }, {}]) {
+  for (const params of [{ name: 'read_note', other: {} }, { name: 7 }, { arguments: {} }, { name: '' }, {}]) {
     const answer = await agent.rpc('tools/call', params)
     assert.deepEqual([answer.status, answer.error?.code], [400, -32602], JSON.stringify(params))
   }
