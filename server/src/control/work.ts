@@ -10,7 +10,7 @@ export interface Work {
   approvals: Approval[]
   inReview: Upstream[]
   proposed: Upstream[]
-  /** Upstreams that did not answer the last look. */
+  /** Upstreams whose last look failed. */
   failing: Upstream[]
   unowned: Upstream[]
   /** Clients that somebody asked for, and that nobody admitted. */

@@ -34,7 +34,7 @@ export async function writeExport(
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   if ((await readdir(folder)).length > 0) {
-    throw new Fault('ledger.folder_not_empty', `cannot export to \`${folder}\`: it is not empty`)
+    throw new Fault('ledger.folder_not_empty', `cannot export to \`${folder}\`: it is not empty; name a new folder`)
   }
   await write(folder, 'keys', content.keys.map((key) => `${key}\n`).join(''))
   const head = await writeCheckpoints(join(folder, 'checkpoints'), content.checkpoints)

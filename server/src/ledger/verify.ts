@@ -76,7 +76,8 @@ export async function verifyLedger(
     const trust = new Trust(pins.origin ?? pinned?.[0]?.name ?? head.origin, pinned ?? keys)
     found.origin = trust.origin
     if (pinned === undefined) {
-      const message = 'the keys come from the export itself: whoever made it could have made all of it; pin the key'
+      const message =
+        'the keys come from the export itself: whoever made it could have made all of it; pin the key (`--key`)'
       found.remarks.push({ code: 'keys.not_pinned', message })
     }
     await new Walk({ folder, head, known, trust, found, onProgress }).run()

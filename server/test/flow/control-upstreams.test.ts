@@ -168,6 +168,16 @@ test('an upstream that speaks HTTP+SSE is proposed by its address and transport,
   assert.ok((await house.rooms.inventory.listTools('old')).some(({ name }) => name === 'echo'))
 })
 
+test('a look that failed says why, and what can be done', async (t) => {
+  const house = await openHouse(t)
+  const ada = await house.person('Ada', ['administer'])
+  const proposal = { name: 'inner', url: 'http://127.0.0.1:9/mcp', purpose: 'notes', ownerId: ada.principal.id, reason }
+  const proposed = await sendForm(ada, await ada.browser.open('/upstreams/new'), { to: '/upstreams', ...proposal })
+  const looked = textOn(await sendForm(ada, proposed, { to: '/upstreams/inner/look' }))
+  assert.match(looked, /The last look failed: .* the configuration does not allow this destination \( egress \)/)
+  assert.match(looked, /None\. If it wants one, store it here, and look again\./)
+})
+
 test('a method outside the protocol is declared by a form, and stands on the page among what the upstream offers', async (t) => {
   const house = await openHouse(t)
   const ada = await house.person('Ada', ['administer'])

@@ -4,7 +4,7 @@ import { documentBytesMax } from '../../src/base/limits.ts'
 import { textOf } from '../agent.ts'
 import { documentOf, openHttpApi, type HttpApi } from '../fake/http-api.ts'
 import { openHouse, type House } from '../house.ts'
-import { sendUpload, textOn } from '../operator.ts'
+import { sendForm, sendUpload, textOn } from '../operator.ts'
 import type { Person } from '../person.ts'
 
 // An OpenAPI document that an administrator brings on a page: it decides no more than an address that is proposed there.
@@ -55,6 +55,8 @@ test('a document that is uploaded is kept, shown to the reviewer by its digest a
   const page = await propose(opened, documentOf(api.url, item('get')))
   assert.equal(page.status, 200)
   assert.ok(textOn(page).includes(`${api.url}/v1 , by an uploaded OpenAPI document`), textOn(page))
+  const withheld = textOn(await sendForm(ada, page, { to: '/upstreams/shop/look' }))
+  assert.match(withheld, /new, withheld [^⟨]*GET \/items\/\{id\}/)
   await approve(opened)
   const shown = textOn(await ada.browser.open('/upstreams/shop'))
   assert.match(shown, new RegExp(`1 operations at ${api.url}/v1`))

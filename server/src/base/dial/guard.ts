@@ -90,6 +90,6 @@ function open(connect: Connect, options: buildConnector.Options): Promise<Socket
 
 /** The fault of a destination that may not be reached. The detail is for the log: it tells what a name resolved to. */
 export function refused(to: Destination, detail: string): Fault {
-  const message = `cannot connect to \`${to.hostname.slice(0, 100)}\` on port ${to.port}: this destination is not allowed`
+  const message = `cannot connect to \`${to.hostname.slice(0, 100)}\` on port ${to.port}: the configuration does not allow this destination (\`egress\`)`
   return new Fault('base.address_refused', message, { detail })
 }

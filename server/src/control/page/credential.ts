@@ -10,7 +10,7 @@ import { inNames, peopleConnections } from './people-connections.ts'
 /** The credential of an upstream: the names of what is sealed, and the way to put another one in. Values only go in. */
 export async function credentialSection(
   rooms: ControlRooms,
-  { name, launch }: Upstream,
+  { name, launch, probeError }: Upstream,
   { csrf }: Visit,
 ): Promise<Html> {
   const all = await rooms.vault.listConnections(name)
@@ -24,7 +24,7 @@ export async function credentialSection(
     ${
       connections.length === 0 &&
       html`<p class="muted">
-        None.${expected.length > 0 && html` It expects ${expected.map((one) => html`<code>${one}</code> `)}`}
+        None.${probeError !== undefined && ' If it wants one, store it here, and look again.'}${expected.length > 0 && html` It expects ${expected.map((one) => html`<code>${one}</code> `)}`}
       </p>`
     }
     ${'url' in launch && connectFolds(name, connections[0], csrf)}

@@ -41,7 +41,7 @@ export const flashes = {
   'tool-withdrawn': 'The tool is withdrawn. Calls of it are refused from now on.',
   'tools-accepted': 'Accepted. Exactly these definitions are served from now on.',
   'upstream-connected': 'Connected. Calls go out with this authorization from now on.',
-  'upstream-looked': 'Looked at the upstream: what it offers now is below.',
+  'upstream-looked': 'The upstream was asked: what came of it is below.',
   'upstream-proposed': 'Proposed. It serves nothing until somebody else has approved it.',
   'upstream-stepped': 'The upstream has taken this step.',
 } as const

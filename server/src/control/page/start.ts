@@ -96,7 +96,7 @@ function todo(work: Work, now: number): Html[] {
     ...withheld(work.drifted, 'changed since accepted, and withheld').map(([href, text]) => line(href, text)),
     ...withheld(work.fresh, 'new, and withheld').map(([href, text]) => line(href, text)),
     ...work.failing.map(({ name }) =>
-      line(`/upstreams/${name}`, html`<strong>${name}</strong> did not answer the last look`, stateBadge('approved')),
+      line(`/upstreams/${name}`, html`<strong>${name}</strong> could not be looked at`, stateBadge('approved')),
     ),
     ...work.unowned.map(({ name }) => line(`/upstreams/${name}`, html`<strong>${name}</strong> has no owner`)),
   ]

@@ -58,7 +58,7 @@ async function withheldTool(inventory: ControlRooms['inventory'], tool: Tool): P
         <span class="name"
           >${itemLabel(tool.name)} ${effectBadge(tool.effect)}${traitBadges(tool.traits)} ${pinBadge(tool.pin)}</span
         >
-        ${tool.pin === 'new' && typeof told === 'string' && html`<span class="muted small told">${visible(told)}</span>`}
+        ${tool.pin === 'new' && typeof told === 'string' && html`<span class="muted small told">${visible(told, 'many')}</span>`}
         ${detail?.drift.map(
           ({ field, what }) => html`<span class="small drift"><code>${visible(field)}</code> ${prose(what)}</span>`,
         )}

@@ -17,7 +17,7 @@ import { getSeen } from '../known.ts'
 import type { PageRoute, Visit } from '../page.ts'
 import { readNames } from '../people.ts'
 import type { ControlRooms } from '../rooms.ts'
-import { effectBadge, fold, form, hidden, instant, option, person, reasonField, stateBadge } from './elements.ts'
+import { effectBadge, fold, form, hidden, instant, option, person, prose, reasonField, stateBadge } from './elements.ts'
 import { credentialSection } from './credential.ts'
 import { documentField } from './document-field.ts'
 import { toolLists, withheldTools } from './tool-lists.ts'
@@ -47,7 +47,7 @@ export const upstreamPage: PageRoute = {
         ${
           owner &&
           upstream.probeError !== undefined &&
-          html`<p class="notice warn">It did not answer the last look: ${visible(upstream.probeError)}</p>`
+          html`<p class="notice warn">The last look failed: ${prose(upstream.probeError)}</p>`
         }
         <div class="card">${facts(rooms, { upstream, names, link: viewer.administrator })}</div>
         ${viewer.administrator && lifecycle(upstream, visit)}
