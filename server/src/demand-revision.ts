@@ -23,12 +23,21 @@ export function heedingRevision(feed: Pick<Feed, 'revision' | 'catchUp'>, doors:
   }))
 }
 
+/** Who asks hears within this time that nothing can be decided, whatever the store is waiting for. */
+const hearMsMax = 2_000
+
+async function inTime(hearing: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(() => late.resolve(), hearMsMax)
+  await Promise.race([hearing, late.promise]).finally(() => clearTimeout(timer))
+}
+
 async function hear(feed: Pick<Feed, 'revision' | 'catchUp'>, wanted: string | string[]): Promise<void> {
   if (typeof wanted !== 'string' || !/^\d{1,15}$/.test(wanted)) {
     throw new Fault('base.bad_request', 'the header `Sallyport-Revision` must be the number that a change answered')
   }
   const revision = Number(wanted)
-  if (feed.revision < revision) await feed.catchUp().catch(() => undefined)
+  if (feed.revision < revision) await inTime(feed.catchUp()).catch(() => undefined)
   if (feed.revision >= revision) return
   throw new Fault('base.busy', `cannot decide by revision ${revision}: this replica has not heard of it yet`)
 }

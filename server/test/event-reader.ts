@@ -35,10 +35,10 @@ export class EventReader {
   /** Opens the GET stream of the legacy eras, or posts a message. */
   static async open(
     agent: Agent,
-    request: { body?: string; headers?: Record<string, string> } = {},
+    request: { url?: string; body?: string; headers?: Record<string, string> } = {},
   ): Promise<EventReader> {
     const abort = new AbortController()
-    const answer = await fetch(agent.resource, {
+    const answer = await fetch(request.url ?? agent.resource, {
       method: request.body === undefined ? 'GET' : 'POST',
       headers: {
         authorization: `Bearer ${agent.tokens.access_token}`,

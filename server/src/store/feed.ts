@@ -65,12 +65,7 @@ export async function openFeed(
     if (running === undefined) return (running = read())
     // A reading that began before this call may have missed the newest step: one more follows it, for all who have asked by
     // then. Who asks later waits for the one after that, so that however many ask, nobody waits for more than two.
-    next ??= running
-      .catch(() => undefined)
-      .then(() => {
-        next = undefined
-        return (running ??= read())
-      })
+    next ??= running.finally(() => (next = undefined)).then(() => (running ??= read()))
     return next
   }
 

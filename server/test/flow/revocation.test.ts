@@ -6,6 +6,7 @@ import { inTime, until } from '../patience.ts'
 import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
 import { linkOf, type Agent, type Answer } from '../agent.ts'
 import type { Person } from '../person.ts'
+import { connectFor, type Withdrawal, withdrawals } from '../withdrawals.ts'
 
 // Withdrawing a right is one action. From the moment it resolves: the next call is refused, what is open ends, what is
 // pending dies, and what could be renewed cannot.
@@ -17,84 +18,13 @@ interface Scene extends FakeHouse {
   approvalId: string
 }
 
-interface Withdrawal {
-  does: (scene: Scene) => Promise<unknown>
-  /** What the next call gets. */
-  status: 401 | 403
-  reason: string
-  /** Whether the streams end: they stand on everything but the tool. */
-  streamsEnd: boolean
-  /** What a renewal gets. */
-  renewal: [status: number, error: string | undefined]
-}
-
 const by = 'set-up'
 const reason = 'withdrawn by a test'
 
-const withdrawals: Record<string, Withdrawal> = {
-  'the grant': {
-    does: ({ house, agent }) => house.rooms.oauth.revokeGrant({ by, id: agent.grantId, reason }),
-    status: 401,
-    reason: 'grant.revoked',
-    streamsEnd: true,
-    renewal: [400, 'invalid_grant'],
-  },
-  'the client': {
-    does: ({ house, agent }) => house.rooms.oauth.revokeClient({ by, id: agent.client, reason }),
-    status: 401,
-    reason: 'client.revoked',
-    streamsEnd: true,
-    renewal: [401, 'invalid_client'],
-  },
-  'the principal': {
-    does: ({ house, person }) => house.rooms.identity.disablePrincipal({ by, id: person.principal.id, reason }),
-    status: 401,
-    reason: 'principal.disabled',
-    streamsEnd: true,
-    renewal: [400, 'invalid_grant'],
-  },
-  'the upstream, for a while': {
-    does: ({ house }) => house.rooms.inventory.stepUpstream({ by, name: 'desk', to: 'suspended', reason }),
-    status: 403,
-    reason: 'upstream.not_approved',
-    streamsEnd: true,
-    renewal: [400, 'invalid_target'],
-  },
-  'the upstream, for good': {
-    does: ({ house }) => house.rooms.inventory.stepUpstream({ by, name: 'desk', to: 'retired', reason }),
-    status: 401,
-    reason: 'grant.revoked',
-    streamsEnd: true,
-    renewal: [400, 'invalid_grant'],
-  },
-  'every tool': {
-    async does({ house }) {
-      for (const tool of ['hang', 'read_note', 'delete_note']) {
-        await house.rooms.inventory.withdrawTool({ by, upstream: 'desk', tool, reason })
-      }
-    },
-    status: 403,
-    reason: 'tool.withheld',
-    streamsEnd: false,
-    renewal: [200, undefined],
-  },
-  'every entitlement': {
-    async does({ house, person }) {
-      const { inventory } = house.rooms
-      const all = await inventory.listEntitlements({ principalId: person.principal.id })
-      for (const { id } of all) await inventory.revokeEntitlement({ by, id, reason })
-    },
-    status: 403,
-    reason: 'tool.unknown',
-    streamsEnd: false,
-    renewal: [200, undefined],
-  },
-}
-
-async function openScene(t: TestContext): Promise<Scene> {
+async function openScene(t: TestContext, withdrawal: Pick<Withdrawal, 'byGroup'> = {}): Promise<Scene> {
   const all = await openFakeHouse(t)
   await all.house.person('root', ['administer'])
-  const { agent, person } = await connectAll(all.house)
+  const { agent, person } = await connectFor(all.house, withdrawal, { name: 'ana', upstream: 'desk' })
   const held = linkOf(await agent.call('delete_note', { id: 'n1' }))
   return { ...all, agent, person, approvalId: held.split('/').at(-1)! }
 }
@@ -121,7 +51,7 @@ function isRefused(answer: Answer, expected: Withdrawal): void {
 
 for (const [what, expected] of Object.entries(withdrawals)) {
   test(`withdrawing ${what}: the next call gets ${expected.status}`, async (t) => {
-    const scene = await openScene(t)
+    const scene = await openScene(t, expected)
     const { agent, fake } = scene
     assert.equal((await agent.call('read_note', { id: 'n1' })).status, 200)
     const before = fake.calls.length
@@ -135,7 +65,7 @@ for (const [what, expected] of Object.entries(withdrawals)) {
   })
 
   test(`withdrawing ${what}: open streams ${expected.streamsEnd ? 'end' : 'tell it'}, and the call in flight is cut`, async (t) => {
-    const scene = await openScene(t)
+    const scene = await openScene(t, expected)
     const { agent, fake, story } = scene
     const streams = [await EventReader.open(agent), await listen(agent)]
     assert.deepEqual(
@@ -163,7 +93,7 @@ for (const [what, expected] of Object.entries(withdrawals)) {
   })
 
   test(`withdrawing ${what}: pending approvals die`, async (t) => {
-    const scene = await openScene(t)
+    const scene = await openScene(t, expected)
     const { house, agent, fake, approvalId } = scene
     const bo = await house.person('bo', ['desk/delete_note:approve'])
     await expected.does(scene)
@@ -175,7 +105,7 @@ for (const [what, expected] of Object.entries(withdrawals)) {
   })
 
   test(`withdrawing ${what}: a renewal gets ${expected.renewal[1] ?? 'a token that carries no more'}`, async (t) => {
-    const scene = await openScene(t)
+    const scene = await openScene(t, expected)
     const { agent } = scene
     await expected.does(scene)
     const renewed = await agent.refresh()
