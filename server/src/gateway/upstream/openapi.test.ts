@@ -186,7 +186,12 @@ test('redirects are not followed', async (t) => {
 
 test('a credential goes where the document says that a key of its name is, and not where it says that none is needed', async (t) => {
   const values = { api_key: 'k&1', Authorization: 'Bearer t' }
-  const { call, api } = await openShop(t, { credential: async () => ({ placement: 'headers', values }) })
+  const named: string[] = []
+  const credential: UpstreamNeeds['credential'] = async (request) => {
+    named.push(`${request?.method} ${request?.url.pathname}`)
+    return { placement: 'headers', values }
+  }
+  const { call, api } = await openShop(t, { credential })
   await call('listPets', { tag: ['a'] })
   await call('open')
   assert.deepEqual(
@@ -196,6 +201,7 @@ test('a credential goes where the document says that a key of its name is, and n
       ['/v1/open', undefined, undefined],
     ],
   )
+  assert.deepEqual(named, ['GET /v1/pets'], 'which request it is for: a proof is good for no other')
 })
 
 test('a credential that is not accepted is a fault of the set-up, not an answer', async (t) => {

@@ -107,10 +107,11 @@ class OpenApiConnection implements UpstreamConnection {
   }
 
   async #call({ operation }: ApiTool, built: BuiltRequest, signal: AbortSignal): Promise<string> {
-    const credential = operation.open ? undefined : await this.#needs.credential()
+    const { method } = operation
+    const credential = operation.open ? undefined : await this.#needs.credential({ method, url: built.url })
     const { queryKeys } = await this.#reading()
     if (this.#closed) throw unreachable(this.#spec.name, 'it is being closed')
-    const request = { method: operation.method, body: built.body, ...withCredential(built, credential, queryKeys) }
+    const request = { method, body: built.body, ...withCredential(built, credential, queryKeys) }
     const context = { upstream: this.#spec.name, signal, open: this.#open }
     const answer = await exchange(this.#needs.dispatcher, request, context)
     return resultOf(this.#spec.name, `${built.url.origin}${built.url.pathname}`, answer)
