@@ -32,6 +32,7 @@ export function connectUpstream(
   launch: ResolvedLaunch,
   more: {
     credential?: UpstreamNeeds['credential']
+    onNonce?: UpstreamNeeds['onNonce']
     learnt?: UpstreamSpec['learnt']
     clock?: Clock
     refused?: boolean
@@ -49,6 +50,7 @@ export function connectUpstream(
       clock: more.clock ?? systemClock,
       log: { debug: note, warn: note },
       credential: more.credential ?? (async () => undefined),
+      onNonce: more.onNonce,
       dispatcher: dialer.upstream('fake'),
       sandbox: more.sandbox ?? findSandbox,
       onListChanged: () => changes++,

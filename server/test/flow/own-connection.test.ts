@@ -280,3 +280,25 @@ test('an administrator sees who has connected it, never a token, and revokes one
   const [revoked] = await of.house.changes('connection.revoked')
   assert.equal(revoked!.about.id, `vaulted/${ana.principal.id}`)
 })
+
+test('a call that was carried out is recorded so, though the grant ended before the upstream told it a nonce', async (t) => {
+  const of = await openOnBehalfHouse(t, byThemselves)
+  const ana = await of.person('ana')
+  const agent = await ana.connect('vaulted', 'all')
+  await connect(ana)
+  assert.equal((await agent.call('echo', { text: 'x' })).status, 200)
+  const grant = (await of.house.rooms.oauth.listGrants({ principalId: ana.principal.id }))[0]!
+  of.fake.options.intercept = ({ message }, response) => {
+    response.setHeader('dpop-nonce', 'n')
+    if (message?.method === 'tools/call') of.house.clock.turn(grant.endsAt - of.house.clock.now())
+    return false
+  }
+  const answer = await agent.call('echo', { text: 'y' })
+  assert.deepEqual(of.calls().at(-1)?.text, 'y')
+  const outcomes = await of.house.entries('outcome')
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['success', 'success'],
+  )
+  assert.equal(answer.error, undefined)
+})

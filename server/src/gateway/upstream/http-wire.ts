@@ -1,7 +1,7 @@
 import { Roster } from '../../base/roster.ts'
 import { unreachable } from './answer.ts'
 import { exchange, type HttpAnswer, type HttpExchange, type HttpRequest } from './http-exchange.ts'
-import type { MessageDispatcher, SentCredential, UpstreamNeeds } from './upstream-kind.ts'
+import type { MessageDispatcher, SentCredential, UpstreamLog, UpstreamNeeds } from './upstream-kind.ts'
 
 // The one place that makes a request to an upstream: every header is made here or computed from the judged body, and
 // nothing of the client's own request is among them but what `routingHeaders` let through.
@@ -10,6 +10,7 @@ export interface WireParts {
   upstream: string
   url: URL
   dispatcher: MessageDispatcher
+  log: UpstreamLog
   credential: UpstreamNeeds['credential']
   onRefused?: UpstreamNeeds['onRefused']
   onNonce?: UpstreamNeeds['onNonce']
@@ -37,20 +38,40 @@ export class HttpWire {
   }
 
   async #send(request: Omit<HttpRequest, 'url'>, signal: AbortSignal): Promise<HttpAnswer> {
-    const { url, credential, onRefused, onNonce } = this.#parts
+    const { url, credential } = this.#parts
     const ask = async (sent: SentCredential | undefined) => {
       const answer = await this.#exchange({ ...request, url, headers: headersOf(sent, request.headers) }, signal)
-      if (answer.nonce !== undefined) await onNonce?.(answer.nonce, url)
+      if (answer.nonce !== undefined) await this.#tellNonce(answer.nonce)
       return answer
     }
     const sending = { method: request.method, url }
     const sent = await credential(sending)
     const answer = await ask(sent)
-    const { status, challenge, nonce } = answer
-    if ((status !== 401 && status !== 403) || onRefused === undefined) return answer
-    if (!(await onRefused({ status, challenge, sent, nonce }))) return answer
+    if (!(await this.#maySendAgain(answer, sent))) return answer
     answer.finish()
     return ask(await credential(sending))
+  }
+
+  // The upstream has acted by now: what becomes of its nonce is no reason to say that it has not.
+  async #tellNonce(nonce: string): Promise<void> {
+    const { onNonce, url, upstream, log } = this.#parts
+    try {
+      await onNonce?.(nonce, url)
+    } catch (error) {
+      log.warn({ upstream, error }, 'the nonce of an upstream was not kept: it will have to tell it again')
+    }
+  }
+
+  async #maySendAgain(answer: HttpAnswer, sent: SentCredential | undefined): Promise<boolean> {
+    const { status, challenge, nonce } = answer
+    const { onRefused } = this.#parts
+    if ((status !== 401 && status !== 403) || onRefused === undefined) return false
+    try {
+      return await onRefused({ status, challenge, sent, nonce })
+    } catch (error) {
+      answer.finish()
+      throw error
+    }
   }
 
   /** Ends a session, if the upstream keeps one. */

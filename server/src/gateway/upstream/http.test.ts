@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, test, type TestContext } from 'node:test'
+import { Fault } from '../../base/fault.ts'
 import { openFakeMcpServer, type FakeMcpServer, type FakeOptions, type Heard } from '../../../test/fake/mcp-server.ts'
 import { until } from '../../../test/patience.ts'
 import { openReceipts } from '../../../test/receipts.ts'
@@ -21,7 +22,7 @@ interface House {
 async function open(
   t: TestContext,
   options: Partial<FakeOptions> = {},
-  more: { query?: string; credential?: UpstreamNeeds['credential'] } = {},
+  more: { query?: string } & Partial<Pick<UpstreamNeeds, 'credential' | 'onNonce'>> = {},
 ): Promise<House> {
   const fake = await openFakeMcpServer(options)
   t.after(() => fake.close())
@@ -75,6 +76,22 @@ test('every header is made by the gateway: for a modern upstream', async (t) => 
     'user-agent': 'sallyport',
     'x-tenant': 'we',
   })
+})
+
+test('an answer whose nonce could not be kept is the answer all the same', async (t) => {
+  const kept: string[] = []
+  const onNonce = async (nonce: string) => {
+    kept.push(nonce)
+    throw new Fault('gateway.exchange_failed', 'cannot call `fake` in your name')
+  }
+  const { fake, connection } = await open(t, { era: 'modern' }, { onNonce })
+  fake.options.intercept = (_heard, response) => {
+    response.setHeader('dpop-nonce', 'n')
+    return false
+  }
+  assert.deepEqual(resultOf((await call(connection, 'echo', { args: { text: 'x' } })).answer)['isError'], undefined)
+  assert.equal(kept.length, fake.journal.length)
+  assert.equal(fake.calls.length, 1)
 })
 
 test('every header is made by the gateway: for a legacy upstream', async (t) => {

@@ -68,9 +68,10 @@ export const httpKind: UpstreamKind = {
     if (needs.dispatcher === undefined) throw new TypeError('http upstreams need a dispatcher')
     const { dispatcher } = needs
     const credential: UpstreamNeeds['credential'] = (request) => needs.credential(request)
-    const { onRefused, onNonce, parting } = needs
+    const { log, onRefused, onNonce, parting } = needs
     const url = new URL(spec.launch.url)
-    const wire = new HttpWire({ upstream: spec.name, url, dispatcher, credential, onRefused, onNonce, parting })
+    const parts = { upstream: spec.name, url, dispatcher, log, credential, onRefused, onNonce, parting }
+    const wire = new HttpWire(parts)
     return new HttpConnection(spec, wire, needs)
   },
 }

@@ -57,7 +57,7 @@ export interface UpstreamNeeds {
   log: UpstreamLog
   /** Opens the sealed credential. `stdio` asks at each start of the process, `http` at each request, which it says. */
   credential(request?: Sending): Promise<SentCredential | undefined>
-  /** Told what an upstream wants the next proof to hold (`DPoP-Nonce`), before anything else of its answer is. */
+  /** Told what an upstream wants the next proof to hold (`DPoP-Nonce`), before anything else of its answer is. Its failure changes nothing of the answer. */
   onNonce?: ((nonce: string, url: URL) => Promise<void>) | undefined
   /**
    * Told when an upstream answers 401 or 403, with its `WWW-Authenticate` and what was sent.
@@ -67,7 +67,8 @@ export interface UpstreamNeeds {
    */
   onRefused?(refusal: Refusal): Promise<boolean>
   /**
-   * The credential with which a session is ended, where none may be got for that alone; absent: `credential`.
+   * The credential with which a session is ended, where none may be got for that alone; absent: `credential`. It is good
+   * for every request, as none that is bound to a key is.
    *
    * @returns nothing when there is none at hand: the session is left to lapse.
    */
