@@ -95,7 +95,7 @@ export async function openIdentity(parts: IdentityParts): Promise<Identity> {
   const { signIns, desk } = openSignIns({ store, clock, origin, kept: kept.desk, passkeys })
   const { invitations, desk: invitationDesk } = openInvitations({ store, ledger, clock, origin })
   const onLeave = parts.onLeave ?? []
-  const { mapping, desk: mappingDesk } = openMapping({ store, ledger, sealer: vault, clock, idps, onLeave })
+  const { mapping, desk: mappingDesk } = await openMapping({ store, ledger, sealer: vault, clock, idps, onLeave })
   const throttle = openThrottle({ store, clock })
   const logins = openLogins({
     store,

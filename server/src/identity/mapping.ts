@@ -8,24 +8,29 @@ import { deleteGroupRules, type GroupRule, insertGroupRule, listGroupRules } fro
 import { findLastClaims, keepLastClaims } from '../store/last-claims.ts'
 import {
   deleteAllMembers,
+  deleteMembers,
   deleteMemberships,
   insertMembership,
   listGroupIdsOf,
   listMemberships,
+  listMembershipSources,
 } from '../store/memberships.ts'
 import { findPrincipal } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
-import { getGroup, type OnLeave } from './groups.ts'
+import { byHand, getGroup, type OnLeave } from './groups.ts'
 import type { SaidGroups } from './idp/claims.ts'
 import type { Idp, Person } from './idp.ts'
 import { type Begun, checkNotVoid } from './login/void.ts'
 import { checkAdministers, lockAdministration } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
+import { isProvisioned } from './scim/provisioner.ts'
 
 const rulesMax = 1_000
 const triesMax = 5
 const claimsBytesMax = 64 * 1_024
+/** Memberships that end in one transaction, and in one entry. */
+const endedMax = 500
 
 /** A rule that is not there yet. */
 export type DraftRule = Pick<GroupRule, 'match' | 'value' | 'groupId'>
@@ -96,15 +101,23 @@ export interface MappingDesk {
   keepClaims(principal: Principal, provider: string, claims: Person['claims']): Promise<void>
 }
 
-/** Opens the mapping of the providers of a configuration. */
-export function openMapping(parts: {
+interface MappingParts {
   store: Store
   ledger: IdentityLedger
   sealer: Sealer
   clock: Clock
   idps: readonly Idp[]
   onLeave: OnLeave[]
-}): { mapping: Mapping; desk: MappingDesk } {
+}
+
+/**
+ * Opens the mapping of the providers of a configuration.
+ *
+ * Promise: when it resolves, nobody is in a group by a provider that the configuration names no longer, or asks for groups
+ * no longer: no sign-in could end that.
+ */
+export async function openMapping(parts: MappingParts): Promise<{ mapping: Mapping; desk: MappingDesk }> {
+  await endSilent(parts)
   const { store, ledger, sealer, clock, idps } = parts
   const getIdp = (id: string) => {
     const found = idps.find((idp) => idp.way === 'redirect' && idp.id === id)
@@ -221,6 +234,37 @@ export function openMapping(parts: {
     },
   }
   return { mapping, desk }
+}
+
+/** Ends the memberships of sources that say nothing any more, a portion at a time; those by hand and by SCIM are not meant. */
+async function endSilent(parts: MappingParts): Promise<void> {
+  const { store, ledger, clock, idps, onLeave } = parts
+  const says = idps.flatMap((idp) => (idp.way === 'redirect' && idp.readGroups !== undefined ? [idp.id] : []))
+  for (const source of await listMembershipSources(store)) {
+    if (source === byHand || isProvisioned(source) || says.includes(source)) continue
+    for (let group = await firstGroup(store, source); group !== undefined; group = await firstGroup(store, source)) {
+      const memberships = { groupId: group, source }
+      const members = (await listMemberships(store, memberships, endedMax)).map(({ memberId }) => memberId)
+      const about = { kind: 'group', id: group } as const
+      const reason = `the configuration asks \`${source}\` for groups no longer`
+      const change = { by: 'system', what: 'group.left', about, reason, details: { members, source } } as const
+      const ended = ledger.recordChange(change, async (tx) => {
+        await lockAdministration(tx, clock)
+        const now = (await listMemberships(tx, memberships, endedMax)).map(({ memberId }) => memberId)
+        if (JSON.stringify(now) !== JSON.stringify(members)) throw new Overtaken()
+        for (const end of onLeave) await end(tx, { principalIds: members })
+        await deleteMembers(tx, { ...memberships, memberIds: members })
+      })
+      // Another replica starts as well.
+      await ended.catch((error: unknown) => {
+        if (!(error instanceof Overtaken)) throw error
+      })
+    }
+  }
+}
+
+async function firstGroup(store: Store, source: string): Promise<string | undefined> {
+  return (await listMemberships(store, { source }, 1))[0]?.groupId
 }
 
 /** The groups that rules lead to from values, each with the values that do. */

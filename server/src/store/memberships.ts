@@ -56,6 +56,12 @@ export async function listMemberships(handle: Handle, filter: MembershipFilter, 
   return rows.map(toMembership)
 }
 
+/** The sources by which anybody is in a group. */
+export async function listMembershipSources(handle: Handle): Promise<string[]> {
+  const rows = await open(handle).selectFrom('memberships').select('source').distinct().orderBy('source').execute()
+  return rows.map(({ source }) => source)
+}
+
 /**
  * Ends the memberships that fit; one condition at least must be given.
  *

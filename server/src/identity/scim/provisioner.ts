@@ -11,7 +11,14 @@ export interface Provisioner {
   endingsPerHour: number
 }
 
+const kind = 'scim:'
+
 /** Who the ledger says that it was, and who says that somebody is in a group. */
 export function sourceOf({ id }: Provisioner): string {
-  return `scim:${id}`
+  return `${kind}${id}`
+}
+
+/** Whether that is the source of a membership that some provider keeps here, or kept. */
+export function isProvisioned(source: string): boolean {
+  return source.startsWith(kind)
 }
