@@ -94,6 +94,14 @@ export interface RedirectIdp {
     subject: { type: 'id_token' | 'refresh_token'; token: string },
     asked: AskedToken,
   ): Promise<ExchangedToken & { refreshToken?: string | undefined }>
+  /** The claim that says who somebody is. */
+  readonly subjectClaim: 'sub' | 'oid'
+  /**
+   * The person whom claims of this provider describe.
+   *
+   * @throws {TypeError} if they do not say who it is: a login with them fails.
+   */
+  readPerson(claims: Readonly<Record<string, unknown>>): Person
   /** The groups that claims of this provider name; absent where it is not asked for groups. */
   readGroups?(claims: Readonly<Record<string, unknown>>): SaidGroups
 }

@@ -15,12 +15,12 @@ import {
   listMemberships,
   listMembershipSources,
 } from '../store/memberships.ts'
-import { findPrincipal } from '../store/principals.ts'
+import { findPrincipal, findPrincipalBySubject } from '../store/principals.ts'
 import type { Handle, Store } from '../store/store.ts'
 import type { Sealer } from '../vault/sealer.ts'
 import { byHand, getGroup, type OnLeave } from './groups.ts'
 import type { SaidGroups } from './idp/claims.ts'
-import type { Idp, Person } from './idp.ts'
+import type { Idp, Person, RedirectIdp } from './idp.ts'
 import { type Begun, checkNotVoid } from './login/void.ts'
 import { checkAdministers, lockAdministration } from './principals.ts'
 import type { IdentityLedger } from './records.ts'
@@ -35,8 +35,17 @@ const endedMax = 500
 /** A rule that is not there yet. */
 export type DraftRule = Pick<GroupRule, 'match' | 'value' | 'groupId'>
 
+/** A person as claims describe him: issuer and subject say who it is, and whether he is known here. */
+export interface SaidPerson extends Pick<Person, 'issuer' | 'subject' | 'name' | 'email'> {
+  principalId: string | undefined
+}
+
 /** What would come of a sign-in. */
 export interface Preview {
+  /** Who would be signed in; absent where `subjectClaim` does not say it: such a sign-in fails. */
+  person: SaidPerson | undefined
+  /** The claim that says who somebody is. */
+  subjectClaim: RedirectIdp['subjectClaim']
   /** What the provider says of groups, as far as its claims were read. */
   said: SaidGroups
   /** The groups of ours, each with the values that lead there; those without any contain another of them. */
@@ -183,7 +192,8 @@ export async function openMapping(parts: MappingParts): Promise<{ mapping: Mappi
       const given = claims ?? last?.claims ?? {}
       const said = idp.readGroups?.(given) ?? { told: [] }
       const rules = [...(await listGroupRules(store, provider)), ...drafts.map(readDraft)]
-      return { said, ...(await resultOf(store, { values: said.told ?? [], rules, now: clock.now() })) }
+      const result = await resultOf(store, { values: said.told ?? [], rules, now: clock.now() })
+      return { person: await findSaid(store, idp, given), subjectClaim: idp.subjectClaim, said, ...result }
     },
     async lastClaimsOf(principalId) {
       const kept = await findLastClaims(store, principalId)
@@ -287,6 +297,21 @@ async function planOf(
   return {
     joined: [...wanted.keys()].filter((id) => !held.includes(id)).toSorted(),
     left: held.filter((id) => !wanted.has(id)).toSorted(),
+  }
+}
+
+async function findSaid(
+  store: Store,
+  idp: RedirectIdp,
+  claims: Readonly<Record<string, unknown>>,
+): Promise<SaidPerson | undefined> {
+  try {
+    const { issuer, subject, name, email } = idp.readPerson(claims)
+    const principalId = (await findPrincipalBySubject(store, issuer, subject))?.id
+    return { issuer, subject, name, email, principalId }
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
   }
 }
 

@@ -173,7 +173,12 @@ test('an administrator tries a rule on pasted claims and on the last sign-in of 
   const claims = JSON.stringify({ groups: ['company-staff'] })
   const draft = { match: 'prefix', value: 'company-', groupId: staff }
   const tried = await sendForm(ada, page, { to, claims, ...draft })
+  assert.match(textOn(tried), /do not say who it is: sub must be .* A sign-in with these claims fails\./)
   assert.match(textOn(tried), /Groups here Staff by company-staff Rights by them Use of desk, 1 tool read_note/)
+  const whole = JSON.stringify({ sub: 'a-1', name: 'Ana New', groups: ['company-staff'] })
+  const known = await sendForm(ada, page, { to, claims: whole, ...draft })
+  assert.match(textOn(known), /Name Ana New E-mail not said Known by a-1 from sub , of http.* Here the same person/)
+  assert.ok(known.text.includes(`href="/people/${principal.id}"`))
   const [, last] = page.text.split('With the last sign-in of somebody')
   assert.ok(last?.includes(principal.id))
   const none = await sendForm(ada, page, { to, claims, match: 'exact', value: 'company-', groupId: staff })
@@ -186,6 +191,27 @@ test('an administrator tries a rule on pasted claims and on the last sign-in of 
   assert.deepEqual(await groupsOf(principal.id), ['Staff'])
 })
 
+test('the preview tells the person whom the sign-in then makes, by the claims that say it', async (t) => {
+  const { house, enter, signIn, idp } = await openMapped(t, {
+    claims: { name: ['profile', 'display'], email: 'upn', groups: 'groups' },
+    provisioning: { subject: 'externalId', claim: 'oid' },
+  })
+  const { oid, ...rest } = { ...ana, oid: 'o-1', profile: { display: 'Ana L.' }, upn: 'ana@example.net', groups: [] }
+  const claims = { oid, ...rest }
+  const preview = () => house.rooms.identity.previewGroups({ provider: 'company', claims })
+  const person = { issuer: idp.issuer, subject: 'o-1', name: 'Ana L.', email: 'ana@example.net' }
+  const before = await preview()
+  assert.deepEqual([before.subjectClaim, before.person], ['oid', { ...person, principalId: undefined }])
+  const { principal } = await enter(claims)
+  const { id, issuer, subject, name, email } = principal
+  assert.deepEqual({ issuer, subject, name, email }, person)
+  assert.equal((await preview()).person?.principalId, id)
+  const without = await house.rooms.identity.previewGroups({ provider: 'company', claims: rest })
+  assert.equal(without.person, undefined)
+  idp.person = rest
+  assert.equal((await signIn()).status, 502, 'nor does a sign-in')
+})
+
 test('the command line makes, tries and removes rules', async (t) => {
   const { house, ada, enter, make } = await openMapped(t)
   const staff = await make('Staff', 'read_note')
@@ -195,8 +221,10 @@ test('the command line makes, tries and removes rules', async (t) => {
   const file = join(house.dataDir, 'claims.json')
   writeFileSync(file, JSON.stringify({ groups: ['staff'] }))
   const tried = await run('preview-groups', 'company', '--claims', file, '--exact', 'staff', '--group', staff)
+  assert.match(tried.out, /^person: nobody, for `sub` does not say who it is\n/)
   assert.match(tried.out, /provider says: staff\ngroups: Staff \(staff\)\nrights: use desk\/read_note/)
   const last = await run('preview-groups', 'company', '--person', principal.id)
+  assert.match(last.out, /^person: Ana Work <ana@example\.org>, known by sub a-1 of \S+, here /)
   assert.match(last.out, /provider says: staff\ngroups: none/)
   const id = (await run('add-group-rule', 'company', staff, '--exact', 'staff', '--reason', reason)).out.trim()
   assert.match((await run('group-rules', 'company')).out, new RegExp(`${id} +exact +staff +${staff}`))

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { visible } from '../../base/visible.ts'
 import { Refusal } from '../api-client.ts'
 import { onlineCommand } from '../command.ts'
 import { columns } from '../print.ts'
@@ -69,6 +70,8 @@ export const removeGroupRule = onlineCommand<object>({
 })
 
 interface Previewed {
+  person?: { issuer: string; subject: string; name: string; email?: string; principalId?: string }
+  subjectClaim: string
   values?: string[]
   because?: string
   groups: { name: string; values: string[] }[]
@@ -93,10 +96,15 @@ export const previewGroups = onlineCommand<Previewed>({
       drafts: groupId === undefined ? [] : [{ ...ruleOf(given.optional('exact'), given.optional('prefix')), groupId }],
     })
   },
-  show: ({ values, because, groups, rights }) =>
+  show: ({ person, subjectClaim, values, because, groups, rights }) =>
     [
+      person === undefined
+        ? `person: nobody, for \`${subjectClaim}\` does not say who it is`
+        : `person: ${person.name}${person.email === undefined ? '' : ` <${person.email}>`}, known by ${subjectClaim} ${person.subject} of ${person.issuer}, ${person.principalId === undefined ? 'new here' : `here ${person.principalId}`}`,
       `the provider says: ${values === undefined ? `nothing that can be used (${because})` : values.join(', ') || 'no groups'}`,
       `groups: ${groups.map(({ name, values: by }) => (by.length > 0 ? `${name} (${by.join(', ')})` : name)).join(', ') || 'none'}`,
       `rights: ${rights.map(({ right, upstream, tool }) => `${right} ${upstream}/${tool}`).join(', ') || 'none'}`,
-    ].join('\n'),
+    ]
+      .map((line) => visible(line))
+      .join('\n'),
 })

@@ -15,6 +15,17 @@ const draft = {
 }
 
 const previewed = z.object({
+  person: z
+    .object({
+      issuer: z.string(),
+      subject: z.string(),
+      name: z.string(),
+      email: z.string().optional(),
+      principalId: z.string().optional().openapi({ description: 'where somebody of this issuer and subject is here' }),
+    })
+    .optional()
+    .openapi({ description: 'who would be signed in; absent where the claims do not say it: such a sign-in fails' }),
+  subjectClaim: z.enum(['sub', 'oid']).openapi({ description: 'the claim that says who somebody is' }),
   values: z
     .array(z.string())
     .optional()
@@ -76,8 +87,10 @@ export const mappingActions = [
   }),
 ]
 
-function outOf({ said, groups, rights }: Preview): z.output<typeof previewed> {
+function outOf({ person, subjectClaim, said, groups, rights }: Preview): z.output<typeof previewed> {
   return {
+    person,
+    subjectClaim,
     ...(said.told === undefined ? { because: said.because } : { values: [...said.told] }),
     groups: groups.map(({ group: { id, name }, values }) => ({ id, name, values })),
     rights: rights.map(shapes.entitlementOut),

@@ -3,6 +3,16 @@ import { visible } from '../../base/visible.ts'
 import { counted, empty, itemLabel } from './elements.ts'
 
 interface Shown {
+  person?:
+    | {
+        issuer: string
+        subject: string
+        name: string
+        email?: string | undefined
+        principalId?: string | undefined
+      }
+    | undefined
+  subjectClaim: string
   values?: readonly string[] | undefined
   because?: 'overage' | 'unreadable' | undefined
   groups: readonly { id: string; name: string; values: readonly string[] }[]
@@ -16,10 +26,11 @@ const whys = {
 }
 
 /** What would come of claims. Nothing was changed. */
-export function previewShown(provider: string, { values, because, groups, rights }: Shown): Html {
+export function previewShown(provider: string, shown: Shown): Html {
+  const { values, because, groups, rights } = shown
   return html`<h1>What would come of it</h1>
     <p class="muted">Nothing was changed.</p>
-    ${because !== undefined && html`<p class="notice warn">${whys[because]}</p>`}
+    ${whoShown(shown)} ${because !== undefined && html`<p class="notice warn">${whys[because]}</p>`}
     <section class="card stack tight">
       <h2>The provider says</h2>
       ${
@@ -60,4 +71,35 @@ export function previewShown(provider: string, { values, because, groups, rights
       )}
     </section>
     <div class="actions"><a class="button" href="/providers/${provider}">Back to the rules</a></div>`
+}
+
+function whoShown({ person, subjectClaim }: Shown): Html {
+  if (person === undefined)
+    return html`<p class="notice warn">
+      The claims do not say who it is: <code>${subjectClaim}</code> must be 1 to 255 visible ASCII characters. A sign-in
+      with these claims fails.
+    </p>`
+  const { issuer, subject, name, email, principalId } = person
+  return html`<section class="card stack tight">
+    <h2>The person</h2>
+    <dl class="facts">
+      <dt>Name</dt>
+      <dd>${visible(name)}</dd>
+      <dt>E-mail</dt>
+      <dd>${email === undefined ? html`<span class="muted">not said</span>` : visible(email)}</dd>
+      <dt>Known by</dt>
+      <dd>
+        <code>${visible(subject)}</code> <span class="muted small">from ${subjectClaim}</span>, of
+        <code>${visible(issuer)}</code>
+      </dd>
+      <dt>Here</dt>
+      <dd>
+        ${
+          principalId === undefined
+            ? html`<span class="muted">nobody yet: is made at the first sign-in</span>`
+            : html`<a href="/people/${principalId}">the same person</a>`
+        }
+      </dd>
+    </dl>
+  </section>`
 }

@@ -185,7 +185,7 @@ async function trying(
   return html`<section class="stack tight" aria-labelledby="try">
     <h2 id="try">Try it</h2>
     <p class="muted">
-      See which groups and rights come of claims, with a rule that is not made yet. Nothing is changed.
+      See which person, groups and rights come of claims, with a rule that is not made yet. Nothing is changed.
     </p>
     ${fold(
       'With claims that you paste',

@@ -41,6 +41,8 @@ export function openBridge(config: BridgeConfig, clock: Clock): BridgeIdp {
     way: 'redirect',
     id,
     name,
+    subjectClaim: 'sub',
+    readPerson: (claims) => personOf(issuer, claims['sub'], claims),
     readGroups: (claims) => readGroups(claims, ['groups']),
     async begin({ state }) {
       const url = new URL(loginUrl)

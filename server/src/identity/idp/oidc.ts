@@ -34,7 +34,7 @@ import { Fault } from '../../base/fault.ts'
 import { issuerKeys } from '../../base/issuer-keys.ts'
 import type { LoginDemand } from '../../model/login.ts'
 import type { ClientKeys } from '../client-keys.ts'
-import type { LogoutIdp, RedirectIdp } from '../idp.ts'
+import type { LogoutIdp, Person, RedirectIdp } from '../idp.ts'
 import { readAt, readGroups } from './claims.ts'
 import { readLogoutToken } from './logout-token.ts'
 import { fetchGroups } from './overage.ts'
@@ -61,6 +61,7 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
   const issuer = new URL(provider.issuer)
   const insecure = issuer.protocol === 'http:'
   const groupsAt = provider.claims.groups
+  const subjectClaim = provider.provisioning?.claim ?? 'sub'
   let signers: { jwksUri: string; find: JWTVerifyGetKey } | undefined
   let known: { metadata: Promise<ServerMetadata>; until: number } | undefined
 
@@ -132,10 +133,19 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
     return signers.find
   }
 
+  // Who it is stands in the ID token itself; the rest may come from elsewhere.
+  function readPerson(claims: Claims, own = claims): Person {
+    const { name, email } = provider.claims
+    const shown = { ...claims, name: readAt(claims, name), email: readAt(claims, email) }
+    return personOf(provider.issuer, own[subjectClaim], shown)
+  }
+
   return {
     way: 'redirect',
     id: provider.id,
     name: provider.name,
+    subjectClaim,
+    readPerson: (claims) => readPerson(claims),
     ...(groupsAt !== undefined && { readGroups: (claims) => readGroups(claims, groupsAt) }),
     hidden: !provider.button,
     issuer: provider.issuer,
@@ -178,10 +188,8 @@ export function openOidc({ provider, dialer, clock, keys }: OidcParts): LogoutId
         const more = await describe(provider, { configuration, claims: own, accessToken: tokens.access_token })
         const claims = { ...more, ...own }
         requireShown(provider, claims, clock.now())
-        const { name, email } = provider.claims
-        const shown = { ...claims, name: readAt(claims, name), email: readAt(claims, email) }
         return {
-          ...personOf(provider.issuer, own[provider.provisioning?.claim ?? 'sub'], shown),
+          ...readPerson(claims, own),
           groups: await groupsOf(claims, tokens.access_token),
           login: readLogin(claims, clock.now()),
           session: sessionOf(own),
