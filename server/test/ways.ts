@@ -12,8 +12,13 @@ export type WayIn = () => Promise<URLSearchParams>
 
 const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
-/** A house in which each way to a token is open, with Ana's prover. `options` open further replicas. */
-export async function openEveryWay(t: TestContext, more: HouseOptions = {}) {
+/**
+ * A house in which each way to a token is open, with Ana's prover.
+ *
+ * @param metadata Of the client that presents identity assertions.
+ * @returns `options` open further replicas.
+ */
+export async function openEveryWay(t: TestContext, metadata: Record<string, unknown> = {}, more: HouseOptions = {}) {
   const company = await openFakeIssuer(t)
   const { issuer, jwksUri, jwks } = company
   const preregistered = [
@@ -32,7 +37,7 @@ export async function openEveryWay(t: TestContext, more: HouseOptions = {}) {
   await entitle(house, vouched.id, ['notes/read_note'])
   await makeMachine(house, 'nightly', ['notes/read_note'])
   for (const clientId of ['job', 'workloads']) await grantTo(house, 'nightly', { upstream: 'notes', clientId })
-  const presenter = await house.register({ token_endpoint_auth_method: 'client_secret_post' })
+  const presenter = await house.register({ token_endpoint_auth_method: 'client_secret_post', ...metadata })
   const resource = client.resourceOf('notes')
   const signed = async (id: string, fields: Record<string, string>) =>
     new OAuthClient(house, { id }).form({

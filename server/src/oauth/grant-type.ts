@@ -1,6 +1,5 @@
 import type { Grant } from '../model/rights.ts'
 import type { Act } from './actor.ts'
-import type { JudgedProof } from './proof.ts'
 
 /** A request for a token by a way that has no consent page. */
 export interface Asked {
@@ -9,11 +8,14 @@ export interface Asked {
   authenticated: boolean
   /** The parameters of the request that the grant type knows; each stands once. */
   params: Readonly<Record<string, string | undefined>>
+  /** The key that it has proved to hold (RFC 9449), where a proof came. */
+  key?: string | undefined
   /**
-   * The proof that it holds a key (RFC 9449), where one came. It is spent before a token is issued: by the grant type only
-   * where that spends what was presented, before it does, so that a proof of before costs nobody his assertion.
+   * Refuses what comes without the proof that its resource or its client demands, and spends the proof where one came. Done
+   * before a token is issued; by the grant type only where that spends what was presented, before it does, so that neither
+   * a lacking proof nor one of before costs anybody his assertion.
    */
-  proof?: JudgedProof | undefined
+  prove(resource: string): Promise<void>
 }
 
 /** What a token is issued for. */

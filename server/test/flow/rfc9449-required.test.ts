@@ -132,6 +132,21 @@ test('no token is issued that the upstream would refuse, and who comes without p
   assert.equal((await connect()).token_type, 'DPoP')
 })
 
+test('what is presented without the proof that is demanded is not spent, whoever demands it', async (t) => {
+  const { house, client, prover, ways } = await openEveryWay(t, { dpop_bound_access_tokens: true })
+  await prover.redeem(client, 'none')
+  const presented = async (way: string) => {
+    const form = await ways[way]!()
+    for (let time = 0; time < 2; time++) assert.equal(await sendWith(house.url, form, undefined), 'invalid_dpop_proof')
+    const dpop = () => prover.proof('POST', `${house.origin}/oauth/token`)
+    assert.equal(await sendWith(house.url, form, await dpop()), 'taken', way)
+    assert.equal(await sendWith(house.url, form, await dpop()), 'invalid_grant', way)
+  }
+  await presented('identity assertion')
+  await demand(house, 'required')
+  await presented('workload token')
+})
+
 test('the metadata says which proofs are taken, and of a resource whether it takes nothing else', async (t) => {
   const { house } = await openBoundHouse(t)
   const read = async (path: string) =>
@@ -232,11 +247,15 @@ test('a proof with which one replica gave a token gets none at another, of whate
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-replicas-'))
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
   const databaseUrl = await postgres.createDatabase()
-  const { house, client, prover, ways, options } = await openEveryWay(t, {
-    databaseUrl,
-    dataDir,
-    port: await freePort(),
-  })
+  const { house, client, prover, ways, options } = await openEveryWay(
+    t,
+    {},
+    {
+      databaseUrl,
+      dataDir,
+      port: await freePort(),
+    },
+  )
   const { origin } = house
   const second = await openHouse(t, { ...options, port: await freePort(), origin })
   const [here, there] = [house.url, await openHostProxy(t, second)]

@@ -41,7 +41,7 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
     parts.issuers.map((one) => [one.issuer, { ...one, keys: issuerKeys({ ...parts, jwksUri: one.jwksUri }) }]),
   )
 
-  return async ({ clientId, authenticated, proof, params: { assertion, resource, scope } }) => {
+  return async ({ clientId, authenticated, key, prove, params: { assertion, resource, scope } }) => {
     if (!authenticated) throw new NotTaken('the client has not proved who it is')
     const issuer = trusted.get(peek(assertion).claims.iss ?? '')
     if (issuer === undefined) throw new NotTaken('the issuer is not one of ours')
@@ -52,12 +52,12 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
       required: ['iat', 'jti', 'client_id', 'resource'],
       lifetimeSecondsMax,
       clock,
-      key: proof?.key,
+      key,
     })
     const meant = readClaims(claims, { clientId, resource, origin })
     const client = await parts.clients.resolve(clientId)
     if (client === undefined) throw new NotTaken('the client is unknown or revoked')
-    await proof?.spend()
+    await prove(meant.resource)
     const fresh = await spend(store, {
       purpose: 'id-jag',
       id: digestOf(JSON.stringify([issuer.issuer, claims.jti])),

@@ -35,7 +35,7 @@ export function openWorkloads(parts: WorkloadParts): (asked: Asked) => Promise<G
   const { store, clock } = parts
   const trusted = new Map(parts.issuers.map((one) => [one.issuer, { ...one, keys: keysOf(one, parts) }]))
 
-  return async ({ clientId, proof, params: { assertion, resource, scope } }) => {
+  return async ({ clientId, prove, params: { assertion, resource, scope } }) => {
     if (clientId !== workloadsClientId) throw new NotTaken('a workload comes without a client of its own')
     const issuer = trusted.get(issuerOf(peek(assertion).claims) ?? '')
     if (issuer === undefined) throw new NotTaken('the issuer is not one of ours')
@@ -58,7 +58,7 @@ export function openWorkloads(parts: WorkloadParts): (asked: Asked) => Promise<G
       if (typeof jti !== 'string' || jti.length > 512) throw new NotTaken('its `jti` is no text')
       const id = digestOf(JSON.stringify([issuer.issuer, jti]))
       const until = (claims.exp + clockToleranceSeconds) * 1_000
-      await proof?.spend()
+      await prove(given.resource)
       if (!(await spend(store, { purpose: 'workload', id, until, now: clock.now() })))
         throw new NotTaken('it was presented before')
     }

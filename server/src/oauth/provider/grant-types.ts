@@ -4,12 +4,12 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import { accessTokenSeconds } from '../access-token.ts'
-import { type Given, type GrantType, NotTaken, type Terms } from '../grant-type.ts'
+import { type Asked, type Given, type GrantType, NotTaken, type Terms } from '../grant-type.ts'
 import { scope } from '../metadata.ts'
 import type { Catalogue } from '../ports.ts'
-import type { JudgedProof, Proofs } from '../proof.ts'
+import type { Proofs } from '../proof.ts'
 import { judgeProof } from './prove.ts'
-import { readResource } from './settings.ts'
+import { readResource, requireBinding } from './settings.ts'
 
 interface IssuingParts {
   origin: string
@@ -27,7 +27,13 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
       const client = ctx.oidc.client!
       const params = (ctx.oidc.params ?? {}) as Record<string, string | undefined>
       const proof = await judgeProof(parts, ctx)
-      const asked = { clientId: client.clientId, authenticated: client.clientAuthMethod !== 'none', params, proof }
+      const key = proof?.key
+      const prove = async (resource: string) => {
+        await requireBinding(parts, ctx, { aud: resource, jkt: key })
+        await proof?.spend()
+      }
+      const authenticated = client.clientAuthMethod !== 'none'
+      const asked = { clientId: client.clientId, authenticated, params, key, prove }
       const given = await type.take(asked).catch((error: unknown) => {
         if (error instanceof Fault && error.code.startsWith('base.')) {
           throw new errors.TemporarilyUnavailable('the issuer does not answer', { cause: error })
@@ -39,7 +45,7 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
         if (error.code === 'invalid_scope') throw new errors.InvalidScope('not taken', params['scope'] ?? '')
         throw new errors.InvalidGrant('not taken')
       })
-      ctx.body = { ...(await issue(provider, ctx, { parts, given, gty: type.name, proof })), ...type.answer }
+      ctx.body = { ...(await issue(provider, ctx, { parts, given, gty: type.name, asked })), ...type.answer }
     }
     // `authorization_details` are taken so that they are refused: left out, they would be asked for and not kept to.
     provider.registerGrantType(type.name, handler, [...type.params, 'scope', 'authorization_details'])
@@ -49,7 +55,7 @@ export function registerGrantTypes(provider: Provider, types: readonly GrantType
 async function issue(
   provider: Provider,
   ctx: KoaContextWithOIDC,
-  { parts, given, gty, proof }: { parts: IssuingParts; given: Given; gty: string; proof: JudgedProof | undefined },
+  { parts, given, gty, asked }: { parts: IssuingParts; given: Given; gty: string; asked: Asked },
 ): Promise<Record<string, unknown>> {
   const { grant, resource, act, bound } = given
   const client = ctx.oidc.client!
@@ -68,10 +74,8 @@ async function issue(
   } as ConstructorParameters<Provider['AccessToken']>[0])
   token.resourceServer = new provider.ResourceServer(resource, await readResource(parts, ctx, resource))
   token.scope = bound ?? grant.scope ?? scope
-  if (proof !== undefined) {
-    await proof.spend()
-    token.setThumbprint('jkt', proof.key)
-  }
+  await asked.prove(resource)
+  if (asked.key !== undefined) token.setThumbprint('jkt', asked.key)
   parts.terms.set(ctx, { act, bound })
   ctx.oidc.entity('AccessToken', token)
   return {

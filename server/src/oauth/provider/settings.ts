@@ -250,17 +250,20 @@ async function renewedBound(parts: EngineParts, ctx: KoaContextWithOIDC): Promis
 }
 
 // Whatever the grant type, nothing is issued that its resource would refuse, or that its client would not have.
-async function requireBinding(
-  parts: EngineParts,
+export async function requireBinding(
+  parts: Pick<EngineParts, 'origin' | 'catalogue'>,
   ctx: KoaContextWithOIDC,
-  token: { aud?: string | string[]; jkt?: string },
+  token: { aud?: string | string[]; jkt?: string | undefined },
 ): Promise<void> {
   if (token.jkt !== undefined) return
   if (ctx.oidc.client?.['dpopBoundAccessTokens'] === true) throw new errors.InvalidDpopProof('a proof is needed')
   if (typeof token.aud === 'string') await requireNoBinding(parts, token.aud)
 }
 
-async function requireNoBinding({ origin, catalogue }: EngineParts, resource: string): Promise<void> {
+async function requireNoBinding(
+  { origin, catalogue }: Pick<EngineParts, 'origin' | 'catalogue'>,
+  resource: string,
+): Promise<void> {
   const place = await catalogue.findPlace(upstreamOf(origin, resource) ?? '')
   if (place?.wantsProof !== true) return
   throw new errors.InvalidDpopProof('this resource takes only tokens that are bound to a key: a proof is needed (DPoP)')
