@@ -52,6 +52,8 @@ export interface Grant {
   clientDigest?: string | undefined
   /** The OAuth scopes that it is told as; absent: the one that says nothing of tools. */
   scope?: string | undefined
+  /** What its client was told of it at first, where it is told more since something was added. */
+  told?: string | undefined
   /** How and when the principal last proved to be himself for it; absent where that is not known. */
   login?: Login | undefined
   /** Tool name → digest of the definition that the person saw. */

@@ -67,6 +67,16 @@ export function reaches(scope: Scope, { upstream, name, effect }: Scoped): boole
 }
 
 /**
+ * The gravest that a scope can reach: what reaches it reaches all that the scope does. A tool may be as grave as any; nobody
+ * names the one that stands for everything.
+ */
+export function gravestOf(scope: Scope): Scoped {
+  if (scope.of === 'everything') return { upstream: '', name: '', effect: 'destructive' }
+  if (scope.of === 'tool') return { upstream: scope.upstream, name: scope.tool, effect: 'destructive' }
+  return { upstream: scope.upstream, name: '', effect: scope.upTo }
+}
+
+/**
  * The scopes by which to tell what each of several texts reaches: of any two, one of each text, the narrower. A tool that is
  * named by one and beyond the effect of the other is among them all the same: what is reached, `reaches` says text by text.
  */

@@ -34,6 +34,7 @@ function toGrant(row: GrantRow, chosen: readonly ToolRow[]): Grant {
     ...(row.issuer !== null && { issuer: row.issuer }),
     ...(row.client_digest !== null && { clientDigest: row.client_digest }),
     ...(row.scope !== null && { scope: row.scope }),
+    ...(row.told !== null && { told: row.told }),
     ...(row.login !== null && { login: JSON.parse(row.login) as Login }),
     tools: new Map(chosen.map(({ tool, digest }) => [tool, digest])),
     ...(limits.length > 0 && { limits: new Map(limits) }),
@@ -69,6 +70,7 @@ export async function insertGrant(tx: Handle, grant: Grant): Promise<void> {
       issuer: grant.issuer ?? null,
       client_digest: grant.clientDigest ?? null,
       scope: grant.scope ?? null,
+      told: grant.told ?? null,
       login: grant.login ? JSON.stringify(grant.login) : null,
     })
     .execute()
@@ -97,7 +99,7 @@ export async function widenStoredGrant(
 ): Promise<boolean> {
   const row = await open(tx)
     .updateTable('grants')
-    .set({ scope: more.scope ?? null })
+    .set(({ fn }) => ({ scope: more.scope ?? null, told: fn.coalesce('told', 'scope') }))
     .where('id', '=', id)
     .where('revoked_at', 'is', null)
     .where('ends_at', '>', more.now)

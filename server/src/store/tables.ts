@@ -247,6 +247,8 @@ export interface Tables {
     client_digest: string | null
     /** What the client is told that it was given, where it asked for more than `mcp`. */
     scope: string | null
+    /** What it was told at first, where more was added since. */
+    told: string | null
   }
   grant_tools: { grant_id: string; tool: string; digest: string; limits: string | null }
   protocol_records: {

@@ -31,6 +31,7 @@ async function makeFolder(t: TestContext, trap: string): Promise<string> {
     'alter table passkeys drop column counts_at',
     'alter table approvals drop column actor',
     'drop table api_documents',
+    'alter table grants drop column told',
     `delete from kysely_migration where name >= '0017'`,
     trap,
   ])

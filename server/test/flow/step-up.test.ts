@@ -270,6 +270,41 @@ test('a client known to make nothing of a challenge gets the link at once, and i
   assert.equal((await call('delete_note')).result['isError'], true, 'nothing else was added')
 })
 
+test('who repeats at a renewal what it was told has what was added since; who names less has less', async (t) => {
+  const { house, ana } = await open(t)
+  const client = await house.register()
+  const resource = client.resourceOf('desk')
+  const first = 'desk:read desk:tool:delete_note'
+  const shown = await ana.browser.open(client.authorizeUrl('desk', (params) => params.set('scope', first)))
+  const answer = await ana.consent(shown, ['read_note', 'progress', 'delete_note'])
+  let tokens: Tokens & { scope?: string } = await client.redeem(answer.url.searchParams.get('code'), { resource })
+  assert.equal(tokens.scope, first)
+  const { grant_id: grantId } = decodeJwt(tokens.access_token)
+  const add = async (tool: string) => {
+    const page = await ana.browser.open(`/grants/${String(grantId)}/widen?tool=${tool}`)
+    await ana.browser.submit(page, {}, { to: `/grants/${String(grantId)}/widen` })
+  }
+  /** What a token of a renewal with these scopes is told, and whether it reaches what was added. */
+  const renewed = async (scope?: string) => {
+    const asked = await client.refresh(tokens.refresh_token, { resource, ...(scope !== undefined && { scope }) })
+    assert.equal(asked.status, 200, scope)
+    tokens = asked
+    const called = await agentWith(house, 'desk', asked).call('write_note', { id: 'n1' })
+    return [asked.scope, called.error?.data?.['reason'] ?? called.status]
+  }
+  assert.deepEqual(await renewed(first), [first, 'grant.tool_not_chosen'])
+  await add('write_note')
+  const whole = `${first} desk:tool:write_note`
+  assert.deepEqual(await renewed(first), [whole, 200])
+  assert.deepEqual(await renewed(), [whole, 200])
+  for (const more of [whole, `other:read ${first}`, 'desk:write desk:tool:delete_note', 'mcp'])
+    assert.deepEqual(await renewed(more), [whole, 200], more)
+  for (const less of ['desk:read', 'desk:tool:read_note', 'desk:tool:delete_note desk:tool:read_note'])
+    assert.deepEqual(await renewed(less), [less, 'token.tool_beyond'], less)
+  assert.deepEqual(await renewed('desk:write'), ['desk:read desk:tool:write_note', 200], 'what destroys was left out')
+  assert.deepEqual(await renewed(first), [whole, 200])
+})
+
 test('the link adds nothing destructive by itself, and nothing that the person may not use', async (t) => {
   const { ana, house } = await open(t)
   const agent = await ana.connect('desk', ['read_note'])

@@ -4,7 +4,7 @@ import type { Grant } from '../../model/rights.ts'
 import { NotTaken } from '../grant-type.ts'
 import { scope as everything } from '../metadata.ts'
 import type { Catalogue } from '../ports.ts'
-import { commonScopes, reaches, readScopes, type Scope, type Scoped, writeScopes } from '../scopes.ts'
+import { commonScopes, gravestOf, reaches, readScopes, type Scope, type Scoped, writeScopes } from '../scopes.ts'
 
 /** What bounds that which is given without a page: what the assertion says, and what the request says. */
 export interface Said {
@@ -72,6 +72,23 @@ export async function boundOf(
   return bound === told ? undefined : bound
 }
 
+/**
+ * Whether who asks for these scopes asks for no less than all that others reach at a place. Whether an effect reaches a tool
+ * that the others name is a matter of what that tool does now.
+ */
+export async function reachAll(
+  { catalogue }: { catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'> },
+  place: string,
+  { asked, others }: Record<'asked' | 'others', readonly Scope[]>,
+): Promise<boolean> {
+  const known = [...(await readPlace(catalogue, place)).values()]
+  return others.every((other) => {
+    const gravest = gravestOf(other)
+    const named = known.find(({ upstream, name }) => gravest.upstream === upstream && gravest.name === name)
+    return asked.some((one) => reaches(one, named ?? gravest))
+  })
+}
+
 /** What of a grant a token of this bound reaches, as it is told. */
 export async function withinBound(
   { catalogue }: { catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'> },
@@ -90,7 +107,19 @@ async function readTools(
   catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>,
   grant: Pick<Grant, 'upstream' | 'tools'>,
 ): Promise<Map<string, Scoped>> {
-  const place = await catalogue.findPlace(grant.upstream)
+  const known = await readPlace(catalogue, grant.upstream)
+  // What is not served now may come back as anything.
+  const gravest: Effect = 'destructive'
+  const unknown = (path: string): Scoped => ({ upstream: grant.upstream, name: path, effect: gravest })
+  return new Map([...grant.tools.keys()].map((path) => [path, known.get(path) ?? unknown(path)]))
+}
+
+/** The tools that are served at a place, by what grants call them. */
+async function readPlace(
+  catalogue: Pick<Catalogue, 'findPlace' | 'readPinned'>,
+  name: string,
+): Promise<Map<string, Scoped>> {
+  const place = await catalogue.findPlace(name)
   const known = new Map<string, Scoped>()
   for (const upstream of place?.upstreams ?? []) {
     const pinned = await catalogue.readPinned(upstream)
@@ -98,8 +127,5 @@ async function readTools(
       known.set(place?.bundle === undefined ? name : toolPath(upstream, name), { upstream, name, effect: tool.effect })
     }
   }
-  // What is not served now may come back as anything.
-  const gravest: Effect = 'destructive'
-  const unknown = (path: string): Scoped => ({ upstream: grant.upstream, name: path, effect: gravest })
-  return new Map([...grant.tools.keys()].map((path) => [path, known.get(path) ?? unknown(path)]))
+  return known
 }

@@ -9,13 +9,13 @@ import { spend } from '../../store/spent.ts'
 import type { Store } from '../../store/store.ts'
 import { accessTokenSeconds, narrowed } from '../access-token.ts'
 import { NotTaken, type Terms } from '../grant-type.ts'
-import { boundOf } from '../grant-type/limits.ts'
+import { boundOf, reachAll } from '../grant-type/limits.ts'
 import { assertionAlgorithms, endpoints, proofAlgorithms, resourceFor, scope, upstreamOf } from '../metadata.ts'
 import type { Catalogue, People } from '../ports.ts'
 import { loginParams } from '../endpoint/login-demand.ts'
 import { askedScope } from '../endpoint/terms.ts'
 import type { Grants } from '../grants.ts'
-import { scopesFor } from '../scopes.ts'
+import { readScopes, scopesFor } from '../scopes.ts'
 import { richRequests } from './rich-requests.ts'
 import { renderError } from './error-page.ts'
 
@@ -241,10 +241,13 @@ async function renewedBound(parts: EngineParts, ctx: KoaContextWithOIDC): Promis
   const asked = (ctx.oidc.body as Record<string, unknown> | undefined)?.[askedScope]
   const grant = await parts.grants.find(ctx.oidc.entities.RefreshToken?.grantId ?? '')
   const place = grant && (await parts.catalogue.findPlace(grant.upstream))
-  if (typeof asked !== 'string' || place === undefined) return undefined
+  if (typeof asked !== 'string' || grant === undefined || place === undefined) return undefined
   // As on the page: words that mean nothing here ask for nothing.
-  const requested = [scopesFor(place.upstreams, asked)]
-  return boundOf(parts, grant!, { claimed: [], requested }).catch((error: unknown) => {
+  const requested = scopesFor(place.upstreams, asked)
+  // Who repeats what it was told at first knows of nothing that was added since, and asks for no less.
+  const others = readScopes(grant.told ?? grant.scope ?? scope)
+  if (await reachAll(parts, place.name, { asked: requested, others })) return undefined
+  return boundOf(parts, grant, { claimed: [], requested: [requested] }).catch((error: unknown) => {
     throw error instanceof NotTaken ? new errors.InvalidScope(error.message, asked) : error
   })
 }

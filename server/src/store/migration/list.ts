@@ -22,6 +22,7 @@ import * as passkeysThatWait from './0020-passkeys-that-wait.ts'
 import * as approvalActor from './0021-approval-actor.ts'
 import * as apiDocuments from './0022-api-documents.ts'
 import * as voidByName from './0023-void-by-name.ts'
+import * as toldScopes from './0024-told-scopes.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -48,4 +49,5 @@ export const migrations: Record<string, Migration> = {
   '0021-approval-actor': approvalActor,
   '0022-api-documents': apiDocuments,
   '0023-void-by-name': voidByName,
+  '0024-told-scopes': toldScopes,
 }

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import type { Grant } from '../../../src/model/rights.ts'
-import { findStoredGrant, insertGrant, listStoredGrants, revokeStoredGrants } from '../../../src/store/grants.ts'
+import {
+  findStoredGrant,
+  insertGrant,
+  listStoredGrants,
+  revokeStoredGrants,
+  widenStoredGrant,
+} from '../../../src/store/grants.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 const grant = (id: string, more: Partial<Grant> = {}): Grant => ({
@@ -68,6 +74,22 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       assert.equal((await findStoredGrant(store, 'b'))?.tools.size, 1_201)
       assert.equal((await findStoredGrant(store, 'c'))?.tools.size, 0)
       assert.equal(await findStoredGrant(store, 'd'), undefined)
+    },
+  ],
+  [
+    'what a client was told of a grant at first stays, however often more is added',
+    async (store) => {
+      await insert(store, grant('a', { scope: 'mux:read' }), grant('b'))
+      const widen = (id: string, scope: string | undefined, tool: string) =>
+        store.transaction((tx) => widenStoredGrant(tx, id, { tools: new Map([[tool, 'digest']]), scope, now: 5 }))
+      assert.equal((await findStoredGrant(store, 'a'))?.told, undefined)
+      for (const more of ['mux:read one', 'mux:read one two']) {
+        assert.equal(await widen('a', more, more), true)
+        const { told, scope } = (await findStoredGrant(store, 'a'))!
+        assert.deepEqual([told, scope], ['mux:read', more])
+      }
+      await widen('b', undefined, 'one')
+      assert.equal((await findStoredGrant(store, 'b'))?.told, undefined)
     },
   ],
   [
