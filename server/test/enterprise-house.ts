@@ -27,7 +27,7 @@ export async function openEnterpriseHouse(
   const company = await openFakeEnterprise(t)
   const issuer = { issuer: company.issuer, jwksUri: company.jwksUri, ...(more.effects && { effects: more.effects }) }
   const yaml = `clients: ${JSON.stringify({ enterprise: [issuer], admission: more.admission })}`
-  const house = await openHouse(t, { yaml, reach: [company.issuer], ...more.options })
+  const house = await openHouse(t, { yaml, ...more.options, reach: [company.issuer, ...(more.options?.reach ?? [])] })
   await house.upstream('mux', more.tools ?? muxTools)
   return { house, company, ...(await registerPresenter(house)) }
 }

@@ -58,6 +58,13 @@ export function scopesFor(upstreams: readonly string[], text: string): Scope[] {
   return concerned.length > 0 ? concerned : [{ of: 'everything', text: everything }]
 }
 
+/** Whether a text says nothing but scopes that concern these upstreams. */
+export function concernsOnly(upstreams: readonly string[], text: string): boolean {
+  const words = new Set(text.split(' ').filter((one) => one !== ''))
+  const scopes = readScopes(text).filter((one) => one.of === 'everything' || upstreams.includes(one.upstream))
+  return scopes.length === words.size
+}
+
 /** Whether a scope reaches a tool: the one for everything and `write` also what a narrower one reaches. */
 export function reaches(scope: Scope, { upstream, name, effect }: Scoped): boolean {
   if (scope.of === 'everything') return true

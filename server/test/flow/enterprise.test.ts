@@ -6,6 +6,7 @@ import { countSpent } from '../../src/store/spent.ts'
 import { Agent } from '../agent.ts'
 import { audience, caep, openFakeTransmitter } from '../fake/transmitter.ts'
 import { whoIs } from '../administrator.ts'
+import { redirectUri } from '../browser.ts'
 import {
   entitleVouched,
   jwtBearer,
@@ -14,12 +15,14 @@ import {
   registerPresenter,
   type EnterpriseHouse,
 } from '../enterprise-house.ts'
+import { openClientHost } from '../fake/client-host.ts'
 import { openFakeEnterprise } from '../fake/enterprise.ts'
 import { openFakeIdp } from '../fake/idp.ts'
+import { clientProof, type FakeIssuer, openFakeIssuer } from '../fake/issuer.ts'
 import { openHostProxy } from '../fake/host-proxy.ts'
 import { openHouse } from '../house.ts'
 import { agentWith, entitle } from '../machines.ts'
-import { claimsOf, type TokenAnswer } from '../oauth-client.ts'
+import { claimsOf, OAuthClient, type TokenAnswer } from '../oauth-client.ts'
 import { startPostgres } from '../postgres.ts'
 import { Prover } from '../prover.ts'
 
@@ -76,14 +79,14 @@ test('what is granted is what effects, entitlement, the scope of the assertion a
     ['mcp', undefined, 'mcp', write],
     ['mux:read', undefined, 'mux:read', read],
     [get, undefined, get, ['get_asset']],
-    ['memory:read mux:read profile', undefined, 'mux:read', read],
+    [`mux:read ${create}`, undefined, `mux:read ${create}`, write],
     [undefined, 'mux:read', 'mux:read', read],
-    ['mcp', `${create} ${get}`, `${create} ${get}`, ['create_asset', 'get_asset']],
+    [undefined, `${create} ${get}`, `${create} ${get}`, ['create_asset', 'get_asset']],
     ['mux:read', 'mcp', 'mux:read', read],
     ['mux:read', 'mux:write', 'mux:read', read],
-    ['mux:write', `mux:read ${create}`, `mux:read ${create}`, write],
-    ['mux:read', `${create} ${list}`, list, ['list_assets']],
-    [`${get} ${list}`, `${list} ${create}`, list, ['list_assets']],
+    [`${list} ${create}`, `mux:read ${create}`, `${list} ${create}`, ['create_asset', 'list_assets']],
+    [create, 'mux:write', create, ['create_asset']],
+    ['mux:read', 'profile mux:read other:read', 'mux:read', read],
     [`${get} mux:tool:delete_asset mux:tool:create_signing_key`, undefined, get, ['get_asset']],
     ['mux:tool:delete_asset', undefined, 'invalid_grant', []],
     ['memory:read', undefined, 'invalid_grant', []],
@@ -92,15 +95,34 @@ test('what is granted is what effects, entitlement, the scope of the assertion a
     ['', undefined, 'invalid_grant', []],
     [null, undefined, 'invalid_grant', []],
     [['mux:read'], undefined, 'invalid_grant', []],
-    ['mux:read', create, 'invalid_scope', []],
-    [get, list, 'invalid_scope', []],
-    [undefined, 'profile', 'invalid_scope', []],
+    // What is no scope of this resource, beside those that are (7.6.2).
+    ['memory:read mux:read', undefined, 'invalid_grant', []],
+    ['mcp profile', undefined, 'invalid_grant', []],
+    // What the client does not ask for (7.2.1).
+    ['mux:write', `mux:read ${create}`, 'invalid_grant', []],
+    ['mux:write', 'mux:read', 'invalid_grant', []],
+    ['mcp', 'mux:write', 'invalid_grant', []],
+    ['mux:read', `${create} ${list}`, 'invalid_grant', []],
+    [create, 'mux:read', 'invalid_grant', []],
+    [`${get} ${list}`, `${list} ${create}`, 'invalid_grant', []],
+    ['mux:read', create, 'invalid_grant', []],
+    [get, list, 'invalid_grant', []],
+    [undefined, 'profile', 'invalid_grant', []],
     ['profile', create, 'invalid_grant', []],
   ]
   for (const [claimed, asked, told, tools] of table) {
     const { answer: _, ...held } = await granted(all, { claimed, ...(asked !== undefined && { asked }) })
     assert.deepEqual(held, { told, tools }, `${JSON.stringify(claimed)} ${asked}`)
   }
+  // `scp` is a claim like `scope`.
+  for (const scp of ['mux:read profile', ['mux:read', 'memory:read'], 'mux:write'])
+    assert.equal(
+      (await all.present(await all.company.assert({ ...all.claims, scp }), { scope: 'mux:read' })).error,
+      'invalid_grant',
+    )
+  const kept = await all.company.assert({ ...all.claims, scope: 'mux:write' })
+  assert.equal((await all.present(kept, { scope: 'mux:read' })).error, 'invalid_grant')
+  assert.equal((await all.present(kept, { scope: 'mux:write' })).status, 200, 'which was not spent')
   const authorization_details = [{ type: 'mcp_tools', tools: [{ name: 'get_asset' }] }]
   const detailed = await all.present(await all.company.assert({ ...all.claims, authorization_details }))
   assert.equal(detailed.error, 'invalid_grant')
@@ -406,6 +428,33 @@ test('an assertion is good once, at all replicas', async (t) => {
     Array.from({ length: 20 }, (_, at) => fetch(`${urls[at % 2]}/oauth/token`, { method: 'POST', body: form })),
   )
   assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+})
+
+test('a client that is known by its metadata document presents one, and proves itself by the key in it', async (t) => {
+  const [host, key, stranger] = [await openClientHost(t), await openFakeIssuer(t), await openFakeIssuer(t)]
+  const redirects = { client_name: 'Editor', redirect_uris: [redirectUri] }
+  host.document = { ...redirects, token_endpoint_auth_method: 'private_key_jwt', jwks: key.jwks }
+  const all = await openEnterpriseHouse(t, { options: { reach: [host.id] } })
+  await entitleVouched(all)
+  const { house, company } = all
+  const client = new OAuthClient(house, { id: host.id })
+  const claims = { ...all.claims, client_id: host.id }
+  const present = async (assertion: string, by: FakeIssuer) =>
+    client.token({
+      grant_type: jwtBearer,
+      assertion,
+      ...(await clientProof(by, { id: host.id, origin: house.origin })),
+    })
+  const assertion = await company.assert(claims)
+  assert.equal((await present(assertion, stranger)).error, 'invalid_client')
+  assert.equal((await client.token({ grant_type: jwtBearer, assertion })).error, 'invalid_client')
+  const answer = await present(assertion, key)
+  assert.equal(answer.status, 200, JSON.stringify(answer))
+  assert.equal(decodeJwt(answer.access_token)['client_id'], host.id)
+  assert.deepEqual((await agentOf({ ...all, client }, answer).list()).toSorted(), ['get_asset', 'list_assets'])
+  assert.equal((await house.rooms.oauth.findClient(host.id))?.source, 'metadata-document')
+  const others = await company.assert(all.claims)
+  assert.equal((await present(others, key)).error, 'invalid_grant', 'that of another client')
 })
 
 test('a client that cannot prove who it is may not present one', async (t) => {

@@ -10,6 +10,8 @@ import type { Store } from '../../store/store.ts'
 import { type Asked, type Given, NotTaken } from '../grant-type.ts'
 import { upstreamOf } from '../metadata.ts'
 import type { People } from '../ports.ts'
+import { concernsOnly } from '../scopes.ts'
+import { reachAll, readLimits, type Said, scopesClaimed } from './limits.ts'
 import { clockToleranceSeconds, peek, verifyToken } from './verify.ts'
 import { vouchedGrant, type VouchedParts } from './vouched.ts'
 
@@ -31,7 +33,8 @@ export interface IdJagParts extends VouchedParts {
  *
  * Promise: a grant is given only for an assertion that one of the configured issuers signed, of the right type, for this
  * server and one of its resources, for the client that presents it and has proved who it is, that has not ended and was
- * never presented before, at any replica; one that is bound to a key, only with a proof of that key. What the grant holds, see `vouchedGrant`.
+ * never presented before, at any replica; whose scopes are of that resource, and asked for by the client where it asks by any;
+ * one that is bound to a key, only with a proof of that key. Whatever is wrong is `invalid_grant`. What the grant holds, see `vouchedGrant`.
  *
  * @see https://github.com/modelcontextprotocol/ext-auth/blob/main/specification/stable/enterprise-managed-authorization.mdx
  */
@@ -55,6 +58,8 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
       key,
     })
     const meant = readClaims(claims, { clientId, resource, origin })
+    const said = { claims, requested: scope }
+    await requireScopes(parts, meant.upstream, said)
     const client = await parts.clients.resolve(clientId)
     if (client === undefined) throw new NotTaken('the client is unknown or revoked')
     await prove(meant.resource)
@@ -72,10 +77,33 @@ export function openIdJag(parts: IdJagParts): (asked: Asked) => Promise<Given> {
       client,
       principalId: principal.id,
       vouchedAt: (claims.iat ?? 0) * 1_000,
-      said: { claims, requested: scope },
+      said,
     }
-    return { grant: await vouchedGrant(parts, { ...of, upstream: meant.upstream }), resource: meant.resource }
+    const grant = await vouchedGrant(parts, { ...of, upstream: meant.upstream }).catch(asOneError)
+    return { grant, resource: meant.resource }
   }
+}
+
+/**
+ * What is asked of the scopes of an identity assertion beyond what is asked of all that limits: they are ours, for this
+ * resource, and the client asks for no less than all of them.
+ *
+ * @see https://github.com/modelcontextprotocol/ext-auth/blob/main/specification/stable/enterprise-managed-authorization.mdx
+ * Sections 7.2.1 and 7.6.2.
+ */
+async function requireScopes(parts: Pick<VouchedParts, 'catalogue'>, upstream: string, said: Said): Promise<void> {
+  const upstreams = (await parts.catalogue.findPlace(upstream))?.upstreams ?? []
+  if (!scopesClaimed(said.claims).every((text) => concernsOnly(upstreams, text)))
+    throw new NotTaken('it names a scope that is none of this resource')
+  const { claimed, requested } = readLimits(said)
+  const [asked] = requested
+  if (asked === undefined || (await reachAll(parts, upstream, { asked, others: claimed.flat() }))) return
+  throw new NotTaken('it names a scope that was not asked for')
+}
+
+// Of an identity assertion nothing is told but that it was not taken.
+function asOneError(error: unknown): never {
+  throw error instanceof NotTaken ? new NotTaken(error.message) : error
 }
 
 /** The principal of verified claims. Throws `NotTaken` if he is not active. */

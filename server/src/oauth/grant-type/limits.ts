@@ -22,16 +22,21 @@ export type Limits = Record<'claimed' | 'requested', readonly (readonly Scope[])
  * nothing. Some providers have `scp` in place of `scope`, as a text or a list: where both are there, both must reach.
  */
 export function readLimits({ claims, requested }: Said): Limits {
-  const { scope, scp, authorization_details: details } = claims
+  // They limit to tools and arguments as well (RFC 9396), and are read of what a person sees alone.
+  if (claims['authorization_details'] !== undefined) throw new NotTaken('it is limited by `authorization_details`')
+  return {
+    claimed: scopesClaimed(claims).map(readScopes),
+    requested: requested === undefined ? [] : [readScopes(requested)],
+  }
+}
+
+/** The texts of scopes in claims, as they stand there. */
+export function scopesClaimed({ scope, scp }: Said['claims']): string[] {
   if (scope !== undefined && typeof scope !== 'string') throw new NotTaken('its `scope` is no text')
   const listed = Array.isArray(scp) && scp.every((one) => typeof one === 'string') ? scp.join(' ') : scp
   if (listed !== undefined && typeof listed !== 'string')
     throw new NotTaken('its `scp` is neither text nor list of texts')
-  // They limit to tools and arguments as well (RFC 9396), and are read of what a person sees alone.
-  if (details !== undefined) throw new NotTaken('it is limited by `authorization_details`')
-  const read = (...texts: (string | undefined)[]) =>
-    texts.flatMap((text) => (text === undefined ? [] : [readScopes(text)]))
-  return { claimed: read(scope, listed), requested: read(requested) }
+  return [scope, listed].filter((text) => text !== undefined)
 }
 
 /** Whether all of these let a tool through. */
