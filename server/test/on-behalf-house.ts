@@ -45,9 +45,10 @@ export async function openOnBehalfHouse(
   const yaml = [
     `login: ${JSON.stringify({ oidc: [provider] })}`,
     `onBehalf: ${JSON.stringify({ vaulted: entry({ ...guarded, idp }) })}`,
+    options.yaml ?? '',
   ].join('\n')
   const env = { IDP_SECRET: client.secret, UPSTREAM_SECRET: 'of the client at the upstream', ...options.env }
-  const reach = [fake.url, server.issuer, other.issuer, idp.issuer]
+  const reach = [fake.url, server.issuer, other.issuer, idp.issuer, ...(options.reach ?? [])]
   const opened = { ...options, yaml, env, reach }
   const house = await openHouse(t, opened)
   await enter(house, guarded, options.effect ?? 'read')

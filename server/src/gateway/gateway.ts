@@ -196,9 +196,9 @@ function openConnection(
   const { name, learnt } = upstream
   const spec = { name, launch: resolveLaunch(rooms, upstream) }
   const dispatcher = rooms.dispatcherFor(name)
-  const open: ConstructorParameters<typeof PerCallerConnection>[2] = (grantId, known) => {
+  const open: ConstructorParameters<typeof PerCallerConnection>[2] = (holder, known) => {
     const asked: CallerCredential =
-      grantId === undefined ? rooms.connections.hold(name) : rooms.inNames.hold(upstream, grantId)
+      holder === undefined ? rooms.connections.hold(name) : rooms.inNames.hold(upstream, holder)
     const { credential, onRefused, onNonce, parting, gone } = asked
     const connection = kindsOfUpstream[upstream.launch.kind].open(
       { ...spec, learnt: known },

@@ -15,7 +15,11 @@ function open() {
 
 test('news of a grant that has ended end what was begun under it, at every upstream, and nothing else', async () => {
   const { grants, ended } = open()
-  const [here, there, other] = [grants.hold('a', 'g1'), grants.hold('b', 'g1'), grants.hold('a', 'g2')]
+  const [here, there, other] = [
+    grants.hold('a', { grantId: 'g1' }),
+    grants.hold('b', { grantId: 'g1' }),
+    grants.hold('a', { grantId: 'g2' }),
+  ]
   ended.add('g1')
   await grants.hear({ kind: 'grant', id: 'g1' })
   assert.deepEqual([here.gone.aborted, there.gone.aborted, other.gone.aborted], [true, true, false])
@@ -25,7 +29,7 @@ test('news of a grant that has ended end what was begun under it, at every upstr
 
 test('news of a grant that goes on cut nothing, and those of others are not looked at', async () => {
   const { grants, asked } = open()
-  const held = grants.hold('a', 'g1')
+  const held = grants.hold('a', { grantId: 'g1' })
   await grants.hear({ kind: 'grant', id: 'g1' })
   await grants.hear({ kind: 'grant', id: 'g2' })
   await grants.hear({ kind: 'tool', id: 'a/echo' })
@@ -34,7 +38,7 @@ test('news of a grant that goes on cut nothing, and those of others are not look
 
 test('who calls is asked each time: a grant that ended is noticed without news', async () => {
   const { grants, ended } = open()
-  const held = grants.hold('a', 'g1')
+  const held = grants.hold('a', { grantId: 'g1' })
   assert.equal((await held.caller()).principalId, 'p of g1')
   ended.add('g1')
   await assert.rejects(held.caller(), /it has ended/)
@@ -43,7 +47,7 @@ test('who calls is asked each time: a grant that ended is noticed without news',
 test('news of a person or client, and news that name nobody, end what has ended with them', async () => {
   for (const about of [{ kind: 'principal', id: 'p of g1' }, { kind: 'client', id: 'c' }, { kind: 'grant' }] as const) {
     const { grants, ended } = open()
-    const [held, other] = [grants.hold('a', 'g1'), grants.hold('a', 'g2')]
+    const [held, other] = [grants.hold('a', { grantId: 'g1' }), grants.hold('a', { grantId: 'g2' })]
     await Promise.all([held.caller(), other.caller()])
     ended.add('g1')
     await grants.hear(about)

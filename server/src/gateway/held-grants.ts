@@ -1,11 +1,15 @@
 import { Fault } from '../base/fault.ts'
+import type { Act } from '../oauth/actor.ts'
 import type { About } from '../store/revisions.ts'
+import { type Holder, holderWord } from './upstream/caller-key.ts'
 
 /** Who calls, as far as tokens in their name are concerned. */
 export interface OnBehalfCaller {
   principalId: string
   clientId: string
   grantId: string
+  /** Who acts for the person, where it is not the client alone. */
+  act?: Act | undefined
 }
 
 /** A grant under which an upstream is called in somebody's name. */
@@ -39,8 +43,8 @@ export class HeldGrants {
     this.#callerOf = callerOf
   }
 
-  hold(upstream: string, grantId: string): HeldGrant {
-    const key = JSON.stringify([upstream, grantId])
+  hold(upstream: string, { grantId, act }: Holder): HeldGrant {
+    const key = JSON.stringify([upstream, holderWord({ grantId, act })])
     const held: Held = { upstream, grantId, caller: undefined, gone: new AbortController() }
     this.#held.delete(key)
     this.#makeRoom()
@@ -51,7 +55,8 @@ export class HeldGrants {
         this.#held.set(key, held)
       }
       if (held.gone.signal.aborted) throw ended(upstream)
-      return (held.caller = await this.#callerOf(upstream, grantId))
+      held.caller = await this.#callerOf(upstream, grantId)
+      return act === undefined ? held.caller : { ...held.caller, act }
     }
     return { caller, gone: held.gone.signal }
   }

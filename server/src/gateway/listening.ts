@@ -22,6 +22,7 @@ import type { Session } from './session.ts'
 import { findFall, requireStanding } from './standing.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import { requireTasks } from './task-handle.ts'
+import { holderWord } from './upstream/caller-key.ts'
 import type { RpcNotification } from './upstream/message.ts'
 import type { Listener } from './upstream/upstream-kind.ts'
 
@@ -219,7 +220,7 @@ function listenerOf(rooms: ListeningRooms, hearing: Hearing, may: (uri: string) 
   const { caller, envelope, session, upstream, reply, exchange, begin, onOpen } = hearing
   if (envelope !== undefined) {
     const client = { info: envelope.clientInfo, capabilities: envelope.clientCapabilities }
-    const callerKey = `${caller.grantId} listens ${digestOf(JSON.stringify([envelope.id, hearing.resources, exchange.requestId]))}`
+    const callerKey = `${holderWord(caller)} listens ${digestOf(JSON.stringify([envelope.id, hearing.resources, exchange.requestId]))}`
     const { protocolVersion } = envelope
     return { callerKey, protocolVersion, client, ask: undefined, lists: false, resources: hearing.resources, onOpen }
   }
@@ -240,7 +241,15 @@ function listenerOf(rooms: ListeningRooms, hearing: Hearing, may: (uri: string) 
     if (why !== undefined) return refusal(why)
     return rooms.questions.put(to, question, AbortSignal.any([signal, hearing.signal]))
   }
-  return { callerKey: `${caller.grantId} ${session.id}`, protocolVersion, client, ask, lists: false, resources, onOpen }
+  return {
+    callerKey: `${holderWord(caller)} ${session.id}`,
+    protocolVersion,
+    client,
+    ask,
+    lists: false,
+    resources,
+    onOpen,
+  }
 }
 
 // Progress belongs to calls, and lists are told of by us; of resources only those that the caller may read.

@@ -8,6 +8,7 @@ import type { Upstream } from '../model/upstream.ts'
 import type { Feed } from '../store/feed.ts'
 import { HeldGrants, type OnBehalfCaller } from './held-grants.ts'
 import { notConnected, OwnConnections, type AskedCredential } from './own-connection.ts'
+import type { Holder } from './upstream/caller-key.ts'
 import { TokenCache, type CachedToken } from './upstream/on-behalf/token-cache.ts'
 import { errorCodeOf } from './upstream/on-behalf/token-server.ts'
 import type { WayParts } from './upstream/on-behalf/way.ts'
@@ -42,8 +43,8 @@ export interface OnBehalfTokens {
    * @returns nothing when there is; otherwise why not, as the caller is to be told it. Nothing was sent to the upstream.
    */
   whyNot(upstream: Upstream, caller: OnBehalfCaller): Promise<Fault | undefined>
-  /** The credential of the caller with this grant; no other caller ever gets it. */
-  hold(upstream: Upstream, grantId: string): CallerCredential
+  /** The credential of the caller with this grant and actor; no other caller ever gets it. */
+  hold(upstream: Upstream, holder: Holder): CallerCredential
   close(): void
 }
 
@@ -53,7 +54,7 @@ const restMs = 5_000
 /**
  * Opens them.
  *
- * Promise: a token is asked for by one caller, that is for one grant of one person to one client, sent to one upstream, and
+ * Promise: a token is asked for by one caller, that is for one grant of one person to one client and whoever acts by it, sent to one upstream, and
  * forgotten with the grant, the person, the client and the upstream. It is not sent when less is left of it than half a
  * minute (or half of its life, where that is shorter).
  */
@@ -77,7 +78,7 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
     return cache.get(place, async () => {
       const principal = await requireActive(upstream, caller.principalId)
       try {
-        return await ways.get(upstream)!.obtain({ principal, clientId: caller.clientId })
+        return await ways.get(upstream)!.obtain({ principal, clientId: caller.clientId, act: caller.act })
       } catch (error) {
         const fault = told(rooms, upstream, error)
         log.warn({ upstream, principal: principal.id, error, detail: fault.detail }, 'no token in the name of a person')
@@ -96,8 +97,8 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
 
   const grants = new HeldGrants(callerOf)
 
-  function holdToken(upstream: string, grantId: string): CallerCredential {
-    const { caller, gone } = grants.hold(upstream, grantId)
+  function holdToken(upstream: string, holder: Holder): CallerCredential {
+    const { caller, gone } = grants.hold(upstream, holder)
     const sentOf = ({ token }: CachedToken): SentCredential => ({
       placement: 'headers',
       values: { authorization: `Bearer ${token}` },
@@ -123,8 +124,8 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
   }
 
   // Whose grant it is, is known when it is first used: connections are opened without waiting.
-  function holdOwn(upstream: string, grantId: string): CallerCredential {
-    const { caller, gone } = grants.hold(upstream, grantId)
+  function holdOwn(upstream: string, holder: Holder): CallerCredential {
+    const { caller, gone } = grants.hold(upstream, holder)
     const lost = new AbortController()
     let held: ReturnType<OwnConnections['hold']> | undefined
     const get = async () => {
@@ -158,10 +159,10 @@ export function openOnBehalf(rooms: OnBehalfRooms): OnBehalfTokens {
         throw error
       }
     },
-    hold(upstream, grantId) {
+    hold(upstream, holder) {
       const { name } = upstream
       requirePlace(upstream, rooms.onBehalf.get(name)!)
-      return ways.get(name) === undefined ? holdOwn(name, grantId) : holdToken(name, grantId)
+      return ways.get(name) === undefined ? holdOwn(name, holder) : holdToken(name, holder)
     },
     close: feed.subscribe((about) => {
       cache.forget(about)

@@ -8,6 +8,7 @@ import type { Call, Judged } from './call-state.ts'
 import type { Envelope } from './envelope.ts'
 import type { NextRound } from './input-required.ts'
 import { isOwnKey } from './own-elicitation.ts'
+import { holderWord } from './upstream/caller-key.ts'
 import type { RpcRequest } from './upstream/message.ts'
 import type { UpstreamRequest } from './upstream/upstream-kind.ts'
 
@@ -90,9 +91,9 @@ export function nextRound(clock: Clock, call: Call, { inputResponses, requestSta
 // Nobody shares a session with an upstream: not with other callers, and not with one's own client that declared something
 // else. A legacy client has as many as it began with us; a modern one has one for each thing that it declares.
 function callerKeyOf({ caller, envelope }: Call): string {
-  if (envelope.session !== undefined) return `${caller.grantId} ${envelope.session.id}`
+  if (envelope.session !== undefined) return `${holderWord(caller)} ${envelope.session.id}`
   const { clientInfo, clientCapabilities, logLevel = '' } = envelope
-  return `${caller.grantId} ${digestOf(canonicalJson({ clientInfo, clientCapabilities, logLevel }))}`
+  return `${holderWord(caller)} ${digestOf(canonicalJson({ clientInfo, clientCapabilities, logLevel }))}`
 }
 
 // What the client answers to our own elicitation is for us; what an approval does not bind stays behind.

@@ -26,6 +26,7 @@ import { subscribe } from './subscribe.ts'
 import { callTask } from './tasks.ts'
 import type { Session, Sessions } from './session.ts'
 import { findFall, requireStanding, unknownMethod } from './standing.ts'
+import { holderWord } from './upstream/caller-key.ts'
 
 /** The rooms that the MCP door opens on. */
 export interface ServeRooms extends CallRooms, Omit<ListeningRooms, keyof CallRooms> {
@@ -350,7 +351,7 @@ async function tellRootsChanged(
   { session, protocolVersion }: Envelope,
 ): Promise<void> {
   if (session === undefined) return
-  const of = { callerKey: `${caller.grantId} ${session.id}`, protocolVersion }
+  const of = { callerKey: `${holderWord(caller)} ${session.id}`, protocolVersion }
   for (const view of await rooms.facts.views(caller)) {
     if (view.catalogue === undefined || findFall(rooms.facts, view) !== undefined) continue
     rooms.pool.get(view.catalogue.upstream).rootsChanged?.(of)

@@ -35,6 +35,18 @@ export function isName(value: unknown): value is string {
   return typeof value === 'string' && text.test(value)
 }
 
+/**
+ * Who acts where a client calls on: the client, by its name at an issuer, and inside it who acts by that. A client that acts
+ * itself is named once.
+ *
+ * @returns `undefined` if that is one more than a token can tell of.
+ */
+export function actThrough(client: { sub: string; iss: string }, act: Act | undefined): Act | undefined {
+  const inner = act?.sub === client.sub && act.iss === undefined ? act.act : act
+  if (depthOf(inner) >= depthMax) return undefined
+  return { ...client, ...(inner !== undefined && { act: inner }) }
+}
+
 /** How many act one for another. */
 export function depthOf(act: Act | undefined): number {
   return act === undefined ? 0 : 1 + depthOf(act.act)

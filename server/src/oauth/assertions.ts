@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { importJWK, SignJWT, type JWTPayload } from 'jose'
 import type { Clock } from '../base/clock.ts'
+import type { Act } from './actor.ts'
 import type { TokenKeys } from './token-keys.ts'
 
 /** Whom the gateway vouches for, and to whom. */
@@ -11,14 +12,14 @@ export interface Vouched {
   subject: string
   /** Who the person is here: the identity provider, and its name for them. */
   person: { issuer: string; subject: string }
-  /** The client that acts for the person, by its id here. */
-  actor: string
+  /** Who acts for the person: a client of here, and who acts by that. */
+  act: Act
 }
 
 /** What the gateway says of others and of itself to other authorization servers, signed by the keys that it publishes. */
 export interface Assertions {
   /**
-   * Says that a person is who calls, by which client. Good for a minute, for one authorization server.
+   * Says that a person is who calls, by which client, and who acts by that. Good for a minute, for one authorization server.
    *
    * @see spec/assertion.md
    */
@@ -51,13 +52,13 @@ export function openAssertions(parts: {
   }
 
   return {
-    vouchFor: ({ audience, subject, person, actor }) =>
+    vouchFor: ({ audience, subject, person, act }) =>
       sign('sallyport-assertion+jwt', {
         iss: origin,
         sub: subject,
         aud: audience,
         sub_id: { format: 'iss_sub', iss: person.issuer, sub: person.subject },
-        act: { iss: origin, sub: actor },
+        act,
       }),
     proveClient: ({ clientId, audience }) =>
       sign('client-authentication+jwt', { iss: clientId, sub: clientId, aud: audience }),

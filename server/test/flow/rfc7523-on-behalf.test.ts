@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
+import type { Agent } from '../agent.ts'
+import { clientProof, openFakeIssuer } from '../fake/issuer.ts'
 import type { GuardedUpstream } from '../guarded-house.ts'
+import { agentWith, entitle } from '../machines.ts'
+import { OAuthClient } from '../oauth-client.ts'
 import { clientTokens, holderOf, openOnBehalfHouse, type OnBehalfHouse } from '../on-behalf-house.ts'
 
 const asserting = ({ fake, server }: GuardedUpstream) => ({
@@ -77,6 +81,94 @@ test('each caller has a token of its own, whoever calls at once: never another p
   assert.equal(asked(of).length, agents.length, 'one for each caller')
   const sent = JSON.stringify([of.fake.journal.map(({ headers }) => headers), of.server.asked])
   for (const token of clientTokens(...agents.map(({ agent }) => agent))) assert.ok(!sent.includes(token))
+})
+
+const company = 'https://agents.example'
+
+/** An agent platform that may exchange tokens of its people, with a person who is entitled to `echo`. */
+async function openPlatform(t: TestContext, more: object = {}) {
+  const issuer = await openFakeIssuer(t)
+  const { jwks, jwksUri } = issuer
+  const from = [{ issuer: company, jwksUri, audience: 'agents' }]
+  const platform = { id: 'agents', name: 'Agents', jwks, exchange: { from, actorsMax: 5 } }
+  const of = await openOnBehalfHouse(t, (at) => ({ ...asserting(at), ...more }), {
+    yaml: `clients: ${JSON.stringify({ preregistered: [platform] })}`,
+    reach: [issuer.issuer],
+  })
+  const { house } = of
+  const { id } = await house.rooms.identity.admitClaims(company, { sub: 'u-1' })
+  await entitle(house, id, ['vaulted/echo'])
+  const client = new OAuthClient(house, { id: 'agents' })
+  /** What the platform gets for its person, where these act already and this agent acts for them. */
+  const connect = async (agent?: string, act?: object) => {
+    const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
+    const answer = await client.token({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: await issuer.sign({ iss: company, aud: 'agents', act }),
+      subject_token_type: type('id_token'),
+      resource: client.resourceOf('vaulted'),
+      ...(agent !== undefined && {
+        actor_token: await issuer.sign({ iss: 'agents', sub: agent, aud: house.origin }),
+        actor_token_type: type('jwt'),
+      }),
+      ...(await clientProof(issuer, { id: 'agents', origin: house.origin })),
+    })
+    assert.equal(answer.status, 200, JSON.stringify(answer))
+    return agentWith(house, 'vaulted', answer)
+  }
+  return { of, connect, subject: id, client: { iss: house.origin, sub: 'agents' } }
+}
+
+for (const grant of ['jwt-bearer', 'token-exchange'] as const) {
+  test(`the authorization server sees who acts by the client, and who before; none has the token of another (${grant})`, async (t) => {
+    const { of, connect, subject, client } = await openPlatform(t, { grant })
+    const before = { sub: 'router', iss: company }
+    const chains: [agent: Agent, text: string, act: object][] = [
+      [await connect(), 'itself', client],
+      [await connect('planner'), 'planner', { ...client, act: { sub: 'planner', iss: 'agents' } }],
+      [await connect('writer'), 'writer', { ...client, act: { sub: 'writer', iss: 'agents' } }],
+      [await connect('planner', before), 'both', { ...client, act: { sub: 'planner', iss: 'agents', act: before } }],
+      [await connect(undefined, before), 'router', { ...client, act: before }],
+    ]
+    const grants = new Set(chains.map(([agent]) => agent.grantId))
+    assert.equal(grants.size, 1, 'all of them under one grant')
+    const rounds = [...chains, ...chains.toReversed()]
+    const answers = await Promise.all(rounds.map(([agent, text]) => agent.call('echo', { text })))
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      rounds.map(() => 200),
+    )
+    const held = of.calls().map(({ token, text }) => [text, holderOf(of, token)?.['sub'], holderOf(of, token)?.['act']])
+    for (const [, text, act] of chains)
+      assert.deepEqual(
+        held.filter(([said]) => said === text),
+        [
+          [text, subject, act],
+          [text, subject, act],
+        ],
+        text,
+      )
+    assert.equal(asked(of).length, chains.length, 'one for each who acts')
+    await of.house.rooms.oauth.revokeGrant({ by: subject, id: chains[0]![0].grantId, reason: 'enough' })
+    for (const [agent] of chains) assert.equal((await agent.call('echo', { text: 'late' })).status, 401)
+  })
+}
+
+test('more actors than a token tells of are not cut short: nobody is vouched for', async (t) => {
+  const { of, connect } = await openPlatform(t)
+  const chain = (names: string[]): object | undefined =>
+    names.reduceRight<object | undefined>((act, sub) => ({ sub, iss: company, ...(act && { act }) }), undefined)
+  const most = await connect('planner', chain(['b', 'c', 'd']))
+  assert.equal((await most.call('echo', { text: 'x' })).status, 200)
+  const more = await connect('planner', chain(['b', 'c', 'd', 'e']))
+  const refused = await more.call('echo', { text: 'y' })
+  assert.equal(refused.error?.data?.['fault'], 'gateway.exchange_failed')
+  assert.match(refused.error?.message ?? '', /more act one for another/)
+  assert.deepEqual(
+    of.calls().map(({ text }) => text),
+    ['x'],
+  )
+  assert.equal((await of.house.entries('denial')).at(-1)?.reason, 'gateway.exchange_failed')
 })
 
 test('a token is used until half a minute before its end, and then another is asked for', async (t) => {

@@ -59,8 +59,8 @@ async function openHere(t: TestContext) {
     opened.push(one)
     return one
   }
-  const connection = new PerCallerConnection('notes', undefined, (grantId, known) => {
-    const one = make(grantId, known)
+  const connection = new PerCallerConnection('notes', undefined, (holder, known) => {
+    const one = make(holder?.grantId, known)
     return { connection: one, gone: one.gone.signal }
   })
   const receipts = await openReceipts()

@@ -3,6 +3,7 @@ import { upstreamConnectionsMax } from '../../base/limits.ts'
 import type { Receipt } from '../../ledger/intent.ts'
 import type { Learnt } from '../../model/upstream.ts'
 import { unreachable } from './answer.ts'
+import { type Holder, readHolder, wordIn } from './caller-key.ts'
 import type { RpcNotification } from './message.ts'
 import type { ControlRequest, Listener, UpstreamConnection, UpstreamReply, UpstreamRequest } from './upstream-kind.ts'
 
@@ -14,11 +15,11 @@ const listeningMax = upstreamConnectionsMax / 2
 type Known = Pick<Learnt, 'era' | 'protocolVersion'>
 
 /**
- * Opens a connection for the caller with this grant, or for the gateway's own questions. It is closed, and what is under way
- * on it ends, when `gone` is aborted.
+ * Opens a connection for the caller with this grant and actor, or for the gateway's own questions. It is closed, and what is
+ * under way on it ends, when `gone` is aborted.
  */
 type Open = (
-  grantId: string | undefined,
+  holder: Holder | undefined,
   learnt: Known | undefined,
 ) => { connection: UpstreamConnection; gone?: AbortSignal | undefined }
 
@@ -71,8 +72,8 @@ export class PerCallerConnection implements UpstreamConnection {
 
   async *listen(of: Listener, signal: AbortSignal): AsyncGenerator<RpcNotification> {
     if (this.#listening >= listeningMax) return
-    const grantId = grantOf(of.callerKey)
-    const member = grantId === undefined ? { connection: this.#own, busy: 0 } : this.#member(of.callerKey)
+    const word = wordIn(of.callerKey)
+    const member = word === undefined ? { connection: this.#own, busy: 0 } : this.#member(of.callerKey)
     const done = begin(member)
     this.#listening++
     try {
@@ -84,7 +85,7 @@ export class PerCallerConnection implements UpstreamConnection {
   }
 
   rootsChanged(of: Pick<UpstreamRequest, 'callerKey' | 'protocolVersion'>): void {
-    this.#members.get(grantOf(of.callerKey) ?? '')?.connection.rootsChanged?.(of)
+    this.#members.get(wordIn(of.callerKey) ?? '')?.connection.rootsChanged?.(of)
   }
 
   async close(): Promise<void> {
@@ -95,22 +96,22 @@ export class PerCallerConnection implements UpstreamConnection {
   }
 
   #member(callerKey: string): Member {
-    const grantId = grantOf(callerKey)
-    if (grantId === undefined) throw new TypeError('a call of nobody')
+    const word = wordIn(callerKey)
+    if (word === undefined) throw new TypeError('a call of nobody')
     if (this.#closed) throw unreachable(this.#upstream, 'it is being closed')
-    const found = this.#members.get(grantId)
-    if (found !== undefined) this.#members.delete(grantId)
+    const found = this.#members.get(word)
+    if (found !== undefined) this.#members.delete(word)
     else this.#makeRoom()
-    const member = found ?? this.#begin(grantId)
-    this.#members.set(grantId, member)
+    const member = found ?? this.#begin(word)
+    this.#members.set(word, member)
     return member
   }
 
-  #begin(grantId: string): Member {
-    const { connection, gone } = this.#open(grantId, this.#learnt)
+  #begin(word: string): Member {
+    const { connection, gone } = this.#open(readHolder(word), this.#learnt)
     const member = { connection, busy: 0 }
     const end = (): void => {
-      if (this.#members.get(grantId) === member) this.#members.delete(grantId)
+      if (this.#members.get(word) === member) this.#members.delete(word)
       void connection.close().catch(() => undefined)
     }
     gone?.addEventListener('abort', end, { once: true })
@@ -120,20 +121,14 @@ export class PerCallerConnection implements UpstreamConnection {
   // The one that was used longest ago; never one on which something is under way.
   #makeRoom(): void {
     if (this.#members.size < callersMax) return
-    for (const [grantId, { busy, connection }] of this.#members) {
+    for (const [word, { busy, connection }] of this.#members) {
       if (busy > 0) continue
-      this.#members.delete(grantId)
+      this.#members.delete(word)
       void connection.close().catch(() => undefined)
       return
     }
     throw new Fault('gateway.upstream_busy', `cannot call \`${this.#upstream}\` now: too many callers use it at once`)
   }
-}
-
-/** The grant in the key of a caller; none in the keys of our own questions. */
-function grantOf(callerKey: string): string | undefined {
-  const [grantId = '', ...more] = callerKey.split(' ')
-  return more.length === 0 || grantId === 'sallyport' ? undefined : grantId
 }
 
 function begin(member: Member): () => void {

@@ -188,8 +188,8 @@ export interface UpstreamRequest {
   /** The revision that the client speaks on this request. */
   protocolVersion: string
   /**
-   * Whose sessions with the upstream these are: callers with different keys never share one. It begins with the grant,
-   * and a blank.
+   * Whose sessions with the upstream these are: callers with different keys never share one. It begins with the
+   * word of the holder, and a blank.
    */
   readonly callerKey: string
   /** Whether the answer has to come whole, however long it is: those to our own questions, and whatever has to be changed. */

@@ -1,5 +1,6 @@
 import { Fault } from '../../../base/fault.ts'
 import type { Principal } from '../../../model/principal.ts'
+import { actThrough } from '../../../oauth/actor.ts'
 import { TokenServer } from './token-server.ts'
 import type { Entry, Way, WayParts } from './way.ts'
 
@@ -14,10 +15,12 @@ export function openAssertionWay(entry: Entry<'assertion'>, parts: WayParts): Wa
   const server = new TokenServer(parts, issuer, client)
   const resource = entry.resource ?? entry.url
   return {
-    async obtain({ principal, clientId }) {
+    async obtain({ principal, clientId, act }) {
       const subject = subjectOf(principal, entry, parts)
       const person = { issuer: principal.issuer, subject: principal.subject }
-      const assertion = await parts.assertions.vouchFor({ audience: issuer, subject, person, actor: clientId })
+      const chain = actThrough({ iss: parts.origin, sub: clientId }, act)
+      if (chain === undefined) throw notThere('more act one for another than it can be told')
+      const assertion = await parts.assertions.vouchFor({ audience: issuer, subject, person, act: chain })
       if (grant === 'jwt-bearer') return server.grant(grant, { assertion, audience, resource, scope })
       return server.grant(grant, {
         subject_token: assertion,
@@ -36,11 +39,11 @@ function subjectOf(principal: Principal, { people }: Entry<'assertion'>, parts: 
   if (people === undefined) return principal.id
   const issuer = parts.issuerOf(people)
   if (issuer !== undefined && sameIssuer(issuer, principal.issuer)) return principal.subject
-  throw new Fault(
-    'gateway.exchange_failed',
-    `cannot act in your name there: it knows people by \`${people}\`, and you signed in otherwise`,
-    { status: 403 },
-  )
+  throw notThere(`it knows people by \`${people}\`, and you signed in otherwise`)
+}
+
+function notThere(why: string): Fault {
+  return new Fault('gateway.exchange_failed', `cannot act in your name there: ${why}`, { status: 403 })
 }
 
 // As they are configured and as they call themselves, one may lack the last slash.

@@ -1,6 +1,8 @@
 import type { Clock } from '../../../base/clock.ts'
 import type { ExchangedToken } from '../../../identity/idp.ts'
+import type { Act } from '../../../oauth/actor.ts'
 import type { About } from '../../../store/revisions.ts'
+import { holderWord } from '../caller-key.ts'
 
 /** Whose token it is, and where it is sent. */
 export interface TokenPlace {
@@ -8,6 +10,7 @@ export interface TokenPlace {
   grantId: string
   principalId: string
   clientId: string
+  act?: Act | undefined
 }
 
 export interface CachedToken {
@@ -98,7 +101,7 @@ export class TokenCache {
   }
 }
 
-const concerns: Partial<Record<About['kind'], keyof TokenPlace>> = {
+const concerns: Partial<Record<About['kind'], Exclude<keyof TokenPlace, 'act'>>> = {
   grant: 'grantId',
   principal: 'principalId',
   client: 'clientId',
@@ -106,8 +109,8 @@ const concerns: Partial<Record<About['kind'], keyof TokenPlace>> = {
   connection: 'upstream',
 }
 
-function keyOf({ upstream, grantId, principalId, clientId }: TokenPlace): string {
-  return JSON.stringify([upstream, grantId, principalId, clientId])
+function keyOf({ upstream, grantId, principalId, clientId, act }: TokenPlace): string {
+  return JSON.stringify([upstream, holderWord({ grantId, act }), principalId, clientId])
 }
 
 // Its life is counted from when it was asked for: it did not begin before, and never ends before it is taken to end.

@@ -2,6 +2,7 @@ import type { OnBehalf } from '../../../base/config.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { AskedToken, ExchangedToken } from '../../../identity/idp.ts'
 import type { Principal } from '../../../model/principal.ts'
+import type { Act } from '../../../oauth/actor.ts'
 import type { Assertions } from '../../../oauth/assertions.ts'
 
 /** A way of coming by a token in the name of a person: one file, one line in `ways.ts`, and the tests that it passes. */
@@ -14,14 +15,16 @@ export interface Way {
   obtain(of: Acting): Promise<ExchangedToken>
 }
 
-/** In whose name, and by which client. */
+/** In whose name, by which client, and who acts by that. */
 export interface Acting {
   principal: Principal
   clientId: string
+  act: Act | undefined
 }
 
 /** What a way stands on. */
 export interface WayParts {
+  origin: string
   clock: Clock
   assertions: Assertions
   /** The guarded way out of this upstream. */
