@@ -133,6 +133,15 @@ for (const face of ['call', 'form'] as const) {
     await act('lookAtUpstream', { name: 'notes' })
     const { id: other } = (await house.person('Bo')).principal
     await act('setUpstreamOwner', { name: 'notes', ownerId: other })
+    const openapi = (version: string) =>
+      JSON.stringify({
+        openapi: '3.1.0',
+        info: { title: 'Shop', version },
+        servers: [{ url: 'https://shop.example.com' }],
+        paths: { '/orders': { get: { operationId: 'listOrders', responses: { 200: { description: 'all' } } } } },
+      })
+    await act('proposeUpstream', { name: 'shop', openapi: openapi('1'), purpose: 'to be tested', ownerId: by })
+    await act('replaceDocument', { name: 'shop', openapi: openapi('2') })
     await act('setCeiling', { name: 'desk', ceiling: 'write' })
     await act('setProof', { name: 'desk', proof: 'optional' })
     await act('putCredential', { name: 'desk', values: { 'x-key': 'a secret' } })
