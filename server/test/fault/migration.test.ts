@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
+import { Kysely } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import { openSqlite } from '../../src/store/engine/sqlite.ts'
 import { listEntries } from '../../src/store/entries.ts'
+import { migrations } from '../../src/store/migration/list.ts'
 import { openStore } from '../../src/store/store.ts'
+import type { Tables } from '../../src/store/tables.ts'
 
 // A migration that is broken off leaves the data folder as it was: the next start begins it again.
 
@@ -13,28 +18,22 @@ const entries = Array.from({ length: 300 }, (_, at) => {
   return { kind: 'denial', at, callId: undefined, leaf: `{"entry":${at}}`, again: false }
 })
 
-/** A data folder of before migration 0017, in which a statement of it will fail. */
-async function makeFolder(t: TestContext, trap: string): Promise<string> {
+const ours = '0017-entries-by-position'
+
+/** A data folder as it was before this migration, in which a statement of it will fail. */
+async function makeFolder(t: TestContext, trap: string[]): Promise<string> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'sallyport-migration-'))
   t.after(() => rmSync(dataFolder, { recursive: true, force: true }))
-  const store = await openStore({ dataFolder })
-  await store.append(entries)
-  await store.close()
-  change(dataFolder, [
-    'alter table entries rename to newer',
-    'drop index entries_call_id',
-    'create table entries (seq bigint primary key not null, kind text not null, at bigint not null, call_id text, leaf text not null)',
-    'insert into entries select * from newer',
-    'drop table newer',
-    'alter table operator_keys drop column strong',
-    'drop table revoked_tokens',
-    'alter table passkeys drop column counts_at',
-    'alter table approvals drop column actor',
-    'drop table api_documents',
-    'alter table grants drop column told',
-    `delete from kysely_migration where name >= '0017'`,
-    trap,
-  ])
+  const { dialect, append, serve } = await openSqlite(join(dataFolder, 'sallyport.db'))
+  const db = new Kysely<Tables>({ dialect })
+  const earlier = Object.entries(migrations).filter(([name]) => name < ours)
+  assert.ok(ours in migrations && earlier.length > 0)
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => Object.fromEntries(earlier) } })
+  assert.equal((await migrator.migrateToLatest()).error, undefined)
+  serve()
+  await append(entries)
+  await db.destroy()
+  change(dataFolder, trap)
   return dataFolder
 }
 
@@ -44,9 +43,12 @@ function change(dataFolder: string, statements: string[]): void {
   database.close()
 }
 
-const traps: Record<string, [set: string, lift: string]> = {
-  'its first statement': ['create table entries_by_position (x)', 'drop table entries_by_position'],
-  'its last statement': ['create table entries_call_id (x)', 'drop table entries_call_id'],
+const traps: Record<string, [set: string[], lift: string]> = {
+  'its first statement': [['create table entries_by_position (x)'], 'drop table entries_by_position'],
+  'its last statement': [
+    ['drop index entries_call_id', 'create table entries_call_id (x)'],
+    'drop table entries_call_id',
+  ],
 }
 
 for (const [where, [set, lift]] of Object.entries(traps)) {
