@@ -48,7 +48,7 @@ export interface ConnectionRooms {
   log: Log
   store: Store
   ledger: Pick<Ledger, 'recordChange'>
-  vault: Pick<Vault, 'seal' | 'open' | 'openCredential' | 'renewable'>
+  vault: Pick<Vault, 'seal' | 'open' | 'openCredential' | 'renewable' | 'revoked'>
   origin: string
   /** The guarded way out of one upstream. */
   fetchFor(upstream: string): Fetch

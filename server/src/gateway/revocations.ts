@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Feed } from '../store/feed.ts'
 import type { About } from '../store/revisions.ts'
-import type { RevokedSecret } from '../vault/credentials.ts'
+import { revokedClaimMs, type RevokedSecret } from '../vault/credentials.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Fetch, Held } from './upstream/oauth/client.ts'
 import { revokeTokens } from './upstream/oauth/revoke.ts'
@@ -12,7 +12,7 @@ export interface RevocationRooms {
   clock: Clock
   log: Log
   feed: Pick<Feed, 'subscribe'>
-  vault: { renewable: Pick<Vault['renewable'], 'takeRevoked'> }
+  vault: Pick<Vault, 'revoked'>
   /** The guarded way out of one upstream. */
   fetchFor(upstream: string): Fetch
 }
@@ -25,15 +25,17 @@ const atOnce = 4
 /**
  * Ends the tokens of removed connections at the authorization servers that gave them (RFC 7009).
  *
- * Promise: it begins when the removal is durable, and changes nothing of it, whatever the server answers. Each token is given
- * back at most once, among all replicas; who dies in between has forgotten it, and what was left lying is given back at the
- * next start. What came of it is in the log. A connection that is replaced is left to end by itself: many servers end all
- * that a person gave a client with one token of it, and the new one with it.
+ * Promise: it begins when the removal is durable, and changes nothing of it, whatever the server answers. Each is given back
+ * by one of all replicas, and forgotten when the server has answered or has let the time run out; what somebody left lying
+ * who died in between is given back by another, ten minutes later at most. What came of it is in the log. A connection that
+ * is replaced is left to end by itself: many servers end all that a person gave a client with one token of it, and the new
+ * one with it.
  */
 export class Revocations {
   readonly #rooms: RevocationRooms
   readonly #end: () => void
   readonly #closing = new AbortController()
+  readonly #timer: NodeJS.Timeout
   #running: Promise<void> | undefined
   #again = false
 
@@ -42,6 +44,9 @@ export class Revocations {
     this.#end = rooms.feed.subscribe(({ kind }) => {
       if (removing.has(kind)) this.#begin()
     })
+    // Of what was claimed by somebody who is gone there is no news.
+    this.#timer = setInterval(() => this.#begin(), revokedClaimMs)
+    this.#timer.unref()
     this.#begin()
   }
 
@@ -69,6 +74,7 @@ export class Revocations {
 
   async close(): Promise<void> {
     this.#end()
+    clearInterval(this.#timer)
     this.#closing.abort()
     await this.#running
   }
@@ -92,11 +98,16 @@ export class Revocations {
   async #work(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       try {
-        const taken = await this.#rooms.vault.renewable.takeRevoked()
-        if (taken === undefined) return
-        await this.revoke(taken)
+        const claimed = await this.#rooms.vault.revoked.claim()
+        if (claimed === undefined) return
+        await this.revoke(claimed)
+        // Who was cut short has not heard the server: somebody else asks it.
+        if (!this.#closing.signal.aborted) await this.#rooms.vault.revoked.forget(claimed.id)
       } catch (error) {
-        this.#rooms.log.warn({ error }, 'cannot read the tokens of a removed connection')
+        this.#rooms.log.warn(
+          { error },
+          'cannot give the tokens of a removed connection back; they are kept, and tried again',
+        )
         return
       }
     }

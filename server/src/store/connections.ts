@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import type { ExpressionBuilder, Selectable } from 'kysely'
 import { open } from './engine/handle.ts'
 import type { Handle } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -106,7 +106,7 @@ export async function listActiveConnections(handle: Handle, upstream: string): P
 export type RevokedTokens = Pick<StoredConnection, 'id' | 'upstream' | 'principalId' | 'sealed'>
 
 /**
- * Revokes a connection and forgets what it sealed; tokens of an authorization server once they are taken from here.
+ * Revokes a connection and forgets what it sealed; tokens of an authorization server once they were given back there.
  *
  * @returns whether it was in use until now.
  */
@@ -187,19 +187,42 @@ async function leaveTokens(
     .execute()
 }
 
-/** Takes the tokens of one removed connection: of all replicas exactly one gets them, and nobody gets them again. */
-export async function takeRevokedTokens(handle: Handle): Promise<RevokedTokens | undefined> {
+/**
+ * Claims the tokens of one removed connection until an instant: of all replicas exactly one gets them. They stay until
+ * `deleteRevokedTokens`, so that somebody else gets them when who claimed them is gone.
+ */
+export async function claimRevokedTokens(
+  handle: Handle,
+  { now, until }: { now: number; until: number },
+): Promise<RevokedTokens | undefined> {
   for (;;) {
-    const next = await open(handle).selectFrom('revoked_tokens').select('id').limit(1).executeTakeFirst()
+    const next = await open(handle)
+      .selectFrom('revoked_tokens')
+      .select('id')
+      .where(isUnclaimed(now))
+      .limit(1)
+      .executeTakeFirst()
     if (next === undefined) return undefined
     const row = await open(handle)
-      .deleteFrom('revoked_tokens')
+      .updateTable('revoked_tokens')
+      .set({ claimed_until: until })
       .where('id', '=', next.id)
+      .where(isUnclaimed(now))
       .returningAll()
       .executeTakeFirst()
     if (row === undefined) continue
     return { id: row.id, upstream: row.upstream, principalId: row.principal_id ?? undefined, sealed: row.sealed }
   }
+}
+
+/** Forgets the tokens of a removed connection. */
+export async function deleteRevokedTokens(handle: Handle, id: string): Promise<void> {
+  await open(handle).deleteFrom('revoked_tokens').where('id', '=', id).execute()
+}
+
+function isUnclaimed(now: number) {
+  return (eb: ExpressionBuilder<Tables, 'revoked_tokens'>) =>
+    eb.or([eb('claimed_until', 'is', null), eb('claimed_until', '<=', now)])
 }
 
 /**

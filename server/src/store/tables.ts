@@ -190,6 +190,7 @@ export interface Tables {
     upstream: string
     principal_id: string | null
     sealed: string
+    claimed_until: number | null
   }
   connection_attempts: {
     id: string

@@ -3,6 +3,8 @@ import { Fault } from '../base/fault.ts'
 import { makeId } from '../base/ids.ts'
 import {
   claimRenewal,
+  claimRevokedTokens,
+  deleteRevokedTokens,
   dropRenewal,
   findActiveConnection,
   insertConnection,
@@ -11,7 +13,6 @@ import {
   revokeActiveConnections,
   revokeConnectionsOf,
   revokeStoredConnection,
-  takeRevokedTokens,
   updateSealed,
   type ConnectionDetails,
   type StoredConnection,
@@ -85,6 +86,8 @@ export interface Credentials {
   revokeConnection(tx: Handle, id: string): Promise<boolean>
   /** Those that are renewed. */
   renewable: RenewableCredentials
+  /** Those that were removed, and are to be ended where they came from. */
+  revoked: RevokedCredentials
 }
 
 /** The credentials that were got from an authorization server. */
@@ -101,13 +104,19 @@ export interface RenewableCredentials {
    * @returns its new state; undefined if it was replaced or revoked meanwhile.
    */
   renew(upstream: string, credential: RenewableCredential, secret: unknown): Promise<RenewableCredential | undefined>
+}
+
+/** What removed connections sealed, until it has been ended where it came from. What was replaced is not among it. */
+export interface RevokedCredentials {
   /**
-   * Takes what a removed connection sealed, so that it can be ended where it came from: of all replicas exactly one gets it,
-   * and it is forgotten here. One that was replaced is not among them.
+   * Claims one for five minutes: of all replicas exactly one gets it. Whoever does not `forget` it meanwhile leaves it to
+   * the next.
    *
-   * @throws {Fault} `vault.cannot_open` if it was altered in the store; it is forgotten then.
+   * @throws {Fault} `vault.cannot_open` if it was altered in the store, or sealed by another key: it stays there, claimed.
    */
-  takeRevoked(): Promise<RevokedSecret | undefined>
+  claim(): Promise<RevokedSecret | undefined>
+  /** Forgets one that the authorization server was told of. */
+  forget(id: string): Promise<void>
 }
 
 /** What a removed connection sealed. */
@@ -129,6 +138,8 @@ export interface NewRenewable {
 }
 
 const claimMs = 20_000
+/** Long enough for a server that lets two questions time out. */
+export const revokedClaimMs = 300_000
 
 interface Parts {
   store: Store
@@ -174,6 +185,7 @@ export function openCredentials(parts: Parts): Credentials {
     revokeConnectionsWithin: (tx, of) => revokeConnectionsOf(tx, of, parts.clock.now()),
     revokeConnection: (tx, id) => revokeStoredConnection(tx, id, parts.clock.now()),
     renewable: openRenewable(parts),
+    revoked: openRevoked(parts),
   }
 }
 
@@ -207,13 +219,20 @@ function openRenewable({ store, sealer, clock }: Parts): RenewableCredentials {
       const to = seal({ id, upstream, principalId, placement: 'oauth' }, secret)
       return (await updateSealed(store, { id, from, to })) ? { ...credential, secret, mark: to } : undefined
     },
-    async takeRevoked() {
-      const taken = await takeRevokedTokens(store)
-      if (taken === undefined) return undefined
-      const { sealed, ...of } = taken
+  }
+}
+
+function openRevoked({ store, sealer, clock }: Parts): RevokedCredentials {
+  return {
+    async claim() {
+      const now = clock.now()
+      const claimed = await claimRevokedTokens(store, { now, until: now + revokedClaimMs })
+      if (claimed === undefined) return undefined
+      const { sealed, ...of } = claimed
       const clear = sealer.open('connection', bindingOf({ ...of, placement: 'oauth' }), sealed)
       return { ...of, secret: parseSecret(Buffer.from(clear).toString()) }
     },
+    forget: (id) => deleteRevokedTokens(store, id),
   }
 }
 

@@ -3,14 +3,16 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { DatabaseSync } from 'node:sqlite'
+import { test, type TestContext } from 'node:test'
 import { decodeJwt, exportPKCS8, generateKeyPair } from 'jose'
 import { finishConnection, leadBack } from '../comeback.ts'
 import { openGuardedHouse, type GuardedHouse, type GuardedUpstream } from '../guarded-house.ts'
-import { freePort, openHouse } from '../house.ts'
+import { freePort, type House, openHouse } from '../house.ts'
 import { openOnBehalfHouse } from '../on-behalf-house.ts'
 import { textOn } from '../operator.ts'
 import { until } from '../patience.ts'
+import { SteppingClock } from '../stepping-clock.ts'
 
 // Tokens of a connection that is removed here are ended at the authorization server that gave them, where it takes them
 // back (RFC 7009). That comes after the removal, and changes nothing of it.
@@ -175,7 +177,20 @@ test('all connections of an upstream that is retired are ended', async (t) => {
   await until(() => guarded.server.givenBack.length === 2, 'both tokens are given back')
 })
 
-test('what a process left lying is given back at the next start, once', async (t) => {
+/** What is kept of removed connections in a data folder that is closed. */
+function inFolder<T>(dataDir: string, ask: (database: DatabaseSync) => T): T {
+  const database = new DatabaseSync(join(dataDir, 'sallyport.db'))
+  try {
+    return ask(database)
+  } finally {
+    database.close()
+  }
+}
+
+const sealedIn = (database: DatabaseSync) => database.prepare('select sealed from revoked_tokens').all()
+
+/** A house that closed when it had removed a connection, and before the server was asked. */
+async function leaveLying(t: TestContext, { claimed }: { claimed: boolean }) {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-left-'))
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
   const options = { dataDir, port: await freePort(), env: { SALLYPORT_MASTER_KEY: randomBytes(32).toString('base64') } }
@@ -185,15 +200,56 @@ test('what a process left lying is given back at the next start, once', async (t
   await guarded.connect()
   const { store, vault } = house.rooms
   const [connection] = await vault.listConnections('vaulted')
-  // As by a process that died before its news were heard.
+  // As by a process that died before its news were heard, or when it had just begun.
   await store.transaction((tx) => vault.revokeConnection(tx, connection!.id))
+  if (claimed) assert.equal((await vault.revoked.claim())?.id, connection!.id)
   await house.close()
   assert.deepEqual(server.givenBack, [])
-  for (let start = 0; start < 2; start++) {
-    const again = await openHouse(t, { ...options, reach: [fake.url, server.issuer] })
-    await until(() => server.givenBack.length === 2, 'both tokens are given back')
-    assert.equal(await again.rooms.vault.renewable.takeRevoked(), undefined, 'nothing of them is kept')
-    await again.close()
+  /** Opens it once more, so much later. */
+  const again = (laterMs = 0): Promise<House> => {
+    const clock = new SteppingClock()
+    clock.pass(laterMs)
+    return openHouse(t, { ...options, clock, reach: [fake.url, server.issuer] })
   }
+  return { dataDir, server, again }
+}
+
+test('what a process left lying is given back at the next start, once', async (t) => {
+  const { dataDir, server, again } = await leaveLying(t, { claimed: false })
+  for (let start = 0; start < 2; start++) {
+    const house = await again()
+    await until(() => server.givenBack.length === 2, 'both tokens are given back')
+    if (start === 0) await until(() => told(house.log, /has ended the tokens/), 'it has heard the answer')
+    await house.close()
+    assert.deepEqual(inFolder(dataDir, sealedIn), [], 'nothing of them is kept')
+  }
+  assert.equal(server.givenBack.length, 2)
+})
+
+test('what a process claimed that died before the server answered is given back by another, after five minutes', async (t) => {
+  const { dataDir, server, again } = await leaveLying(t, { claimed: true })
+  const early = await again()
+  assert.equal(await early.rooms.vault.revoked.claim(), undefined, 'somebody else may be asking')
+  await early.close()
+  assert.equal(inFolder(dataDir, sealedIn).length, 1)
+  const late = await again(300_001)
+  await until(() => told(late.log, /has ended the tokens/), 'it has heard the answer')
+  await late.close()
+  assert.deepEqual([server.givenBack.length, inFolder(dataDir, sealedIn)], [2, []])
+})
+
+test('what cannot be opened is not lost: it is given back when it can be', async (t) => {
+  const { dataDir, server, again } = await leaveLying(t, { claimed: false })
+  const [kept] = inFolder(dataDir, sealedIn)
+  const put = (sealed: string) =>
+    inFolder(dataDir, (database) => database.prepare('update revoked_tokens set sealed = ?').run(sealed))
+  put('rubbish')
+  const blind = await again()
+  await until(() => told(blind.log, /cannot give the tokens of a removed connection back/), 'it says so')
+  await blind.close()
+  assert.deepEqual([server.givenBack.length, inFolder(dataDir, sealedIn).length], [0, 1])
+  put(String(kept!['sealed']))
+  const seeing = await again(300_001)
+  await until(() => told(seeing.log, /has ended the tokens/), 'it has heard the answer')
   assert.equal(server.givenBack.length, 2)
 })

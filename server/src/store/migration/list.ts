@@ -23,6 +23,7 @@ import * as approvalActor from './0021-approval-actor.ts'
 import * as apiDocuments from './0022-api-documents.ts'
 import * as voidByName from './0023-void-by-name.ts'
 import * as toldScopes from './0024-told-scopes.ts'
+import * as tokensClaimed from './0025-tokens-claimed.ts'
 
 /** Forward only, in this order, never edited once released. */
 export const migrations: Record<string, Migration> = {
@@ -50,4 +51,5 @@ export const migrations: Record<string, Migration> = {
   '0022-api-documents': apiDocuments,
   '0023-void-by-name': voidByName,
   '0024-told-scopes': toldScopes,
+  '0025-tokens-claimed': tokensClaimed,
 }

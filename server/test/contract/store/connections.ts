@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import {
   claimRenewal,
+  claimRevokedTokens,
+  deleteRevokedTokens,
   dropRenewal,
   findActiveConnection,
   insertConnection,
@@ -9,7 +11,6 @@ import {
   revokeActiveConnections,
   revokeConnectionsOf,
   revokeStoredConnection,
-  takeRevokedTokens,
   updateConnectionDetails,
   updateSealed,
   type StoredConnection,
@@ -52,7 +53,7 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
     },
   ],
   [
-    'the tokens of a removed connection are left to be taken, once; of another credential, and of what is replaced, nothing is',
+    'the tokens of a removed connection are left to be claimed by one, for a time; of another credential, and of what is replaced, nothing is',
     async (store) => {
       const oauth = {
         placement: 'oauth',
@@ -63,16 +64,21 @@ export const cases: [name: string, run: (store: Store) => Promise<void>][] = [
       await insertConnection(store, { ...connection('plain', 'bo') })
       await insertConnection(store, { ...connection('former', 'cy'), ...oauth })
       await revokeActiveConnections(store, { upstream: 'mux', principalId: 'cy', at: 4 })
-      assert.equal(await takeRevokedTokens(store), undefined)
+      const claim = (now: number) => claimRevokedTokens(store, { now, until: now + 20 })
+      assert.equal(await claim(10), undefined)
       await revokeStoredConnection(store, 'org', 5)
       await revokeStoredConnection(store, 'org', 6)
       await revokeConnectionsOf(store, { upstream: 'mux' }, 7)
-      const taken = await Promise.all(Array.from({ length: 6 }, () => takeRevokedTokens(store)))
+      const taken = await Promise.all(Array.from({ length: 6 }, () => claim(10)))
       const found = taken.filter((one) => one !== undefined).toSorted((a, b) => a.id.localeCompare(b.id))
       assert.deepEqual(found, [
         { id: 'hers', upstream: 'mux', principalId: 'ana', sealed: 'sealed hers' },
         { id: 'org', upstream: 'mux', principalId: undefined, sealed: 'sealed org' },
       ])
+      assert.equal(await claim(29), undefined)
+      await deleteRevokedTokens(store, 'org')
+      assert.deepEqual(await claim(30), found[0], 'who claimed it is gone')
+      assert.equal(await claim(30), undefined)
     },
   ],
   [
