@@ -13,16 +13,17 @@ import { openLocal } from '../../src/identity/idp/local.ts'
 import { openOidc } from '../../src/identity/idp/oidc.ts'
 import type { Person, RedirectIdp } from '../../src/identity/idp.ts'
 import { openPasswordHasher } from '../../src/identity/password.ts'
-import { insertPassword } from '../../src/store/passwords.ts'
+import { findPasswordOf, insertPassword, updatePasswordHash } from '../../src/store/passwords.ts'
 import { insertPrincipal } from '../../src/store/principals.ts'
 import { openStore } from '../../src/store/store.ts'
 import { openFakeIdp } from '../fake/idp.ts'
 
-/** Somebody, as the provider knows him. */
+/** Somebody, as the provider knows him; `more` is what else it says of him, by the names of OpenID Connect. */
 interface Known {
   id: string
   name: string
   email: string
+  more?: { groups?: string[]; auth_time?: number; acr?: string; amr?: string[] }
 }
 
 /** What can be done at a provider of any kind. */
@@ -31,8 +32,13 @@ interface Bench {
   signIn(who: Known): Promise<Person | undefined>
   /** Somebody says that he is somebody, and proves it by what is wrong. */
   pretend(who: Known): Promise<Person | undefined>
-  /** A proof that was used, once more; absent where a proof is no thing that could be seen and sent again. */
-  replay?(who: Known): Promise<Person | undefined>
+  /**
+   * A proof that was used, once more. A password is good again, so a form says who it is each time, and is judged each time:
+   * there it is what was typed in before the password was replaced.
+   */
+  replay(who: Known): Promise<Person | undefined>
+  /** Whether it says more of a login than who it is. */
+  tells: boolean
 }
 
 const state = 'the state of this login'
@@ -42,16 +48,17 @@ const noKeys = {
   published: async () => ({ keys: [] }),
 }
 
-async function openOidcBench(t: TestContext): Promise<Bench> {
+async function openOidcBench(t: TestContext, asksGroups = true): Promise<Bench> {
   const fake = await openFakeIdp({ id: 'us', secret: 'known to both' }, { sub: 'nobody' })
   t.after(() => fake.close())
   const dialer = openDialer({ allowPrivate: [fake.authority] })
   t.after(() => dialer.close())
-  const yaml = `login: {oidc: [{id: company, name: Company, issuer: '${fake.issuer}', clientId: us, clientSecretEnv: S}]}`
+  const claims = asksGroups ? ', claims: {groups: groups}' : ''
+  const yaml = `login: {oidc: [{id: company, name: Company, issuer: '${fake.issuer}', clientId: us, clientSecretEnv: S${claims}}]}`
   const config = readConfig({ file: { path: 'x.yaml', text: yaml }, env: { S: 'known to both' }, cwd: '/' })
   const idp = openOidc({ provider: config.login.oidc[0]!, dialer, clock: systemClock, keys: noKeys })
   const go = async (who: Known) => {
-    fake.person = { sub: who.id, name: who.name, email: who.email }
+    fake.person = { sub: who.id, name: who.name, email: who.email, ...who.more }
     const { url, kept } = await idp.begin({ state, callback })
     const sent = await fetch(url, { redirect: 'manual' })
     return { url: new URL(sent.headers.get('location')!), state, kept }
@@ -68,6 +75,7 @@ async function openOidcBench(t: TestContext): Promise<Bench> {
       await idp.complete(back)
       return idp.complete(back)
     },
+    tells: true,
   }
 }
 
@@ -79,9 +87,9 @@ async function openBridgeBench(): Promise<Bench> {
     const url = new URL(`${callback}?${new URLSearchParams({ state, code }).toString()}`)
     return (idp as RedirectIdp).complete({ url, state, kept })
   }
-  const vouch = async ({ id, name, email }: Known, by = secret) => {
+  const vouch = async ({ id, name, email, more }: Known, by = secret) => {
     const { kept } = await idp.begin({ state, callback })
-    const said = idp.vouch(`Bearer ${by}`, { external_auth_id: state, user: { id, name, email } })
+    const said = idp.vouch(`Bearer ${by}`, { external_auth_id: state, user: { id, name, email, ...more } })
     return { code: said.code, kept: { ...kept, ...said.kept } }
   }
   return {
@@ -98,6 +106,7 @@ async function openBridgeBench(): Promise<Bench> {
       const { code } = await vouch(who)
       return complete((await vouch(who)).kept, code)
     },
+    tells: true,
   }
 }
 
@@ -122,7 +131,20 @@ async function openLocalBench(t: TestContext): Promise<Bench> {
     const answer = await idp.check({ login, password })
     return answer.ok ? answer.person : undefined
   }
-  return { signIn: (who) => check(who, 'correct horse battery'), pretend: (who) => check(who, 'another one') }
+  return {
+    signIn: (who) => check(who, 'correct horse battery'),
+    pretend: (who) => check(who, 'another one'),
+    async replay(who) {
+      await check(who, 'correct horse battery')
+      const usual = (await findPasswordOf(store, who.id))!.hash
+      const newer = await hasher.hash('a newer one')
+      await updatePasswordHash(store, who.id, { from: usual, to: newer })
+      const again = await check(who, 'correct horse battery')
+      await updatePasswordHash(store, who.id, { from: newer, to: usual })
+      return again
+    },
+    tells: false,
+  }
 }
 
 const kinds: Record<string, (t: TestContext) => Promise<Bench>> = {
@@ -163,7 +185,7 @@ for (const [kind, open] of Object.entries(kinds)) {
   test(`${kind}: who proves nothing is nobody, and so is who comes with a proof that was used`, async (t) => {
     const bench = await open(t)
     await isNobody(bench.pretend(ana))
-    if (bench.replay) await isNobody(bench.replay(ana))
+    await isNobody(bench.replay(ana))
     assert.equal((await bench.signIn(ana))?.subject, ana.id, 'and the right proof is taken afterwards')
   })
 
@@ -172,10 +194,35 @@ for (const [kind, open] of Object.entries(kinds)) {
     assert.match(person!.name, /^Ana.{1,97}$/)
   })
 
-  test(`${kind}: it says nothing of groups unless it was asked, and no time of a login that it does not know`, async (t) => {
-    const person = await (await open(t)).signIn(ana)
-    assert.equal(person!.groups, undefined)
-    assert.ok(person!.login === undefined || person!.login.at <= Date.now())
-    if (kind !== 'local') assert.equal(person!.login?.at, 0)
+  test(`${kind}: of groups and of how somebody signed in it says what it was told, and nothing more`, async (t) => {
+    const bench = await open(t)
+    const plain = await bench.signIn(ana)
+    const at = Math.floor(Date.now() / 1_000) - 60
+    const told = { groups: ['Staff', 'On call'], auth_time: at, acr: 'urn:example:strong', amr: ['pwd', 'otp'] }
+    const full = await bench.signIn({ ...ana, id: 'a-3', more: told })
+    if (!bench.tells) {
+      for (const person of [plain, full]) assert.deepEqual([person!.groups, person!.login], [undefined, undefined])
+      return
+    }
+    assert.deepEqual([plain!.login?.at, plain!.login?.acr, plain!.login?.amr ?? []], [0, undefined, []])
+    assert.deepEqual(full!.groups, told.groups)
+    assert.deepEqual(
+      [full!.login?.at, full!.login?.acr, full!.login?.amr],
+      [at * 1_000, 'urn:example:strong', ['pwd', 'otp']],
+    )
+    const ahead = await bench.signIn({ ...ana, id: 'a-4', more: { auth_time: at + 3_600 } })
+    const { at: taken } = ahead!.login!
+    assert.ok(taken > at * 1_000 && taken <= Date.now(), 'a login of the future is one of now')
   })
 }
+
+test('oidc: groups that were not asked for are not taken, whatever the provider says of them', async (t) => {
+  const bench = await openOidcBench(t, false)
+  assert.equal((await bench.signIn({ ...ana, more: { groups: ['Staff'] } }))!.groups, undefined)
+})
+
+test('bridge: groups that are not named are not said to be none', async () => {
+  const bench = await openBridgeBench()
+  assert.equal((await bench.signIn(ana))!.groups, undefined)
+  assert.deepEqual((await bench.signIn({ ...ana, more: { groups: [] } }))!.groups, [])
+})

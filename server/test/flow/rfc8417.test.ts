@@ -84,10 +84,17 @@ async function openScene(t: TestContext) {
   return { house, fake, transmitter, ...(await connectAll(house)) }
 }
 
-for (const [event, reason] of [
-  [`${caep}session-revoked`, 'grant.revoked'],
-  [`${caep}credential-change`, 'principal.must_sign_in'],
-  [`${risc}account-disabled`, 'principal.disabled'],
+for (const [event, payload, reason] of [
+  [`${caep}session-revoked`, {}, 'grant.revoked'],
+  [`${caep}credential-change`, { credential_type: 'password', change_type: 'update' }, 'principal.must_sign_in'],
+  [`${caep}token-claims-change`, { claims: { role: 'guest' } }, 'principal.must_sign_in'],
+  [
+    `${caep}assurance-level-change`,
+    { current_level: 'nist-aal1', change_direction: 'decrease' },
+    'principal.must_sign_in',
+  ],
+  [`${caep}device-compliance-change`, { current_status: 'not-compliant' }, 'principal.must_sign_in'],
+  [`${risc}account-disabled`, { reason: 'hijacking' }, 'principal.disabled'],
 ] as const) {
   test(`${event.split('/').at(-1)}: streams end, the call in flight is cut, the next one and a renewal are refused`, async (t) => {
     const { house, fake, transmitter, agent } = await openScene(t)
@@ -95,7 +102,7 @@ for (const [event, reason] of [
     const hanging = () => fake.journal.find((heard) => heard.message?.params?.['name'] === 'hang')
     const call = agent.call('hang', {})
     await until(() => hanging() !== undefined, 'the call reaches the upstream')
-    assert.equal((await pushEvent(house, transmitter, { sub: 'ana', event })).status, 202)
+    assert.equal((await pushEvent(house, transmitter, { sub: 'ana', event, payload })).status, 202)
     const cut = await inTime(call, 'the call in flight is cut')
     assert.ok(cut.status === 403 || cut.status === 502, JSON.stringify(cut.message))
     assert.equal(await stream.ended, 'ended')
