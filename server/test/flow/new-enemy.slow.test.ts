@@ -10,9 +10,9 @@ import { at, openReplicas } from '../replicas.ts'
 // G5, the new enemy: somebody leaves a group, and then the group gets a secret tool. Whoever takes the old members together
 // with the new tool, or the new members and the old tools, has made a state that never was.
 //
-// Shown: at three replicas, with wall clocks ten minutes apart and the cable of one of them cut now and then, 5,800
-// checks that demand the revision of the write before them, and some thousand beside them that demand none, each held against the history of the writes. Not shown: a million of them, nor other ways to share a database than one
-// PostgreSQL.
+// Shown: at three replicas, with wall clocks ten minutes apart and the cable of one of them cut now and then, 15,000 checks
+// that demand the revision of the write before them, and some thousand beside them that demand none, each held against the
+// history of the writes. Not shown: a million of them, nor other ways to share a database than one PostgreSQL.
 
 let postgres: TestPostgres
 before(async () => {
@@ -23,7 +23,7 @@ after(() => postgres.stop())
 const reason = 'for a test'
 const minute = 60_000
 const rounds = 40
-const checksAtOnce = 6
+const checksAtOnce = 16
 const secret = 'read_secret'
 
 /** Ana leaves and comes back; bo stays. Each step answers its revision, by the control API of the first replica. */
