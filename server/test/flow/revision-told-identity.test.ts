@@ -6,7 +6,7 @@ import { administratorOf, password, whoIs } from '../administrator.ts'
 import type { Browser } from '../browser.ts'
 import { openFakeIdp } from '../fake/idp.ts'
 import { type House, openNamedHouse } from '../house.ts'
-import { addPasskey, enterByPassword, enterByPasskey } from '../passkey-steps.ts'
+import { addAndEnter, enterByPassword, enterByPasskey } from '../passkey-steps.ts'
 import { Writes } from '../writes.ts'
 
 // Every form of signing in, joining and getting back in, and what leads back from a provider: all that there are, so a new
@@ -49,17 +49,17 @@ test('by password, passkey and recovery code, and all that a person changes of t
   const { house, ana } = await open(t)
   const ways = (to: string, fields: Record<string, string>) =>
     submitAt(ana, `${house.origin}/sign-in/ways`, { to, ...fields })
-  const { text } = await ways('/sign-in/ways/codes', { current: password })
+  await enterByPassword(house, house.browser())
+  const { authenticator } = await addAndEnter(house, ana)
+  const { text } = await ways('/sign-in/ways/codes', {})
   const [code = ''] = /<pre[^>]*>([^<]*)<\/pre>/.exec(text)![1]!.trim().split('\n')
   const recovered = { to: '/sign-in/recovery', login: 'ana', password, code }
   await submitAt(house.browser(), `${house.origin}/sign-in/recovery`, recovered)
 
-  await enterByPassword(house, ana)
+  await enterByPasskey(house, ana, { authenticator })
   const changed = 'a quite different sentence'
   await ways('/sign-in/ways/password', { current: password, password: changed })
   await ways('/sign-in/ways/password', { current: changed, password })
-  const { authenticator } = await addPasskey(house, ana)
-  await enterByPasskey(house, ana, { authenticator })
   await ways('/sign-in/ways/only', {})
   await ways('/sign-in/ways/only', {})
   await ways('/sign-in/ways/passkeys/remove', { id: authenticator.id })
