@@ -100,6 +100,31 @@ test('many at once stand without gaps, each call once, and verify', async (t) =>
   assert.deepEqual((await verifyLedger(folder, { keys: [ledger.key] })).problem, undefined)
 })
 
+test('intents of calls made at once share transactions, and none has its receipt before the store says that it is durable', async (t) => {
+  const { ledger, store } = await openHouse(t)
+  const { append } = store
+  const durable = Promise.withResolvers<void>()
+  const batches: number[] = []
+  store.append = async (entries) => {
+    batches.push(entries.length)
+    const appended = await append(entries)
+    await durable.promise
+    return appended
+  }
+  let receipts = 0
+  const recorded = Array.from({ length: 64 }, () => ledger.recordIntent(sampleIntent()).then(() => receipts++))
+  await until(() => batches.length > 0, 'the first transaction is under way')
+  await until(async () => (await kinds(store)).includes('intent'), 'it is written')
+  assert.equal(receipts, 0, 'written, and not yet said to be durable')
+  durable.resolve()
+  await Promise.all(recorded)
+  assert.equal(
+    batches.reduce((sum, size) => sum + size, 0),
+    64,
+  )
+  assert.ok(batches.length <= 2, `${batches.length} transactions for 64 intents: ${batches.join()}`)
+})
+
 test('what commits alongside an intent commits with it or not at all, and disturbs nobody else', async (t) => {
   const { ledger, store } = await openHouse(t)
   const refusing = ledger.recordIntent(sampleIntent(), async (tx) => {
