@@ -3,6 +3,7 @@ import { Fault } from '../base/fault.ts'
 import { isObject } from '../base/json.ts'
 import { readInfo, type Session } from './session.ts'
 import { decodeHeader } from './upstream/header-value.ts'
+import { legacyVersions, modernVersion } from './upstream/era.ts'
 import type { RpcAnswer } from './upstream/message.ts'
 import type { UpstreamClient } from './upstream/upstream-kind.ts'
 
@@ -11,8 +12,8 @@ export type Era = 'legacy' | 'modern'
 
 /** Revisions towards clients, newest first within each era. */
 export const revisions: Record<Era, readonly string[]> = {
-  modern: ['2026-07-28'],
-  legacy: ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'],
+  modern: [modernVersion],
+  legacy: legacyVersions,
 }
 
 const meta = {

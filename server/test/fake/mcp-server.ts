@@ -28,6 +28,8 @@ export interface Message {
 /** How the fake behaves; every member may be changed while it runs. */
 export interface FakeOptions {
   era: 'legacy' | 'modern'
+  /** The one revision that it speaks, and answers `initialize` with; legacy only. Absent: whatever it is asked for. */
+  speaks: string | undefined
   /** Whether it keeps sessions; legacy only. */
   sessions: boolean
   /** Whether it answers calls as a stream even if there is nothing to say before the answer. */
@@ -81,6 +83,7 @@ class Fake implements FakeMcpServer {
     this.tools = tools
     this.options = {
       era: 'legacy',
+      speaks: undefined,
       sessions: false,
       streams: false,
       pageSize: undefined,
@@ -182,6 +185,9 @@ class Fake implements FakeMcpServer {
     }
     if (message === undefined) return void response.writeHead(405).end()
     if (message.method === 'initialize') return this.#initialize(message, response)
+    const { speaks } = this.options
+    if (speaks !== undefined && headers['mcp-protocol-version'] !== speaks)
+      return error(response, message, { status: 400, text: 'Bad Request: Unsupported protocol version' })
     if (this.options.sessions) {
       if (session === undefined)
         return error(response, message, { status: 400, text: 'Bad Request: Mcp-Session-Id header is required' })
@@ -200,7 +206,7 @@ class Fake implements FakeMcpServer {
       response.setHeader('mcp-session-id', id)
     }
     this.#answer(response, message, {
-      protocolVersion: message.params?.['protocolVersion'],
+      protocolVersion: this.options.speaks ?? message.params?.['protocolVersion'],
       capabilities: { tools: { listChanged: true }, ...capabilitiesOf(this.options.offers) },
       serverInfo: { name: 'fake-http', version: '4.5.6' },
       instructions: this.options.instructions,

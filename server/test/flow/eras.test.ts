@@ -82,6 +82,48 @@ for (const era of upstreams) {
   }
 }
 
+const revisions = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28']
+
+for (const spoken of revisions) {
+  for (const sessions of spoken === '2026-07-28' ? [false] : [false, true]) {
+    test(`an upstream that speaks ${spoken} alone is spoken to in it, whatever the client speaks${sessions ? ', in sessions' : ''}`, async (t) => {
+      const era = spoken === '2026-07-28' ? 'modern' : 'legacy'
+      const { house, fake } = await openFakeHouse(t, {
+        fake: { era, sessions, ...(era === 'legacy' && { speaks: spoken }) },
+      })
+      assert.equal((await house.rooms.inventory.findUpstream('desk'))!.learnt?.protocolVersion, spoken)
+      const { agent } = await connectAll(house)
+      for (const revision of revisions) {
+        const before = fake.journal.length
+        const called = await speak(agent, revision)('tools/call', { name: 'read_note', arguments: { id: revision } })
+        assert.deepEqual([called.status, textOf(called)], [200, `{"id":"${revision}"}`], JSON.stringify(called.message))
+        const heard = fake.journal.slice(before)
+        const asked = heard.filter(({ message }) => message?.method === 'initialize')
+        const wanted = revision === '2026-07-28' ? '2025-11-25' : revision
+        // The gateway itself may begin to listen meanwhile, in a session of its own.
+        const wishes = asked.map(({ message }) => message!.params!['protocolVersion'])
+        assert.equal(wishes.includes(wanted), era === 'legacy', wishes.join())
+        const later = heard.filter(({ message }) => !['initialize', 'server/discover'].includes(message?.method ?? ''))
+        assert.deepEqual([...new Set(later.map(({ headers }) => headers['mcp-protocol-version']))], [spoken])
+      }
+      assert.deepEqual(
+        fake.calls.map(({ arguments: given }) => given),
+        revisions.map((id) => ({ id })),
+      )
+    })
+  }
+}
+
+test('an upstream that comes to speak a revision that nobody knows gets no call, and the caller reads why', async (t) => {
+  const { agent, fake, story } = await open(t)
+  fake.options.speaks = '2024-10-07'
+  const { error } = await agent.call('read_note', { id: 'n1' })
+  assert.equal(error?.data?.['fault'], 'gateway.upstream_unreachable')
+  assert.match(error!.message, /nothing was sent, for it speaks MCP `2024-10-07`, which the gateway does not speak/)
+  assert.deepEqual(fake.calls, [])
+  assert.deepEqual(await story(), ['intent read_note', 'outcome failure'])
+})
+
 test('a legacy client may ping, a modern one has no such method', async (t) => {
   const { agent, nothingPassed } = await open(t)
   assert.deepEqual((await speak(agent, '2025-11-25')('ping')).message['result'], {})

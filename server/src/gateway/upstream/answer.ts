@@ -135,6 +135,18 @@ export function unreachable(upstream: string, detail: string): Fault {
   return new Fault('gateway.upstream_unreachable', `cannot reach \`${upstream}\`: nothing was sent`, { detail })
 }
 
+/** @param version what it answered: shown only where it is a date, as every revision is. */
+export function unspoken(upstream: string, version: unknown): Fault {
+  const known = typeof version === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(version)
+  const what = known ? `MCP \`${version}\`, which the gateway does not speak` : 'no revision of MCP'
+  const detail = `it answered \`initialize\` with the revision ${JSON.stringify(version)?.slice(0, 80)}`
+  return new Fault(
+    'gateway.upstream_unreachable',
+    `cannot call \`${upstream}\`: nothing was sent, for it speaks ${what}`,
+    { detail },
+  )
+}
+
 export function busy(upstream: string, detail: string): Fault {
   return new Fault('gateway.upstream_busy', `cannot call \`${upstream}\` now: it is busy, and nothing was sent`, {
     detail,

@@ -1,5 +1,6 @@
 import { isObject } from '../../base/json.ts'
 import type { Learnt } from '../../model/upstream.ts'
+import { unspoken } from './answer.ts'
 import { editObject, textOfMember } from './members.ts'
 import type { RpcError, RpcId, RpcNotification, RpcRequest, RpcResponse } from './message.ts'
 import type { UpstreamClient, UpstreamRequest } from './upstream-kind.ts'
@@ -13,7 +14,9 @@ import type { UpstreamClient, UpstreamRequest } from './upstream-kind.ts'
 export type Era = Learnt['era']
 
 export const modernVersion = '2026-07-28'
-export const legacyVersion = '2025-11-25'
+/** Newest first. */
+export const legacyVersions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
+export const legacyVersion = legacyVersions[0]!
 
 /** The tasks of the modern era. What 2025-11-25 calls tasks is an experiment, and by specification another protocol. */
 export const tasksExtension = 'io.modelcontextprotocol/tasks'
@@ -195,10 +198,11 @@ export function learntFromDiscover(result: Record<string, unknown>): Learnt | un
   return { era: 'modern', protocolVersion: modernVersion, ...identityOf(info ?? result['serverInfo'], result) }
 }
 
-/** What an `initialize` result tells. */
-export function learntFromInitialize(result: Record<string, unknown>): Learnt {
-  const version = result['protocolVersion']
-  const protocolVersion = typeof version === 'string' ? version.slice(0, 40) : legacyVersion
+/** What an `initialize` result tells: the revision that everything after it is spoken in is the one that it names. */
+export function learntFromInitialize(upstream: string, result: Record<string, unknown>): Learnt {
+  const { protocolVersion = legacyVersion } = result
+  if (typeof protocolVersion !== 'string' || !legacyVersions.includes(protocolVersion))
+    throw unspoken(upstream, protocolVersion)
   return { era: 'legacy', protocolVersion, ...identityOf(result['serverInfo'], result) }
 }
 

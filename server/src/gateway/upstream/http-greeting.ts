@@ -60,7 +60,7 @@ export class HttpGreeting {
     const answer = await this.#wire.post(hello, {}, signal)
     const response = await this.answerTo(answer, id)
     if ('error' in response) throw errorOf(this.#upstream, response.error)
-    const learnt = learntFromInitialize(response.result)
+    const learnt = learntFromInitialize(this.#upstream, response.result)
     const session: HttpSession = {
       id: readSessionId(this.#upstream, answer.sessionId),
       protocolVersion: learnt.protocolVersion,

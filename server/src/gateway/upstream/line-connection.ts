@@ -169,21 +169,20 @@ export class LineConnection {
 
   async #handshake(session: StdioSession, carrier: Carrier): Promise<Learnt> {
     try {
-      return await greet(
-        session,
-        this.#parts.client,
-        AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal]),
-      )
+      return await greet(this.#parts, session, AbortSignal.any([AbortSignal.timeout(startMsMax), this.#closing.signal]))
     } catch (error) {
       await carrier.stop()
+      if (error instanceof Fault && error.code === 'gateway.upstream_unreachable') throw error
       const detail = error instanceof Fault ? (error.detail ?? error.message) : String(error)
       throw unreachable(this.#parts.upstream, `its handshake failed: ${detail}`)
     }
   }
 }
 
+type Greeted = Pick<LineParts, 'upstream' | 'client'>
+
 // Legacy first: that is what processes speak today. One that knows only the modern era refuses `initialize`.
-async function greet(session: StdioSession, client: UpstreamClient, signal: AbortSignal): Promise<Learnt> {
+async function greet({ upstream, client }: Greeted, session: StdioSession, signal: AbortSignal): Promise<Learnt> {
   const initialize: RpcRequest = {
     jsonrpc: '2.0',
     id: 0,
@@ -193,7 +192,7 @@ async function greet(session: StdioSession, client: UpstreamClient, signal: Abor
   const { message } = await session.call(initialize, signal).answer
   if (!('error' in message)) {
     session.notify('notifications/initialized')
-    return learntFromInitialize(message.result)
+    return learntFromInitialize(upstream, message.result)
   }
   const discover = requestToModern({ jsonrpc: '2.0', id: 0, method: 'server/discover' }, ourselves)
   const { message: found } = await session.call(discover, signal).answer
