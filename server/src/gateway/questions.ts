@@ -1,6 +1,7 @@
 import { Fault } from '../base/fault.ts'
 import { makeSecret } from '../base/ids.ts'
 import { isObject } from '../base/json.ts'
+import { isSecretName } from '../ledger/redact.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { RpcAnswer } from './upstream/message.ts'
 import type { PutQuestion } from './upstream/upstream-kind.ts'
@@ -99,8 +100,9 @@ function withOurToken({ params, onProgress }: Question, id: string): Pick<Questi
 }
 
 /**
- * Why a client cannot be asked this; undefined when it can. An upstream may ask only for what the client declared, and
- * may send people only to addresses that a browser opens.
+ * Why a client cannot be asked this; undefined when it can. An upstream may ask only for what the client declared, may
+ * send people only to addresses that a browser opens, and may have no secret written into a form: the client, its model
+ * and its log read what is written there.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
  */
@@ -119,7 +121,20 @@ export function whyNotAsked(
   // Before there were two modes, to declare elicitation was to declare forms.
   const can = url ? isObject(declared['url']) : isObject(declared['form']) || !isObject(declared['url'])
   if (!can) return `the client did not declare \`elicitation.${url ? 'url' : 'form'}\``
-  return url && !isWebAddress(params['url']) ? 'the address is none that may be opened' : undefined
+  if (url) return isWebAddress(params['url']) ? undefined : 'the address is none that may be opened'
+  return asksForSecret(params?.['requestedSchema'])
+    ? 'a form may not ask for a secret: a page of its own may'
+    : undefined
+}
+
+/** By the name of a field, or the title that people are shown of it. Who ticks or chooses gives nothing away. */
+function asksForSecret(schema: unknown): boolean {
+  const fields = isObject(schema) && isObject(schema['properties']) ? Object.entries(schema['properties']) : []
+  return fields.some(([name, field]) => {
+    const { type, title, enum: choices, oneOf } = isObject(field) ? field : {}
+    if (type === 'boolean' || type === 'array' || choices !== undefined || oneOf !== undefined) return false
+    return isSecretName(name) || (typeof title === 'string' && isSecretName(title))
+  })
 }
 
 const requestsMax = 16

@@ -2,6 +2,8 @@ import { hash } from 'node:crypto'
 import { namesInOrder } from '../base/json.ts'
 import { isIdentifierName, isSecretName, replaceRandom, secretForms } from './redact/secrets.ts'
 
+export { isSecretName }
+
 /** Largest redacted text, in bytes of UTF-8. */
 export const redactedBytesMax = 4_096
 /** Strings longer than this, in UTF-16 units, are cut; their length and digest stay. */

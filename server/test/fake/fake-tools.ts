@@ -31,8 +31,13 @@ export function textResult(text: string): Record<string, unknown> {
   return { content: [{ type: 'text', text }] }
 }
 
+const propertiesOf: Record<string, Record<string, object>> = {
+  progress: { flood: { type: 'number' } },
+  ask_form: { fields: {} },
+}
+
 export function toolNamed(name: string, more: Partial<ToolDefinition> = {}): ToolDefinition {
-  const properties = name === 'progress' ? { flood: { type: 'number' } } : {}
+  const properties = propertiesOf[name] ?? {}
   return { name, description: `Does ${name}.`, inputSchema: { type: 'object', properties }, ...more }
 }
 
@@ -87,19 +92,19 @@ const behaviours: Record<string, (io: ToolIo, args: Record<string, unknown>) => 
     }),
 }
 
+const nameOnly = { name: { type: 'string' } }
+
 const questions: Record<string, [method: string, params: Record<string, unknown>]> = {
-  ask_form: [
-    'elicitation/create',
-    { message: 'Your name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } },
-  ],
+  ask_form: ['elicitation/create', { message: 'Your name?' }],
   ask_url: ['elicitation/create', { mode: 'url', message: 'Pay', url: 'https://pay.example/1', elicitationId: 'e1' }],
   ask_sampling: ['sampling/createMessage', { messages: [], maxTokens: 1 }],
   ask_roots: ['roots/list', {}],
 }
 
 for (const [name, [method, params]] of Object.entries(questions)) {
-  behaviours[name] = async (io) => {
-    const answer = await io.ask(method, params)
+  behaviours[name] = async (io, { fields = nameOnly }) => {
+    const schema = name === 'ask_form' && { requestedSchema: { type: 'object', properties: fields } }
+    const answer = await io.ask(method, { ...params, ...schema })
     if (answer !== undefined) io.answer(textResult(JSON.stringify(answer)))
   }
 }

@@ -121,6 +121,46 @@ for (const era of eras) {
   })
 }
 
+const secretFields: Record<string, object> = {
+  'by its name': { user: { type: 'string' }, dbPassword: { type: 'string', title: 'How to get in' } },
+  'by the title that is shown': { x: { type: 'string', title: 'API key' } },
+  'as a number': { pin: { type: 'integer' } },
+}
+
+for (const era of eras) {
+  for (const [how, fields] of Object.entries(secretFields)) {
+    test(`a form of a ${era} upstream that asks for a secret (${how}) is shown to nobody`, async (t) => {
+      const { house } = await openFakeHouse(t, { fake: { era } })
+      const { agent } = await connectAll(house)
+      const more = { arguments: { fields } }
+      const stream = await EventReader.open(agent, { body: callOf('ask_form', more), headers: await begin(agent) })
+      await stream.ended
+      assert.deepEqual(
+        stream.messages.map(({ id }) => id),
+        ['call'],
+        'the answer to the call alone',
+      )
+      assert.match(JSON.stringify(stream.messages), /a form may not ask for a secret/)
+      const answer = await agent.modern('tools/call', { name: 'ask_form', ...more }, declared)
+      assert.match(JSON.stringify(answer.message), /a form may not ask for a secret/)
+      assert.equal(answer.result['inputRequests'], undefined)
+    })
+  }
+
+  test(`a form of a ${era} upstream may ask whether, and which, also of secrets`, async (t) => {
+    const { house } = await openFakeHouse(t, { fake: { era } })
+    const { agent } = await connectAll(house)
+    const fields = {
+      rotate_password: { type: 'boolean' },
+      token: { type: 'string', enum: ['mine', 'ours'] },
+      max_tokens: { type: 'integer' },
+    }
+    const params = { name: 'ask_form', arguments: { fields } }
+    const { question } = askedBy(await agent.modern('tools/call', params, declared))
+    assert.deepEqual((question.params['requestedSchema'] as { properties: object }).properties, fields)
+  })
+}
+
 test('only who was asked can answer; what nobody asked, or somebody else, is dropped', async (t) => {
   const here = await openFakeHouse(t, { fake: { sessions: true } })
   const { agent, person } = await connectAll(here.house)
