@@ -160,6 +160,23 @@ test('the page says when the answer goes to a host that is not the publisher’s
   assert.doesNotMatch(page('x', 'registration', 'https://editor.example/cb'), />verified</)
 })
 
+test('the person is shown whose client it is: verified is a host that was reached over TLS, and no other', async (t) => {
+  for (const tls of [true, false]) {
+    const host = await openClientHost(t, { tls })
+    const house = await openHouse(t, { reach: [host.id] })
+    host.document = { client_name: 'Editor', redirect_uris: [redirectUri] }
+    await house.upstream('mux', ['get_asset'])
+    const ana = await house.person('Ana', ['mux/*'])
+    const client = new OAuthClient(house, { id: host.id })
+    const shown = await ana.browser.open(client.authorizeUrl('mux'))
+    const publisher = new URL(host.id).host.replaceAll('.', String.raw`\.`)
+    const verified = new RegExp(String.raw`${publisher}</strong>\s*<span[^>]*>verified<`)
+    assert.equal(verified.test(shown.text), tls, shown.text)
+    assert.match((await client.answer(ana.browser, shown)).url.href, /[?&]code=/)
+    await house.close()
+  }
+})
+
 test('a consent to what the client said a moment ago gives nothing once it says something else', async (t) => {
   const { host, house, ana, client } = await open(t)
   const bo = await house.person('Bo', ['mux/*'])
