@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, test, type TestContext } from 'node:test'
 import { linkOf, textOf, type Agent, type Answer } from '../agent.ts'
+import { EventReader } from '../event-reader.ts'
 import { until } from '../patience.ts'
 import { connectAll, openFakeHouse, type FakeHouse } from '../fake-house.ts'
 import type { FakeOptions } from '../fake/mcp-server.ts'
@@ -178,6 +179,46 @@ for (const store of ['SQLite', 'PostgreSQL']) {
     assert.deepEqual(scene.effects(), ['n1'])
   })
 }
+
+// Its call goes on while it is away, and the upstream is not left: the first may be carried out at any time.
+test('a client that could take its stream up again and makes the call again instead has one effect', async (t) => {
+  const scene = await openScene(t, {})
+  const { agent } = scene
+  const args = { id: 'n1' }
+  const clientInfo = { name: 'a script', version: '1' }
+  const asked = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
+  const greeted = await agent.rpc('initialize', asked)
+  const headers = {
+    'mcp-protocol-version': '2025-11-25',
+    'mcp-session-id': greeted.headers.get('mcp-session-id')!,
+  }
+  const params = { name: 'delete_note', arguments: args }
+  const call = () => agent.rpc('tools/call', params, { headers })
+  await scene.approve(await call())
+  const silent = Promise.withResolvers<ServerResponse>()
+  scene.fallSilent(silent.resolve)
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 'first', method: 'tools/call', params })
+  const stream = await EventReader.open(agent, { body, headers })
+  assert.deepEqual(scene.effects(), ['n1'])
+  assert.match(stream.headers.get('content-type')!, /^text\/event-stream/)
+  stream.close()
+  await stream.ended
+
+  scene.speakAgain()
+  const first = await silent.promise
+  const held = await call()
+  assert.equal(first.destroyed, false, 'the first still runs')
+  const earlier = earlierIn(held) as { outcome: string; url: string }
+  assert.equal(earlier.outcome, 'under way')
+  assert.match(textOf(held), /it may have been carried out.*\/calls\//s)
+  assert.match((await scene.ana.browser.open(earlier.url)).text, /It is not answered yet/)
+  assert.deepEqual(scene.effects(), ['n1'], 'a silent repeat')
+
+  first.socket!.resetAndDestroy()
+  await until(async () => (await scene.story()).includes('outcome unknown'), 'the outcome is recorded')
+  assert.equal((earlierIn(await call()) as { outcome: string }).outcome, 'unknown')
+  assert.deepEqual(scene.effects(), ['n1'])
+})
 
 test('a client of the newest revision that can open addresses reads it in the request to open one', async (t) => {
   const scene = await openScene(t, { fake: { era: 'modern' } })

@@ -28,12 +28,21 @@ for (const [what, status] of [
       return true
     }
     const headers = { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }
-    const stream = await inTime(EventReader.open(agent, { headers }), 'the stream has begun')
-    order.push('client')
-    assert.equal(stream.status, 200)
-    // The gateway listens there on its own account, too.
-    assert.equal(order[0], 'upstream')
-    stream.close()
+    // Were it not told of that, the stream would wait out its second; on a machine that is busy one of five does not.
+    const waitedMs: number[] = []
+    while (waitedMs.length < 5 && !waitedMs.some((ms) => ms < 500)) {
+      order.length = 0
+      const asked = performance.now()
+      const stream = await inTime(EventReader.open(agent, { headers }), 'the stream has begun')
+      waitedMs.push(performance.now() - asked)
+      order.push('client')
+      assert.equal(stream.status, 200)
+      // The gateway listens there on its own account, too.
+      assert.equal(order[0], 'upstream')
+      stream.close()
+      await stream.ended
+    }
+    assert.ok(Math.min(...waitedMs) < 500, `after ${waitedMs.join(', ')} ms`)
   })
 }
 
