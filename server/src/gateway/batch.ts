@@ -39,11 +39,9 @@ export async function answerBatch(
     throw bad(`a batch holds 1 to ${batchMessagesMax} messages`)
   const ids = values.flatMap((value) => (isObject(value) && 'method' in value && 'id' in value ? [value['id']] : []))
   if (new Set(ids).size !== ids.length) throw bad('two requests of a batch have the same id')
-  const say = (text: string) => {
-    if (!whole.begun) whole.stream()
-    whole.event(text)
-  }
-  await Promise.all(values.map((value) => answerOne(value, new PartReply({ ...of, say }), answering)))
+  // All of them may wait for the client at once.
+  of.response.setMaxListeners(4 * batchMessagesMax)
+  await Promise.all(values.map((value) => answerOne(value, new PartReply({ ...of, whole }), answering)))
   if (whole.begun) whole.end()
   else whole.accepted()
 }
@@ -63,12 +61,11 @@ async function answerOne(value: unknown, reply: PartReply, { read, answer, onFai
 
 /** The answer to one message of a batch: what is said of it is an event of the stream that answers them all. */
 class PartReply extends Reply {
-  readonly #say: (text: string) => void
-  readonly #parts: Uint8Array[] = []
+  readonly #whole: Reply
 
-  constructor(of: { response: ServerResponse; keepAlive: KeepAlive; say(text: string): void }) {
+  constructor(of: { response: ServerResponse; keepAlive: KeepAlive; whole: Reply }) {
     super(of.response, of.keepAlive, [])
-    this.#say = of.say
+    this.#whole = of.whole
   }
 
   override get begun(): boolean {
@@ -84,28 +81,21 @@ class PartReply extends Reply {
   }
 
   override json(_status: number, body: string | Uint8Array): void {
-    this.#say(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'))
+    this.breakOff()
+    this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'))
   }
 
   override stream(): void {
-    // It is one, or becomes one with the first event.
+    if (!this.#whole.begun) this.#whole.stream()
   }
 
   override event(message: string): void {
-    this.#say(message)
+    this.stream()
+    this.#whole.event(message)
   }
 
-  override begin(): void {
-    // An answer that flows is kept until it is whole.
-  }
-
-  override part(bytes: Uint8Array): void {
-    this.#parts.push(bytes)
-  }
-
-  override end(last?: Uint8Array): void {
-    const parts = last === undefined ? this.#parts : [...this.#parts, last]
-    if (parts.length > 0) this.#say(Buffer.concat(parts).toString('utf8'))
+  protected override finish(): void {
+    // It ends with all of them.
   }
 }
 

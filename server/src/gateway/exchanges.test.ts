@@ -6,7 +6,7 @@ import type { Feed } from '../store/feed.ts'
 import type { About } from '../store/revisions.ts'
 import { Exchanges } from './exchanges.ts'
 
-const caller = { principalId: 'ana', grantId: 'g1' } as Caller
+const caller = { principalId: 'ana', grantId: 'g1', key: 'g1' } as Caller
 
 function openExchanges() {
   const listeners = new Set<(about: About) => void>()
@@ -121,7 +121,9 @@ test('a client cancels its one request of an id, and nothing where that is not e
   using two = begin(exchanges, () => true, 2)
   using again = begin(exchanges, () => true, 2)
   exchanges.cancel(caller, 2)
-  exchanges.cancel({ principalId: 'ana', grantId: 'g2' } as Caller, 1)
+  exchanges.cancel({ principalId: 'ana', grantId: 'g2', key: 'g2' } as Caller, 1)
+  // A token of the same grant that reaches less.
+  exchanges.cancel({ principalId: 'ana', grantId: 'g1', key: 'g1 read' } as Caller, 1)
   assert.deepEqual([one.signal.aborted, two.signal.aborted, again.signal.aborted], [false, false, false])
   exchanges.cancel(caller, 1)
   assert.equal(one.signal.aborted, true)

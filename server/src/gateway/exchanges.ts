@@ -18,6 +18,8 @@ export interface Exchange extends Disposable {
   /** Aborted when the exchange must end: the client went away, or the right behind it was withdrawn. */
   readonly signal: AbortSignal
   end(why: string): void
+  /** Keeps its place, though it is disposed of, until this resolves: which it does. */
+  outlast(over: Promise<void>): void
   /** Whether the right behind it still holds; asked whenever the policy state has moved. */
   stillHolds(): Promise<boolean>
 }
@@ -95,6 +97,10 @@ export class Exchanges {
     // Counted where it is entered: nothing waits in between, so that no burst slips past the limit.
     requireRoom(this.#counts, of.caller)
     const { ending } = of
+    let lasts: Promise<void> | undefined
+    const leave = (): void => {
+      if (this.#open.leave(exchange)) add(this.#counts, of.caller.principalId, -1)
+    }
     const exchange: Open = {
       caller: of.caller,
       requestId: of.requestId,
@@ -109,9 +115,10 @@ export class Exchanges {
         exchange.until = until ?? 0
         return until !== undefined
       },
-      [Symbol.dispose]: () => {
-        if (this.#open.leave(exchange)) add(this.#counts, of.caller.principalId, -1)
+      outlast: (over) => {
+        lasts = over
       },
+      [Symbol.dispose]: () => (lasts === undefined ? leave() : void lasts.then(leave)),
     }
     this.#open.enter(exchange)
     add(this.#counts, of.caller.principalId, 1)
@@ -130,11 +137,9 @@ export class Exchanges {
     return { [Symbol.dispose]: () => add(this.#arriving, caller.principalId, -1) }
   }
 
-  /** Cancels the one open request of this grant with this id; does nothing where that is not exactly one. */
+  /** Cancels the one open request of this grant, of the same reach, with this id; does nothing where that is not exactly one. */
   cancel(caller: Caller, requestId: string | number): void {
-    const meant = this.#open
-      .list()
-      .filter((one) => one.caller.grantId === caller.grantId && one.requestId === requestId)
+    const meant = this.#open.list().filter((one) => one.caller.key === caller.key && one.requestId === requestId)
     if (meant.length === 1) meant[0]!.end('cancelled by the client')
   }
 

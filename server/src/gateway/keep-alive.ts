@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { isBusy } from './event-flow.ts'
 
 /**
  * How often a quiet stream says that it is alive, so that no proxy between takes it for dead: below the 30 s after which
@@ -34,8 +35,8 @@ export class KeepAlive {
 
   #beat(): void {
     for (const stream of this.#slots[this.#now++ % beats]!) {
-      // Who takes nothing needs no sign of life.
-      if (!stream.writableEnded && !stream.writableNeedDrain) stream.write(comment)
+      // Who takes nothing needs no sign of life, and the middle of an event is no place for one.
+      if (!stream.writableEnded && !stream.writableNeedDrain && !isBusy(stream)) stream.write(comment)
     }
   }
 

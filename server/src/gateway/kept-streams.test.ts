@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
-import { inTime } from '../../test/patience.ts'
+import { inTime, until } from '../../test/patience.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Envelope } from './envelope.ts'
 import { KeptStreams, type KeptStream } from './kept-streams.ts'
@@ -15,6 +15,8 @@ const kibibyte = 'x'.repeat(1_024)
 
 interface Kept {
   stream: KeptStream
+  socket: Socket
+  response: ServerResponse
   gone: boolean
   /** Ends the connection of the client, and resolves when that is known. */
   leave(): Promise<void>
@@ -48,9 +50,11 @@ async function openStreams(t: TestContext): Promise<Streams> {
     visit,
     async begin(grantId = 'g') {
       const { response, socket } = await visit()
-      const of = { caller: { grantId } as Caller, envelope: { session: { id: 's' } } as Envelope }
+      const of = { caller: { grantId, key: grantId } as Caller, envelope: { session: { id: 's' } } as Envelope }
       const kept: Kept = {
         stream: all.open({ ...of, onGone: () => (kept.gone = true) }),
+        socket,
+        response,
         gone: false,
         async leave() {
           const closed = once(response, 'close')
@@ -138,4 +142,59 @@ test('an answer that was handed to the connection whole is kept no longer', asyn
   }
   await inTime(empty(), 'it is forgotten')
   assert.equal(kept.gone, false)
+})
+
+test('what was said is waited for until the client has taken it, or is away', async (t) => {
+  const { begin } = await openStreams(t)
+  const [reads, leaves] = [await begin(), await begin()]
+  const large = 'x'.repeat(4 * 1024 * 1024)
+  for (const kept of [reads, leaves]) {
+    kept.socket.pause()
+    while (!kept.stream.untaken) kept.stream.say(large, false)
+    const over: string[] = []
+    const waiting = kept.stream.taken().then(() => over.push('taken'))
+    // Another client hears and answers meanwhile: so there was time for more than this.
+    for (let at = 0; at < 20; at++) await (await begin(`other ${at}`)).leave()
+    assert.deepEqual(over, [])
+    assert.ok(kept.stream.untaken)
+    if (kept === reads) kept.socket.resume()
+    else kept.socket.destroy()
+    await inTime(waiting, 'it is taken, or nobody is there')
+    assert.equal(kept.stream.untaken, false)
+  }
+})
+
+test('only the same reach of the same grant, in the same session, finds a stream', async (t) => {
+  const { all, visit } = await openStreams(t)
+  const of = { caller: { grantId: 'g', key: 'g wide' } as Caller, envelope: { session: { id: 's' } } as Envelope }
+  const { response, socket } = await visit()
+  let heard = ''
+  socket.on('data', (part: Buffer) => (heard += part.toString('latin1')))
+  all.open({ ...of, onGone: () => undefined }).begin(response)
+  const idIn = () => /^id: (.*)$/m.exec(heard)?.[1]
+  await until(() => idIn() !== undefined, 'it has begun')
+  assert.ok(all.find({ key: 'g wide' }, { id: 's' }, idIn()))
+  assert.equal(all.find({ key: 'g narrow' }, { id: 's' }, idIn()), undefined)
+  assert.equal(all.find({ key: 'g wide' }, { id: 'another' }, idIn()), undefined)
+})
+
+test('of the request no more is kept than its answer says, and what the right needs is counted', async (t) => {
+  const { all, visit } = await openStreams(t)
+  const open = async () => {
+    const { response, socket } = await visit()
+    const envelope = { era: 'legacy', id: 7, session: { id: 's' }, params: { arguments: kibibyte } }
+    const caller = { grantId: 'g', key: 'g' } as Caller
+    const stream = all.open({ caller, envelope: envelope as unknown as Envelope, onGone: () => undefined })
+    stream.keepWhile(() => Promise.resolve(true), 4 * 1024 * 1024)
+    stream.begin(response)
+    return { stream, socket }
+  }
+  const streams = []
+  for (let at = 0; at < 20; at++) streams.push((await open()).stream)
+  assert.deepEqual(streams[0]!.envelope, { era: 'legacy', id: 7 })
+  assert.equal(all.size, 16)
+  for (const stream of streams) stream.destroy()
+  assert.equal(all.size, 0)
+  await open()
+  assert.equal(all.size, 1)
 })

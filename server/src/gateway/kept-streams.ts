@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { once } from 'node:events'
 import { makeSecret } from '../base/ids.ts'
 import type { Caller } from '../oauth/access-token.ts'
 import type { Envelope } from './envelope.ts'
+import { cutWhenStuck, finish, isUntaken, say, untilTaken } from './event-flow.ts'
 
 /** How long a client may be away: those of the field come back within seconds. */
 const awayMsMax = 60_000
@@ -12,14 +12,12 @@ const awayMax = 16
 const keptBytesMax = { one: 512 * 1024, all: 64 * 1024 * 1024 }
 /** After how long a client is asked to come back. */
 const retryMs = 1_000
-/** What may wait for a client that does not read: some of the largest answers of upstreams. */
-export const untakenBytesMax = 64 * 1024 * 1024
 
 /**
  * The streams of answers that clients may take up again when their connection broke: by the id of the event that they
- * heard last, which nobody can guess and which is good for the same grant in the same session alone. What was said is kept
- * in this process, until the answer has been handed to the connection whole; who does not come back within a minute has
- * gone, as everybody else has at once.
+ * heard last, which nobody can guess and which is good for the same grant, and a token of the same reach, in the same
+ * session alone. What was said is kept in this process, until the answer has been handed to the connection whole; who does
+ * not come back within a minute has gone, as everybody else has at once.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#resumability-and-redelivery
  */
@@ -68,14 +66,14 @@ export class KeptStreams {
 
   /** The stream on which an event had this id; undefined where it is not this caller's, or cannot be taken up any more. */
   find(
-    caller: Pick<Caller, 'grantId'>,
+    caller: Pick<Caller, 'key'>,
     session: { id: string } | undefined,
     lastEventId: unknown,
   ): { stream: KeptStream; after: number } | undefined {
     const [, id = '', number] = /^([\w-]+)\.(\d{1,9})$/.exec(String(lastEventId)) ?? []
     const stream = this.#kept.get(id)
-    if (stream === undefined || stream.caller.grantId !== caller.grantId) return undefined
-    return stream.envelope.session?.id === session?.id ? { stream, after: Number(number) } : undefined
+    if (stream === undefined || stream.callerKey !== caller.key) return undefined
+    return stream.sessionId === session?.id ? { stream, after: Number(number) } : undefined
   }
 }
 
@@ -89,8 +87,10 @@ interface Room {
 
 /** One such stream. It is written to whichever connection the client has now. */
 export class KeptStream {
-  readonly caller: Caller
-  readonly envelope: Envelope
+  readonly callerKey: string
+  readonly sessionId: string | undefined
+  /** Of the request no more than its answer has to say. */
+  readonly envelope: Pick<Envelope, 'era' | 'id'>
   /** Whether the right behind the answer still stands: asked when the client comes back. */
   holds: () => Promise<boolean> = () => Promise.resolve(false)
   readonly #id: string
@@ -98,6 +98,8 @@ export class KeptStream {
   readonly #room: Room
   #said: string[] = []
   #bytes = 0
+  /** What is kept beside what was said. */
+  #bytesBeside = 0
   #kept = true
   #ended = false
   #to: ServerResponse | undefined
@@ -105,16 +107,25 @@ export class KeptStream {
 
   constructor(id: string, of: { caller: Caller; envelope: Envelope; onGone: () => void }, room: Room) {
     this.#id = id
-    this.caller = of.caller
-    this.envelope = of.envelope
+    const { era, id: requestId, session } = of.envelope
+    this.callerKey = of.caller.key
+    this.sessionId = session?.id
+    this.envelope = { era, id: requestId }
     this.#onGone = of.onGone
     this.#room = room
+  }
+
+  /** Keeps it as long as this says that the right stands, if there is room for what that takes. */
+  keepWhile(holds: KeptStream['holds'], bytes: number): void {
+    if (!this.#room.keep(bytes)) return this.#forget()
+    this.#bytesBeside = bytes
+    this.holds = holds
   }
 
   /** Begins on this connection, with an event that says nothing but where the stream begins. */
   begin(to: ServerResponse): void {
     this.#attach(to)
-    to.write(`id: ${this.#id}.0\nretry: ${retryMs}\ndata: \n\n`)
+    if (this.#kept) to.write(`id: ${this.#id}.0\nretry: ${retryMs}\ndata: \n\n`)
   }
 
   /** Goes on on this connection, after the event with this number. */
@@ -126,14 +137,15 @@ export class KeptStream {
     const before = this.#to
     this.#attach(to)
     before?.destroy()
-    for (const event of this.#said.slice(after)) to.write(event)
-    if (this.#ended) to.end()
+    cutWhenStuck(to)
+    for (const event of this.#said.slice(after)) say(to, event)
+    if (this.#ended) finish(to)
   }
 
   /** Says one event, whoever listens. */
   say(text: string, last: boolean): void {
     const event = `id: ${this.#id}.${this.#said.length + 1}\n${text}`
-    const bytes = Buffer.byteLength(event)
+    const bytes = text.length > keptBytesMax.one ? Infinity : Buffer.byteLength(event)
     if (this.#kept && this.#bytes + bytes <= keptBytesMax.one && this.#room.keep(bytes)) {
       this.#bytes += bytes
       this.#said.push(event)
@@ -149,7 +161,7 @@ export class KeptStream {
 
   end(): void {
     this.#ended = true
-    this.#to?.end()
+    if (this.#to !== undefined) finish(this.#to)
   }
 
   /** Breaks the connection off, and is not taken up again. */
@@ -158,21 +170,31 @@ export class KeptStream {
     this.#to?.destroy()
   }
 
+  /**
+   * Says where an event that comes in parts is passed on, because it becomes too large to be kept.
+   *
+   * @returns undefined as long as it could be kept, or where nobody is there.
+   */
+  passFor(parts: readonly Uint8Array[]): ServerResponse | undefined {
+    const bytes = parts.reduce((sum, part) => sum + part.byteLength, this.#bytes)
+    if (this.#kept && bytes <= keptBytesMax.one) return undefined
+    this.#forget()
+    if (this.#to === undefined) this.#go()
+    return this.#to
+  }
+
+  /** Whether the client is there, and has not taken what was sent. */
+  get untaken(): boolean {
+    return this.#to !== undefined && isUntaken(this.#to)
+  }
+
   /** Waits until the client has taken what was sent, or is away. */
-  async drained(signal: AbortSignal): Promise<void> {
-    const to = this.#to
-    if (to?.writableNeedDrain !== true) return
-    const over = new AbortController()
-    const either = { signal: AbortSignal.any([signal, over.signal]) }
-    await Promise.race([once(to, 'drain', either), once(to, 'close', either)]).catch(() => undefined)
-    over.abort()
+  async taken(signal?: AbortSignal): Promise<void> {
+    if (this.#to !== undefined) await untilTaken(this.#to, signal)
   }
 
   #write(event: string): void {
-    const to = this.#to
-    if (to === undefined || to.destroyed || to.writableEnded) return
-    if (to.writableLength > untakenBytesMax) return this.destroy()
-    to.write(event)
+    if (this.#to !== undefined) say(this.#to, event)
   }
 
   #attach(to: ServerResponse): void {
@@ -207,6 +229,7 @@ export class KeptStream {
     if (!this.#kept) return
     this.#kept = false
     this.#said = []
-    this.#room.forget(this.#bytes)
+    this.#room.forget(this.#bytes + this.#bytesBeside)
+    this.holds = () => Promise.resolve(false)
   }
 }

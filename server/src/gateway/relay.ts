@@ -77,14 +77,16 @@ export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<Next
     if (side.call === recorded.call) throw error
     side.reply.fault(side.call.envelope, error)
   }
+  // What was not taken is still here, and so the call keeps its place among those of its principal.
+  if (side.reply.untaken) recorded.exchange.outlast(side.reply.taken())
   return undefined
 }
 
 /** After how long an answer that is not there yet becomes a stream, where the client can take a stream up again. */
 const longMs = 250
 
-function streamWhenLong({ call: { reply }, exchange }: Recorded): Disposable {
-  reply.keepWhile(() => exchange.stillHolds())
+function streamWhenLong({ call: { reply }, exchange, request }: Recorded): Disposable {
+  if (reply.keeps) reply.keepWhile(() => exchange.stillHolds(), request.text.length)
   const timer = reply.keeps ? setTimeout(() => reply.stream(), longMs) : undefined
   return { [Symbol.dispose]: () => clearTimeout(timer) }
 }

@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { Fault, type FaultCode } from '../base/fault.ts'
 import type { Envelope } from './envelope.ts'
+import { EventFlow, finish, isUntaken, say, untilTaken } from './event-flow.ts'
 import type { KeepAlive } from './keep-alive.ts'
-import { untakenBytesMax, type KeptStream } from './kept-streams.ts'
+import type { KeptStream } from './kept-streams.ts'
 
 // JSON-RPC codes by fault; those from -32020 are the revision's own. A code of ours lies outside the reserved range.
 const codes: Partial<Record<FaultCode, number>> = {
@@ -38,10 +38,11 @@ export class Reply {
   readonly #security: readonly string[]
   #streams = false
   #keeping: (() => KeptStream) | undefined
-  #holds: KeptStream['holds'] | undefined
+  #holds: { holds: KeptStream['holds']; bytes: number } | undefined
   #kept: KeptStream | undefined
-  /** Of an answer that comes in parts on a stream: an event has to be whole. */
+  /** Of an answer that comes in parts on a stream: those that wait, and the event that they become. */
   #parts: Uint8Array[] | undefined
+  #flow: EventFlow | undefined
 
   /** @param security Headers, names and values in turn, that every answer carries. */
   constructor(response: ServerResponse, keepAlive: KeepAlive, security: readonly string[]) {
@@ -64,9 +65,13 @@ export class Reply {
     this.#keeping = open
   }
 
-  /** Until when it may do so: as long as this says that the right behind the answer stands. */
-  keepWhile(holds: KeptStream['holds']): void {
-    this.#holds = holds
+  /**
+   * Until when it may do so: as long as this says that the right behind the answer stands.
+   *
+   * @param bytes what has to stay in memory for that.
+   */
+  keepWhile(holds: KeptStream['holds'], bytes: number): void {
+    this.#holds = { holds, bytes }
   }
 
   /** Whether the client could take a stream up again. */
@@ -122,10 +127,15 @@ export class Reply {
    * @param headers Sent beside those that every answer has: none of them a second time, and in ASCII.
    */
   json(status: number, body: string | Uint8Array, headers: Record<string, string> = {}): void {
-    if (this.#streams) return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
+    if (this.#streams) {
+      this.breakOff()
+      return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
+    }
     this.#head(status, typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength, headers)
-    // A text goes out in one piece with the head.
-    this.#response.end(body)
+    // A small text goes out in one piece with the head.
+    if (typeof body !== 'string' || body.length <= atOnceMax) return void this.#response.end(body)
+    say(this.#response, body)
+    finish(this.#response)
   }
 
   #head(status: number, bytes: number, headers: Record<string, string> = {}): void {
@@ -172,7 +182,7 @@ export class Reply {
     this.#keepAlive.add(this.#response)
     this.#kept = this.#keeping?.()
     if (this.#kept === undefined) return
-    if (this.#holds !== undefined) this.#kept.holds = this.#holds
+    if (this.#holds !== undefined) this.#kept.keepWhile(this.#holds.holds, this.#holds.bytes)
     this.#kept.begin(this.#response)
   }
 
@@ -180,36 +190,67 @@ export class Reply {
   event(message: string, last = false): void {
     const event = `event: message\ndata: ${message.replaceAll(/[\r\n]+/g, ' ')}\n\n`
     if (this.#kept !== undefined) return this.#kept.say(event, last)
-    if (this.#response.destroyed || this.#response.writableEnded) return
-    // What is said at any time, such as questions, waits for nobody: who takes none of it is cut off.
-    if (this.#response.writableLength > untakenBytesMax) return this.destroy()
-    this.#response.write(event)
-    if (last) this.end()
+    say(this.#response, event)
+    if (last) finish(this.#response)
   }
 
-  /** Waits until the client has taken what was sent, or is gone. */
+  /** Whether something of what was sent is still here, because the client has not taken it. */
+  get untaken(): boolean {
+    return this.#kept === undefined ? isUntaken(this.#response) : this.#kept.untaken
+  }
+
+  /** Waits until the client has taken what was sent, or is gone; who takes nothing of it for long is cut off. */
+  async taken(signal?: AbortSignal): Promise<void> {
+    return this.#kept === undefined ? untilTaken(this.#response, signal) : this.#kept.taken(signal)
+  }
+
+  /** Waits until there is room for the next part, or event. */
   async drained(signal: AbortSignal): Promise<void> {
-    if (this.#kept !== undefined) return this.#kept.drained(signal)
-    if (this.#response.writableNeedDrain) await once(this.#response, 'drain', { signal }).catch(() => undefined)
+    if (this.#parts === undefined) return this.untaken ? this.taken(signal) : undefined
+    if (this.#flow === undefined) {
+      const to = this.#kept === undefined ? this.#response : this.#kept.passFor(this.#parts)
+      if (to === undefined) return
+      this.stream()
+      this.#flow = await EventFlow.begin(to, signal)
+    }
+    for (const part of this.#parts.splice(0)) this.#flow?.part(part)
+    await this.#flow?.drained(signal)
   }
 
   /** Begins a JSON answer that somebody else makes and whose end is not there yet; on a stream it is one event. */
   begin(status: number): void {
-    if (this.#streams) return void (this.#parts = [])
+    if (this.streams) return void (this.#parts = [])
     this.#response.writeHead(status, [...this.#security, ...ofJson])
   }
 
-  /** Passes a part of it on. */
+  /** Passes a part of it on; the next has to wait until there is room. */
   part(bytes: Uint8Array): void {
     if (this.#parts !== undefined) return void this.#parts.push(bytes)
     this.#response.write(bytes)
   }
 
   end(last?: Uint8Array): void {
-    const parts = this.#parts
-    if (parts !== undefined) return this.event(Buffer.concat(last ? [...parts, last] : parts).toString('utf8'), true)
-    if (this.#kept !== undefined) return this.#kept.end()
-    this.#response.end(last)
+    const [parts, flow] = [this.#parts, this.#flow]
+    this.#parts = undefined
+    if (flow !== undefined) {
+      this.#flow = undefined
+      flow.end(last)
+    } else if (parts !== undefined) {
+      return this.event(Buffer.concat(last ? [...parts, last] : parts).toString('utf8'), true)
+    } else if (last !== undefined) return void this.#response.end(last)
+    this.finish()
+  }
+
+  protected finish(): void {
+    if (this.#kept === undefined) finish(this.#response)
+    else this.#kept.end()
+  }
+
+  /** Takes back what is there of an answer that came in parts on a stream. */
+  protected breakOff(): void {
+    this.#flow?.breakOff()
+    this.#flow = undefined
+    this.#parts = undefined
   }
 
   /** Breaks the connection off, so that the client cannot take what it has for the whole answer. */
@@ -218,6 +259,9 @@ export class Reply {
     this.#response.destroy()
   }
 }
+
+/** A text that is not longer is written at once. */
+const atOnceMax = 64 * 1024
 
 const ofJson = ['content-type', 'application/json', 'cache-control', 'no-store']
 const ofStreams = ['content-type', 'text/event-stream', 'cache-control', 'no-store', 'x-accel-buffering', 'no']

@@ -291,13 +291,18 @@ async function setLevel(rooms: ServeRooms, { caller, envelope }: Routed): Promis
 
 async function forward(rooms: ServeRooms, routed: Routed): Promise<void> {
   const { caller, envelope, reply, ending } = routed
-  const onGone = () => ending.abort(new Error(goneAway))
+  const onGone = goneOf(ending)
   if (rooms.kept.serves(envelope)) reply.keep(() => rooms.kept.open({ caller, envelope, onGone }))
   const call = await aim(rooms, callOf(rooms, routed))
   const { catalogue } = await rooms.facts.view(caller, call.upstream)
   if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
   requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
   return callOrResume(rooms, call)
+}
+
+// Apart, so that who holds it holds nothing else of the request.
+function goneOf(ending: AbortController): () => void {
+  return () => ending.abort(new Error(goneAway))
 }
 
 function callOf({ clock }: ServeRooms, { caller, envelope, reply, ending, headers }: Routed): Call {

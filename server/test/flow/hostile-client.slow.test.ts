@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { streamsPerPrincipalMax } from '../../src/base/limits.ts'
 import { connectAll, openFakeHouse } from '../fake-house.ts'
 import { until } from '../patience.ts'
 
@@ -104,3 +105,89 @@ test('a client that does not read its answers holds back its own upstream call, 
   const outcomes = (await house.entries('outcome')).map(({ status }) => status)
   assert.equal(outcomes.filter((status) => status === 'success').length >= 20, true)
 })
+
+// Whichever way an answer goes to a client, what the client does not take holds a place of its principal, and no principal
+// has more than 64. A session makes a stream of an answer that is long in coming; a batch is one.
+const large = Buffer.alloc(8 * 1024 * 1024, 'x')
+const ways: Record<string, { revision?: string; batch?: number; streams?: boolean; cut?: boolean }> = {
+  'as JSON': { cut: true },
+  'as JSON, in a session': { revision: '2025-11-25' },
+  'as an event': { streams: true },
+  'as an event, in a session': { revision: '2025-11-25', streams: true, cut: true },
+  'in batches': { revision: '2025-03-26', batch: 32, cut: true },
+  // Of one stream no more than 64 MiB may wait, and who lets more wait is cut off at once.
+  'in batches, as events': { revision: '2025-03-26', batch: 7, streams: true },
+}
+
+for (const [how, { revision, batch = 1, streams = false, cut = false }] of Object.entries(ways)) {
+  test(`a client that reads no answer has at most ${streamsPerPrincipalMax} of them${cut ? ', and is cut off' : ''} (${how})`, async (t) => {
+    const { house, fake } = await openFakeHouse(t)
+    const { person, agent } = await connectAll(house)
+    const other = (await connectAll(house, 'bo')).agent
+    fake.options.intercept = ({ message }, response) => {
+      const args = message?.params?.['arguments'] as { id?: string } | undefined
+      if (message?.method !== 'tools/call' || args?.id !== 'big') return false
+      // Late enough to be a stream where it may become one; the text is in this process once.
+      setTimeout(() => {
+        response.writeHead(200, { 'content-type': streams ? 'text/event-stream' : 'application/json' })
+        const head = `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{"content":[{"type":"text","text":"`
+        response.write(streams ? `data: ${head}` : head)
+        response.write(large)
+        response.end(streams ? '"}]}}\n\n' : '"}]}}')
+      }, 400)
+      return true
+    }
+    const headers: Record<string, string> = {}
+    if (revision !== undefined) {
+      const clientInfo = { name: 'a script', version: '1' }
+      const greeted = await agent.rpc('initialize', { protocolVersion: revision, capabilities: {}, clientInfo })
+      headers['mcp-protocol-version'] = revision
+      headers['mcp-session-id'] = greeted.headers.get('mcp-session-id')!
+    }
+    const params = { name: 'read_note', arguments: { id: 'big' } }
+    const calls = Array.from({ length: batch }, (_, id) => ({ jsonrpc: '2.0', id, method: 'tools/call', params }))
+    const body = JSON.stringify(batch === 1 ? calls[0] : calls)
+    const { host, port } = new URL(house.origin)
+    const lines = [
+      'POST /mcp/desk HTTP/1.1',
+      `Host: ${host}`,
+      `Authorization: Bearer ${agent.tokens.access_token}`,
+      'Content-Type: application/json',
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      `Content-Length: ${body.length}`,
+    ]
+    const before = process.memoryUsage().rss
+    const sockets = Array.from({ length: Math.ceil(128 / batch) }, () => {
+      const socket = connect(Number(port), '127.0.0.1').pause()
+      socket.on('error', () => undefined)
+      socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`)
+      return socket
+    })
+    t.after(() => sockets.forEach((socket) => socket.destroy()))
+    const intents = async () =>
+      (await house.entries('intent')).filter(({ principal }) => principal.id === person.principal.id)
+    const outcomes = async () => {
+      const own = new Set((await intents()).map(({ callId }) => callId))
+      return (await house.entries('outcome')).filter(({ callId }) => own.has(callId)).length
+    }
+    await until(async () => (await intents()).length >= streamsPerPrincipalMax, 'its calls are under way')
+    // A message that is one event is whole before anything of it passes; nothing else is.
+    const whole = streams ? streamsPerPrincipalMax : 0
+    await until(async () => (await outcomes()) >= whole, 'what can have come has come', 60_000)
+    for (let at = 0; at < 100; at++) {
+      assert.equal((await other.call('read_note', { id: 'n1' })).status, 200)
+      const refused = await agent.call('read_note', { id: 'n1' })
+      assert.equal(refused.error?.data?.['fault'], 'gateway.too_many_streams')
+    }
+    assert.equal((await intents()).length, streamsPerPrincipalMax)
+    assert.equal(await outcomes(), whole)
+    const grown = (process.memoryUsage().rss - before) / 1024 / 1024
+    t.diagnostic(`${grown} MiB more`)
+    // An event is in memory whole, as its text and, for a while, as what was read from it.
+    assert.ok(grown < (streams ? 1_900 : 600), `${grown} MiB`)
+    // That takes a minute, and is the same for all of them.
+    if (!cut) return
+    const served = async () => (await agent.call('read_note', { id: 'n1' })).status === 200
+    await until(served, 'it was cut off', 90_000)
+  })
+}
