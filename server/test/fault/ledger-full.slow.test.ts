@@ -5,11 +5,11 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent, Answer } from '../agent.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
-import { setUpRig } from './rig.ts'
+import { refusalMsMax, setUpRig } from './rig.ts'
 import { canMount, openSmallDisk } from './small-disk.ts'
 import { until } from '../patience.ts'
 
-/** The promise is two seconds; the rest is for a busy machine. */
+/** How long the client waits: two seconds of the gateway, and what a busy machine takes on the way there and back. */
 const answerMsMax = 3_000
 
 /** Makes a call and demands that it is answered in time, with a result or with the refusal of a ledger that cannot record. */
@@ -81,6 +81,9 @@ test(
     )
     await sleep(3_000)
     await gateway.stop()
+    const itsOwnMs = rig.slowestRefusalMs()
+    t.diagnostic(`the slowest refusal took the gateway ${itsOwnMs.toFixed(0)} ms`)
+    assert.ok(itsOwnMs > 0 && itsOwnMs <= refusalMsMax, `refused after ${itsOwnMs} ms of the gateway`)
     disk.copyTo(content)
     const entries = await rig.ledger(content)
     const answered = ['before', 'under way', 'after', ...passed]

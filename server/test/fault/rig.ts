@@ -66,6 +66,8 @@ export interface Rig {
    * @param wrap the command that is run instead, given the one that would be.
    */
   start(wrap?: (command: string[]) => string[]): Running
+  /** How long the slowest refusal with 503 took the gateway that was stopped last, by its own clock, in milliseconds. */
+  slowestRefusalMs(): number
   /** The ledger, read beside the gateway: on SQLite only while it is down. */
   ledger(dataFolder?: string): ReturnType<typeof readLedger>
 }
@@ -115,9 +117,15 @@ export async function setUpRig(t: TestContext, options: RigOptions = {}): Promis
     outside,
     agents,
     start: (wrap = (command) => command) => startGateway(t, { command: wrap, configPath, folder, env }),
+    slowestRefusalMs: () => Number(readFileSync(join(folder, slowestRefusal), 'utf8')),
     ledger: (dataFolder = dataDir) => readLedger({ dataFolder, databaseUrl: options.databaseUrl }),
   }
 }
+
+const slowestRefusal = 'slowest-refusal'
+
+/** Within this time, by the gateway's own clock, a call is refused that cannot be recorded. */
+export const refusalMsMax = 2_000
 
 interface Start {
   command: (command: string[]) => string[]
@@ -129,7 +137,12 @@ interface Start {
 function startGateway(t: TestContext, { command, configPath, folder, env }: Start): Running {
   const [file, ...args] = command([process.execPath, program('gateway'), configPath]) as [string, ...string[]]
   const child = spawn(file, args, {
-    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(folder, 'compiled'), ...env },
+    env: {
+      PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      SLOWEST_REFUSAL: join(folder, slowestRefusal),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   t.after(() => child.kill('SIGKILL'))
