@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { endure } from './outage.ts'
 import { setUpRig } from './rig.ts'
+import { leftOut } from '../left-out.ts'
 import { inTime } from '../patience.ts'
 
 // A disk that says EIO to every flush: strace, attached to the running gateway, answers in its place.
@@ -24,7 +25,7 @@ async function failFlushes(pid: number): Promise<ChildProcess> {
   return strace
 }
 
-const skip = canAttach() ? false : 'strace is not here, or may not trace what runs already'
+const skip = leftOut(canAttach(), 'strace is not here, or may not trace what runs already')
 
 test(
   'while the disk answers every flush with EIO, calls are refused within two seconds and not sent, until it is well',

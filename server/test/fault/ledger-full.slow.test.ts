@@ -7,6 +7,7 @@ import type { Agent, Answer } from '../agent.ts'
 import { findContradictions, storiesAbout } from './oracle.ts'
 import { refusalMsMax, setUpRig } from './rig.ts'
 import { canMount, openSmallDisk } from './small-disk.ts'
+import { leftOut } from '../left-out.ts'
 import { until } from '../patience.ts'
 
 /** How long the client waits: two seconds of the gateway, and what a busy machine takes on the way there and back. */
@@ -30,7 +31,7 @@ function residentMegabytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
 }
 
-const skip = canMount() ? false : 'this system does not let us mount a small disk'
+const skip = leftOut(canMount(), 'this system does not let us mount a small disk')
 
 test(
   'when the disk is full, calls are refused within two seconds and not sent, until there is space',

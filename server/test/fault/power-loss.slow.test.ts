@@ -9,6 +9,7 @@ import { openLedger } from '../../src/ledger/ledger.ts'
 import { verifyLedger } from '../../src/ledger/verify.ts'
 import { openFeed } from '../../src/store/feed.ts'
 import { openStore } from '../../src/store/store.ts'
+import { leftOut } from '../left-out.ts'
 import { makeSigner } from '../sample-ledger.ts'
 import { canTrace, type FileEvent, ForgetfulDisk, traceWrites } from './lost-writes.ts'
 import { readLedger } from './oracle.ts'
@@ -22,7 +23,7 @@ const controlLosses = 25
 const calls = 200
 /** Of so many one is opened as a whole ledger, with recovery, export and verification. */
 const verifiedEvery = 20
-const skip = canTrace() ? false : 'strace is not here, or may not trace'
+const skip = leftOut(canTrace(), 'strace is not here, or may not trace')
 
 interface Recording {
   folder: string

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
+import { leftOut } from '../left-out.ts'
 import { type Entry, writeEntry } from '../../src/ledger/entry.ts'
 import { writeExport } from '../../src/ledger/export.ts'
 import { type Pins, type Problem, verifyLedger } from '../../src/ledger/verify.ts'
@@ -125,7 +126,7 @@ function pick(problem: Problem | undefined): Pick<Case, 'entry' | 'upTo'> {
 
 const python = spawnSync('python3', ['--version']).status === 0
 
-test('an independent verifier in another language comes to the same', { skip: !python && 'no python3 here' }, () => {
+test('an independent verifier in another language comes to the same', { skip: leftOut(python, 'no python3 here') }, () => {
   const run = spawnSync('python3', [join(folder, 'check.py')], { encoding: 'utf8' })
   assert.equal(run.status, 0, run.stdout + run.stderr)
   const { length } = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Case[]

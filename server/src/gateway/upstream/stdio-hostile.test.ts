@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import { inTime, until } from '../../../test/patience.ts'
+import { leftOut } from '../../../test/left-out.ts'
 import { openReceipts } from '../../../test/receipts.ts'
 import {
   callOf,
@@ -26,7 +27,7 @@ const never = new AbortController().signal
 const script = join(import.meta.dirname, '../../../test/fake/hostile-server.ts')
 const sources = join(import.meta.dirname, '../../..')
 const sandbox = await findSandbox()
-const confined = sandbox.works ? {} : { skip: sandbox.why }
+const confined = { skip: leftOut(sandbox.works, sandbox.works ? '' : sandbox.why) }
 
 function open(t: TestContext, confine: Partial<Confine> = {}, more: Partial<StdioLaunch> = {}) {
   const root = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'))
