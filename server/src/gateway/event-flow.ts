@@ -62,6 +62,8 @@ export function cutWhenStuck(to: ServerResponse): void {
   to.setTimeout(takeMsMax, () => {
     if (to.writableLength > 0) to.destroy()
   })
+  // Its time is not that of the answer after it on the same connection; of one that is idle the server keeps its own.
+  to.prependOnceListener('finish', () => to.setTimeout(0))
 }
 
 /** One event of a stream that is written in parts, as they come: nothing else is written before it is whole. */

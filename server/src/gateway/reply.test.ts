@@ -129,3 +129,14 @@ test('who opens a stream and reads nothing of it is cut off before it fills the 
   assert.ok(response.destroyed)
   assert.ok(most < 80 * 1024 * 1024, String(most))
 })
+
+test('the time that a client has to take an answer is not that of the next on its connection', async (t) => {
+  const { reply, response, read } = await openStream(t)
+  const { socket } = response
+  reply.event('x'.repeat(16 * 1024 * 1024), true)
+  const taken = reply.taken()
+  assert.equal(socket!.timeout, 30_000)
+  await read()
+  await inTime(taken, 'all is taken')
+  assert.notEqual(socket!.timeout, 30_000)
+})
