@@ -16,6 +16,7 @@ export interface LoadClient {
 export interface Load {
   origin: string
   clients: LoadClient[]
+  /** Calls that are neither refused as busy nor reset: those prove nothing. */
   calls: number
   secondsMax: number
 }
@@ -138,7 +139,7 @@ function judgeSafely(answer: RawAnswer, step: Step, client: LoadClient): void {
 
 async function run(client: LoadClient, load: Load, endsAt: number): Promise<void> {
   const raw = new RawClient({ origin: load.origin, path: `/mcp/${client.upstream}`, token: client.token })
-  for (let i = 0; report.calls < load.calls && performance.now() < endsAt; i++) {
+  for (let i = 0; report.calls - report.busy - report.reset < load.calls && performance.now() < endsAt; i++) {
     report.calls++
     const step = stepOf(client, i % 3)
     const { body, headers } = write(step)
