@@ -68,7 +68,7 @@ interface Question {
 }
 
 /** A caller hears within this time that nothing can be decided, whatever the store is waiting for. */
-const readMsMax = 1_500
+const readMsMax = 1_800
 
 /**
  * The next instant after `now` at which a right of this view ends by time: until then, and while the policy state does not

@@ -61,7 +61,7 @@ export interface Ledger {
    * @param intent What is about to happen, and the decision that allows it.
    * @param alongside Work that commits with the entry or not at all, such as spending the approval. Runs at most once.
    * @returns The receipt that sending demands.
-   * @throws {Fault} `ledger.unavailable` if durability is not confirmed within 1,500 ms. The entry may exist all the same;
+   * @throws {Fault} `ledger.unavailable` if durability is not confirmed within 1,800 ms. The entry may exist all the same;
    *   the call was not made, and the entry gets the outcome `failure`, or `unknown` by recovery.
    * @see spec/ledger.md, "Intent before effect"
    */
@@ -108,7 +108,7 @@ export interface LedgerOptions {
 
 const defaultTimes: LedgerTimes = {
   // Who calls hears within two seconds, of a busy process too.
-  recordMs: 1_500,
+  recordMs: 1_800,
   changeMs: 5_000,
   checkpointMs: 5_000,
   beatMs: 2_000,
