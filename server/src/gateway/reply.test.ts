@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { KeepAlive } from './keep-alive.ts'
 import { Reply } from './reply.ts'
 import { inTime, until } from '../../test/patience.ts'
 
-test('a stream that begins when its client has gone is kept alive for nobody', async (t) => {
+/** A request whose client reads nothing yet. */
+async function openRequest(
+  t: TestContext,
+): Promise<{ keepAlive: KeepAlive; client: Socket; response: ServerResponse }> {
   const keepAlive = new KeepAlive()
   t.after(() => keepAlive.close())
   const server = createServer().listen(0, '127.0.0.1')
@@ -15,8 +18,14 @@ test('a stream that begins when its client has gone is kept alive for nobody', a
   await once(server, 'listening')
   const asked = once(server, 'request') as Promise<[unknown, ServerResponse]>
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+  t.after(() => client.destroy())
+  client.pause().write('GET / HTTP/1.0\r\nhost: a\r\n\r\n')
   const [, response] = await inTime(asked, 'the client has asked')
+  return { keepAlive, client, response }
+}
+
+test('a stream that begins when its client has gone is kept alive for nobody', async (t) => {
+  const { keepAlive, client, response } = await openRequest(t)
   const closed = once(response, 'close')
   client.destroy()
   await inTime(closed, 'the client is known to be gone')
@@ -33,16 +42,7 @@ interface Stream {
 
 /** A stream whose client reads nothing yet. */
 async function openStream(t: TestContext): Promise<Stream> {
-  const keepAlive = new KeepAlive()
-  t.after(() => keepAlive.close())
-  const server = createServer().listen(0, '127.0.0.1')
-  t.after(() => server.close())
-  await once(server, 'listening')
-  const asked = once(server, 'request') as Promise<[unknown, ServerResponse]>
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  t.after(() => client.destroy())
-  client.pause().write('GET / HTTP/1.0\r\nhost: a\r\n\r\n')
-  const [, response] = await inTime(asked, 'the client has asked')
+  const { keepAlive, client, response } = await openRequest(t)
   const reply = new Reply(response, keepAlive, [])
   reply.stream()
   const read = async () => {
@@ -108,18 +108,7 @@ test('an answer in parts that breaks off is no message, and what went wrong is t
 })
 
 test('who opens a stream and reads nothing of it is cut off before it fills the memory', async (t) => {
-  const keepAlive = new KeepAlive()
-  t.after(() => keepAlive.close())
-  const server = createServer().listen(0, '127.0.0.1')
-  t.after(() => server.close())
-  await once(server, 'listening')
-  const asked = once(server, 'request') as Promise<[unknown, ServerResponse]>
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  t.after(() => client.destroy())
-  client.pause().write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
-  const [, response] = await inTime(asked, 'the client has asked')
-  const reply = new Reply(response, keepAlive, [])
-  reply.stream()
+  const { reply, response } = await openStream(t)
   const message = 'x'.repeat(1024 * 1024)
   let most = 0
   for (let sent = 0; sent < 200 && !response.destroyed; sent++) {

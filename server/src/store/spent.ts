@@ -50,13 +50,7 @@ export async function spentUntil(handle: Handle, purpose: string, id: string): P
 
 /** Whether it was spent. */
 export async function isSpent(handle: Handle, purpose: string, id: string): Promise<boolean> {
-  const row = await open(handle)
-    .selectFrom('spent')
-    .select('id')
-    .where('purpose', '=', purpose)
-    .where('id', '=', id)
-    .executeTakeFirst()
-  return row !== undefined
+  return (await spentUntil(handle, purpose, id)) !== undefined
 }
 
 /** How many things of this purpose are spent and would be worth something yet. */

@@ -49,6 +49,15 @@ async function approve({ house, ada, bob }: Opened): Promise<void> {
   await inventory.pinTools({ by: bob.principal.id, upstream: 'shop', digests, reason })
 }
 
+/** A house in which the operation is served, and Ana's client that has it. */
+async function openServed(t: TestContext) {
+  const opened = await openAll(t)
+  await propose(opened, documentOf(opened.api.url, item('get')))
+  await approve(opened)
+  const ana = await opened.house.person('ana', ['shop/item'])
+  return { ...opened, agent: await ana.connect('shop', 'all') }
+}
+
 test('a document that is uploaded is kept, shown to the reviewer by its digest and its address, and served', async (t) => {
   const opened = await openAll(t)
   const { api, house, ada } = opened
@@ -70,12 +79,7 @@ test('a document that is uploaded is kept, shown to the reviewer by its digest a
 })
 
 test('a document that replaces it moves no call elsewhere, and what it changes is withheld', async (t) => {
-  const opened = await openAll(t)
-  const { api, house, ada } = opened
-  await propose(opened, documentOf(api.url, item('get')))
-  await approve(opened)
-  const ana = await house.person('ana', ['shop/item'])
-  const agent = await ana.connect('shop', 'all')
+  const { api, house, ada, agent } = await openServed(t)
   const replace = async (document: object) =>
     sendUpload(ada, await ada.browser.open('/upstreams/shop'), {
       to: '/upstreams/shop/document',
@@ -105,12 +109,7 @@ test('a document that replaces it moves no call elsewhere, and what it changes i
 })
 
 test('between a replaced document and the look at it, what was accepted is not called as something else', async (t) => {
-  const opened = await openAll(t)
-  const { api, house, ada } = opened
-  await propose(opened, documentOf(api.url, item('get')))
-  await approve(opened)
-  const ana = await house.person('ana', ['shop/item'])
-  const agent = await ana.connect('shop', 'all')
+  const { api, house, ada, agent } = await openServed(t)
   await agent.call('item', { id: 'a1' })
   const document = JSON.stringify(documentOf(api.url, item('delete')))
   await house.rooms.inventory.replaceDocument({ by: ada.principal.id, name: 'shop', document, reason })
