@@ -34,9 +34,10 @@ export class ClientSide {
   readonly #exchange: Exchange
   readonly #first: Call
   #call: Call
-  #left = false
-  readonly #waiting = new Map<string, Waiting>()
-  #stir: () => void = () => undefined
+  /** Questions that the client has not answered; made when there is one. */
+  #waiting: Map<string, Waiting> | undefined
+  #asking: Promise<boolean> | undefined
+  #settled = false
   #lastKey = 0
 
   constructor(rooms: AskingRooms, call: Call, exchange: Exchange) {
@@ -55,11 +56,6 @@ export class ClientSide {
     return this.#call.reply
   }
 
-  /** Whether nobody is there any more to be told the end. */
-  get left(): boolean {
-    return this.#left
-  }
-
   /** Puts a question of the upstream to the client, in the way of its era. */
   ask(question: Question, signal: AbortSignal): Promise<RpcAnswer> {
     const { envelope } = this.#first
@@ -71,7 +67,7 @@ export class ClientSide {
   /** Passes on what the upstream says before its answer; while the client is away nobody hears it. */
   event(event: ReplyEvent): void {
     const text = this.#retold(event)
-    if (text === undefined || this.#waiting.size > 0) return
+    if (text === undefined || this.#asking !== undefined) return
     this.reply.stream()
     this.reply.event(text)
   }
@@ -83,23 +79,13 @@ export class ClientSide {
   }
 
   /**
-   * Waits for the end of the upstream's side, and meanwhile lets the client come and go with the answers to its questions.
+   * The upstream's side has ended: nothing more is asked.
+   *
+   * @returns whether somebody is there to be told the end; for who is away with a question it waits.
    */
-  async until(end: Promise<unknown>): Promise<void> {
-    let over = false
-    const onOver = (): void => {
-      over = true
-      this.#stir()
-    }
-    const ended = end.then(onOver, onOver)
-    while (!over) {
-      if (this.#waiting.size === 0) await new Promise<void>((resolve) => (this.#stir = resolve))
-      else if (!(await this.#hold())) {
-        this.#left = true
-        this.#exchange.end('the client did not come back with what it was asked')
-        return ended
-      }
-    }
+  settle(): true | Promise<boolean> {
+    this.#settled = true
+    return this.#asking ?? true
   }
 
   #askNow(question: Question, signal: AbortSignal): Promise<RpcAnswer> {
@@ -113,22 +99,45 @@ export class ClientSide {
   #askLater(question: Question, signal: AbortSignal): Promise<RpcAnswer> {
     const { promise, resolve } = Promise.withResolvers<RpcAnswer>()
     const key = `q${++this.#lastKey}`
+    const waiting = (this.#waiting ??= new Map())
     const settle = (answer: RpcAnswer): void => {
-      if (this.#waiting.delete(key)) resolve(answer)
+      if (waiting.delete(key)) resolve(answer)
     }
-    this.#waiting.set(key, { key, question, settle })
+    waiting.set(key, { key, question, settle })
     const onAbort = () => settle({ error: { code: -32603, message: 'nobody waits for the answer any more' } })
     signal.addEventListener('abort', onAbort, { once: true })
-    this.#stir()
+    if (this.#asking === undefined) {
+      this.#asking = this.#askAll(waiting)
+      // Heard of when the call is settled, which is soon: its exchange has ended.
+      this.#asking.catch(() => undefined)
+    }
     return promise
   }
 
+  /** Lets the client come and go with answers until none is missing. @returns whether it is there. */
+  async #askAll(waiting: Map<string, Waiting>): Promise<boolean> {
+    try {
+      // What is asked in one breath is asked at once.
+      await Promise.resolve()
+      while (waiting.size > 0 && !this.#settled) {
+        if (await this.#hold(waiting)) continue
+        this.#exchange.end('the client did not come back with what it was asked')
+        return false
+      }
+    } catch (error) {
+      this.#exchange.end('the client could not be asked')
+      throw error
+    }
+    this.#asking = undefined
+    return true
+  }
+
   /** @returns whether the client came back. */
-  async #hold(): Promise<boolean> {
+  async #hold(waiting: Map<string, Waiting>): Promise<boolean> {
     const { envelope, reply } = this.#call
     const { id, taken } = this.#rooms.held.hold(this.#exchange.signal)
     const inputRequests = Object.fromEntries(
-      [...this.#waiting].map(
+      [...waiting].map(
         ([
           key,
           {
@@ -147,7 +156,7 @@ export class ClientSide {
     // Asked here as well as with each revision: what is answered now must not help a right that is gone.
     if (!(await this.#exchange.stillHolds().catch(() => false))) this.#exchange.end('the right behind it was withdrawn')
     const answers = retry.envelope.params['inputResponses']
-    for (const { key, settle } of this.#waiting.values()) {
+    for (const { key, settle } of waiting.values()) {
       const answer = isObject(answers) ? answers[key] : undefined
       // What is missing is asked again.
       if (isObject(answer)) settle({ result: answer })

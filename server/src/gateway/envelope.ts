@@ -4,6 +4,7 @@ import { isObject } from '../base/json.ts'
 import { readInfo, type Session } from './session.ts'
 import { decodeHeader } from './upstream/header-value.ts'
 import { legacyVersions, modernVersion } from './upstream/era.ts'
+import { namedBy } from './upstream/routing-headers.ts'
 import type { RpcAnswer } from './upstream/message.ts'
 import type { UpstreamClient } from './upstream/upstream-kind.ts'
 
@@ -200,10 +201,8 @@ function compareHeaders(headers: IncomingHttpHeaders, envelope: Envelope): void 
   compare('Mcp-Name', { value, body: name, demanded })
 }
 
-const tasks = { 'tasks/cancel': 'taskId', 'tasks/get': 'taskId', 'tasks/update': 'taskId' }
-
 function mirroredName(envelope: Envelope): string | undefined {
-  const field = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri', ...tasks }[envelope.method]
+  const field = namedBy.get(envelope.method)
   const value = field === undefined ? undefined : envelope.params[field]
   return typeof value === 'string' ? value : undefined
 }

@@ -24,9 +24,76 @@ export interface Exchange extends Disposable {
   stillHolds(): Promise<boolean>
 }
 
-interface Open extends Exchange, Placed {
+/** Whose exchange it is, and what ends it. */
+interface Begun {
+  caller: Caller
+  ending: AbortController
+  kind: Exchange['kind']
+  requestId?: string | number | undefined
+  session?: { id: string } | undefined
+}
+
+// Classes, and not objects that hold their own steps: one is made for each call.
+
+class OpenExchange implements Exchange, Placed {
+  readonly caller: Caller
+  readonly requestId: Exchange['requestId']
+  readonly sessionId: string | undefined
+  readonly kind: Exchange['kind']
+  readonly signal: AbortSignal
+  place = -1
   /** Until this instant time alone does not end the right behind it. */
-  until: number
+  until = 0
+  readonly #ending: AbortController
+  readonly #holdsUntil: () => Promise<number | undefined>
+  readonly #leave: (left: OpenExchange) => void
+  #lasts: Promise<void> | undefined
+
+  constructor(of: Begun, holdsUntil: () => Promise<number | undefined>, leave: (left: OpenExchange) => void) {
+    this.caller = of.caller
+    this.requestId = of.requestId
+    this.sessionId = of.session?.id
+    this.kind = of.kind
+    this.signal = of.ending.signal
+    this.#ending = of.ending
+    this.#holdsUntil = holdsUntil
+    this.#leave = leave
+  }
+
+  end(why: string): void {
+    this.#ending.abort(new Error(why))
+  }
+
+  outlast(over: Promise<void>): void {
+    this.#lasts = over
+  }
+
+  async stillHolds(): Promise<boolean> {
+    const until = await this.#holdsUntil()
+    this.until = until ?? 0
+    return until !== undefined
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#lasts === undefined) this.#leave(this)
+    else void this.#lasts.then(() => this.#leave(this))
+  }
+}
+
+/** The place of a message that is being read. */
+class Arrival implements Disposable {
+  readonly #counts: Map<string, number>
+  readonly #principalId: string
+
+  constructor(counts: Map<string, number>, { principalId }: Caller) {
+    this.#counts = counts
+    this.#principalId = principalId
+    add(counts, principalId, 1)
+  }
+
+  [Symbol.dispose](): void {
+    add(this.#counts, this.#principalId, -1)
+  }
 }
 
 /** Whom these news concern, by their id; all other news concern everybody. */
@@ -49,7 +116,7 @@ const sweepMs = 2_000
 
 /** All open exchanges of this process: the list that a withdrawal goes through. */
 export class Exchanges {
-  readonly #open = new Roster<Open>()
+  readonly #open = new Roster<OpenExchange>()
   readonly #counts = new Map<string, number>()
   readonly #arriving = new Map<string, number>()
   readonly #unsubscribe: () => void
@@ -84,42 +151,12 @@ export class Exchanges {
    *   it does not. A throw counts as no.
    * @throws {Fault} `gateway.too_many_streams` when this principal holds as many open as one may.
    */
-  begin(
-    of: {
-      caller: Caller
-      ending: AbortController
-      kind: Exchange['kind']
-      requestId?: string | number | undefined
-      session?: { id: string } | undefined
-    },
-    holdsUntil: () => Promise<number | undefined>,
-  ): Exchange {
+  begin(of: Begun, holdsUntil: () => Promise<number | undefined>): Exchange {
     // Counted where it is entered: nothing waits in between, so that no burst slips past the limit.
     requireRoom(this.#counts, of.caller)
-    const { ending } = of
-    let lasts: Promise<void> | undefined
-    const leave = (): void => {
-      if (this.#open.leave(exchange)) add(this.#counts, of.caller.principalId, -1)
-    }
-    const exchange: Open = {
-      caller: of.caller,
-      requestId: of.requestId,
-      kind: of.kind,
-      sessionId: of.session?.id,
-      signal: ending.signal,
-      end: (why) => ending.abort(new Error(why)),
-      until: 0,
-      place: -1,
-      stillHolds: async () => {
-        const until = await holdsUntil()
-        exchange.until = until ?? 0
-        return until !== undefined
-      },
-      outlast: (over) => {
-        lasts = over
-      },
-      [Symbol.dispose]: () => (lasts === undefined ? leave() : void lasts.then(leave)),
-    }
+    const exchange = new OpenExchange(of, holdsUntil, (left) => {
+      if (this.#open.leave(left)) add(this.#counts, left.caller.principalId, -1)
+    })
     this.#open.enter(exchange)
     add(this.#counts, of.caller.principalId, 1)
     return exchange
@@ -133,8 +170,7 @@ export class Exchanges {
    */
   arrive({ caller }: { caller: Caller }): Disposable {
     requireRoom(this.#arriving, caller)
-    add(this.#arriving, caller.principalId, 1)
-    return { [Symbol.dispose]: () => add(this.#arriving, caller.principalId, -1) }
+    return new Arrival(this.#arriving, caller)
   }
 
   /** Cancels the one open request of this grant, of the same reach, with this id; does nothing where that is not exactly one. */

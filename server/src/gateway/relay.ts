@@ -37,6 +37,8 @@ interface RelayRooms extends AskingRooms {
 /** How a call ended, and what is left to tell the client of it once that is in the ledger. */
 interface End {
   outcome: Outcome
+  /** Why there is no answer. */
+  failure?: unknown
   tell(): void
   /** The answer, where it can still be changed. */
   whole?: { message: RpcResponse; text: () => string }
@@ -59,18 +61,23 @@ interface Made extends Recorded {
  */
 export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<NextRound | undefined> {
   const side = new ClientSide(rooms, recorded.call, recorded.exchange)
-  using _ = streamWhenLong(recorded)
+  const { signal } = recorded.exchange
   const made: Made = { ...recorded, side }
-  const ending = recordedEnd(rooms, made)
-  await side.until(ending)
-  const end = await ending
-  if (side.left) return undefined
+  const timer = streamWhenLong(recorded)
+  const { outcome, failure, whole, tell } = await recordedEnd(rooms, made)
+  clearTimeout(timer)
+  const there = side.settle()
+  if (there !== true && !(await there)) return undefined
   try {
-    if (end.whole !== undefined && isInputRequired(end.whole.message) && !recorded.exchange.signal.aborted)
-      return await readInput(rooms, made, end.whole)
-    const ours = end.whole && withOurTaskId(rooms.tasks, recorded.call, end.whole)
-    if (ours === undefined || recorded.exchange.signal.aborted) end.tell()
-    else side.reply.json(200, side.readdressed(ours))
+    if (failure !== undefined || signal.aborted) {
+      // The reason may come after what it caused: asked last.
+      tellFailure(rooms, made, { error: signal.aborted ? ended(recorded.exchange) : failure, outcome })
+    } else {
+      if (whole !== undefined && isInputRequired(whole.message)) return await readInput(rooms, made, whole)
+      const ours = whole && withOurTaskId(rooms.tasks, recorded.call, whole)
+      if (ours === undefined) tell()
+      else side.reply.json(200, side.readdressed(ours))
+    }
   } catch (error) {
     if (tellModel(side, error)) return undefined
     // Who came back later is told here: the request that was first is answered already.
@@ -85,10 +92,10 @@ export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<Next
 /** After how long an answer that is not there yet becomes a stream, where the client can take a stream up again. */
 const longMs = 250
 
-function streamWhenLong({ call: { reply }, exchange, request }: Recorded): Disposable {
-  if (reply.keeps) reply.keepWhile(() => exchange.stillHolds(), request.text.length)
-  const timer = reply.keeps ? setTimeout(() => reply.stream(), longMs) : undefined
-  return { [Symbol.dispose]: () => clearTimeout(timer) }
+function streamWhenLong({ call: { reply }, exchange, request }: Recorded): NodeJS.Timeout | undefined {
+  if (!reply.keeps) return undefined
+  reply.keepWhile(() => exchange.stillHolds(), request.text.length)
+  return setTimeout(() => reply.stream(), longMs)
 }
 
 // A legacy client takes an error of the protocol for a broken server: what the model can act on is told as a result.
@@ -100,38 +107,22 @@ function tellModel({ call: { envelope, reply } }: ClientSide, error: unknown): b
 }
 
 async function recordedEnd(rooms: RelayRooms, made: Made): Promise<End> {
+  const { call, exchange, receipt, upstream, request, side, asks } = made
   let end: End
   try {
-    end = await act(rooms, made)
-  } catch (error) {
-    end = brokenOff(rooms, made, error)
+    // Set, not copied: of a request not all is made before it is asked for.
+    if (asks) request.ask = (question, signal) => side.ask(question, signal)
+    const answer = await rooms.pool.get(upstream).send(receipt, request, exchange.signal)
+    end = answer.kind === 'json' ? passWhole(answer, made) : await passLong(answer, made)
+  } catch (failure) {
+    end = { outcome: outcomeOfFailure(failure), failure, tell: () => undefined }
   }
   try {
-    await rooms.ledger.recordOutcome(made.receipt, end.outcome)
+    await rooms.ledger.recordOutcome(receipt, end.outcome)
   } catch (error) {
-    rooms.log.error({ error, call: made.call.id }, 'cannot record the outcome of a call; recovery will call it unknown')
+    rooms.log.error({ error, call: call.id }, 'cannot record the outcome of a call; recovery will call it unknown')
   }
   return end
-}
-
-async function act(rooms: RelayRooms, made: Made): Promise<End> {
-  const { exchange, receipt, upstream, side, asks } = made
-  // Set, not copied: of a request not all is made before it is asked for.
-  if (asks) made.request.ask = (question, signal) => side.ask(question, signal)
-  const answer = await rooms.pool.get(upstream).send(receipt, made.request, exchange.signal)
-  const passed =
-    answer.kind === 'stream'
-      ? await passStream(answer, made)
-      : answer.kind === 'flow'
-        ? await passFlow(answer, made)
-        : passWhole(answer, made)
-  return {
-    ...passed,
-    tell: () => {
-      if (exchange.signal.aborted) tellFailure(rooms, made, { error: ended(exchange), outcome: passed.outcome })
-      else passed.tell()
-    },
-  }
 }
 
 function isInputRequired(message: RpcResponse): boolean {
@@ -154,6 +145,10 @@ function passWhole(answer: UpstreamReply & { kind: 'json' }, { side, upstream }:
       side.reply.json(status, own ? answer.text : side.readdressed(answer.text))
     },
   }
+}
+
+function passLong(answer: Exclude<UpstreamReply, { kind: 'json' }>, made: Made): Promise<End> {
+  return answer.kind === 'stream' ? passStream(answer, made) : passFlow(answer, made)
 }
 
 // The last part stays back until the outcome is recorded: before it, the client has no whole answer.
@@ -205,14 +200,6 @@ function unforeseen(): Fault {
     'gateway.upstream_bad_reply',
     'the upstream asks for input, or makes a task, in an answer that is too large',
   )
-}
-
-function brokenOff(rooms: RelayRooms, made: Made, error: unknown): End {
-  const { exchange } = made
-  const outcome = outcomeOfFailure(error)
-  // Asked last: the reason may come after what it caused.
-  const told = () => (exchange.signal.aborted ? ended(exchange) : error)
-  return { outcome, tell: () => tellFailure(rooms, made, { error: told(), outcome }) }
 }
 
 /** Tells a client that does not get its answer what came of the call, and where that can be read later. */

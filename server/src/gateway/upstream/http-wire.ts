@@ -17,6 +17,12 @@ export interface WireParts {
   parting?: UpstreamNeeds['parting']
 }
 
+interface Message {
+  method: 'GET' | 'POST'
+  headers: Record<string, string>
+  body: string | null
+}
+
 const partingMsMax = 1_000
 
 export class HttpWire {
@@ -37,19 +43,18 @@ export class HttpWire {
     return this.#send({ method: 'GET', headers: { ...more, accept: 'text/event-stream' }, body: null }, signal)
   }
 
-  async #send(request: Omit<HttpRequest, 'url'>, signal: AbortSignal): Promise<HttpAnswer> {
+  // Once, and once more where the upstream refused and something can be done about it.
+  async #send(message: Message, signal: AbortSignal): Promise<HttpAnswer> {
     const { url, credential } = this.#parts
-    const ask = async (sent: SentCredential | undefined) => {
-      const answer = await this.#exchange({ ...request, url, headers: headersOf(sent, request.headers) }, signal)
+    const sending = { method: message.method, url }
+    for (let first = true; ; first = false) {
+      const sent = await credential(sending)
+      const answer = await this.#exchange({ ...message, url, headers: headersOf(sent, message.headers) }, signal)
       if (answer.nonce !== undefined) await this.#tellNonce(answer.nonce)
-      return answer
+      if (!first || (answer.status !== 401 && answer.status !== 403)) return answer
+      if (!(await this.#maySendAgain(answer, sent))) return answer
+      answer.finish()
     }
-    const sending = { method: request.method, url }
-    const sent = await credential(sending)
-    const answer = await ask(sent)
-    if (!(await this.#maySendAgain(answer, sent))) return answer
-    answer.finish()
-    return ask(await credential(sending))
   }
 
   // The upstream has acted by now: what becomes of its nonce is no reason to say that it has not.
@@ -65,7 +70,7 @@ export class HttpWire {
   async #maySendAgain(answer: HttpAnswer, sent: SentCredential | undefined): Promise<boolean> {
     const { status, challenge, nonce } = answer
     const { onRefused } = this.#parts
-    if ((status !== 401 && status !== 403) || onRefused === undefined) return false
+    if (onRefused === undefined) return false
     try {
       return await onRefused({ status, challenge, sent, nonce })
     } catch (error) {
@@ -95,9 +100,9 @@ export class HttpWire {
     for (const one of this.#open.list()) one.breakOff()
   }
 
-  async #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { upstream, dispatcher } = this.#parts
-    if (this.#closed) throw unreachable(upstream, 'it is being closed')
+    if (this.#closed) return Promise.reject(unreachable(upstream, 'it is being closed'))
     return exchange(dispatcher, request, { upstream, signal, open: this.#open })
   }
 }

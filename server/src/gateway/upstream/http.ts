@@ -94,6 +94,19 @@ interface Passage {
   signal: AbortSignal
 }
 
+function modernPassage(
+  request: UpstreamRequest,
+  known: Known,
+  signal: AbortSignal,
+): { text: string; passage: Passage } {
+  const same = eraOf(request.protocolVersion) === 'modern'
+  const message = same ? request.message : requestToModern(request.message, request.client)
+  const headers = routingHeaders(message, request.inputSchema, request.parameterHeaders)
+  headers['mcp-protocol-version'] = modernVersion
+  const passage = { request, known, wireId: message.id, headers, signal }
+  return { text: same ? request.text : canonicalJson(message), passage }
+}
+
 class HttpConnection implements UpstreamConnection {
   readonly #spec: UpstreamSpec
   readonly #needs: UpstreamNeeds
@@ -113,9 +126,13 @@ class HttpConnection implements UpstreamConnection {
     this.#sessions = new HttpSessions(needs.clock, (session) => wire.end(session.id, sessionHeaders(session)))
   }
 
-  async send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
-    Receipt.use(receipt)
-    return await this.#forward(request, signal)
+  send(receipt: Receipt, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+    try {
+      Receipt.use(receipt)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#forward(request, signal)
   }
 
   async ask(request: ControlRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
@@ -192,7 +209,10 @@ class HttpConnection implements UpstreamConnection {
   async #forward(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
     const known = await this.#knowing()
     if (signal.aborted) throw cancelled(signal)
-    if (known.era === 'modern') return await this.#forwardModern(request, known, signal)
+    if (known.era === 'modern') {
+      const { text, passage } = modernPassage(request, known, signal)
+      return this.#reply(passage, await this.#wire.post(text, passage.headers, signal))
+    }
     const key = `${request.callerKey} ${request.protocolVersion}`
     const open = () => this.#openSession(request)
     const session = this.#sessions.get(key, open)
@@ -203,15 +223,6 @@ class HttpConnection implements UpstreamConnection {
     this.#sessions.forget(key, session)
     const second = await this.#forwardLegacy(request, await this.#sessions.get(key, open), { known, signal })
     return this.#reply(second.passage, second.answer)
-  }
-
-  async #forwardModern(request: UpstreamRequest, known: Known, signal: AbortSignal): Promise<UpstreamReply> {
-    const same = eraOf(request.protocolVersion) === 'modern'
-    const message = same ? request.message : requestToModern(request.message, request.client)
-    const routing = routingHeaders(message, request.inputSchema, request.parameterHeaders)
-    const headers = { 'mcp-protocol-version': modernVersion, ...routing }
-    const answer = await this.#wire.post(same ? request.text : canonicalJson(message), headers, signal)
-    return this.#reply({ request, known, wireId: message.id, headers, signal }, answer)
   }
 
   async #forwardLegacy(

@@ -6,14 +6,15 @@ import type { RpcRequest } from './message.ts'
 // that was judged. Only `Mcp-Param-*` headers that the accepted schema does not declare pass as the client sent them:
 // the upstream may know more than we do, and it decides.
 
-const namedBy: Record<string, string> = {
-  'prompts/get': 'name',
-  'resources/read': 'uri',
-  'tasks/cancel': 'taskId',
-  'tasks/get': 'taskId',
-  'tasks/update': 'taskId',
-  'tools/call': 'name',
-}
+/** The parameter that `Mcp-Name` mirrors, by the method. */
+export const namedBy: ReadonlyMap<string, string> = new Map([
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+  ['tasks/cancel', 'taskId'],
+  ['tasks/get', 'taskId'],
+  ['tasks/update', 'taskId'],
+  ['tools/call', 'name'],
+])
 const parameterName = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/
 
 export function routingHeaders(
@@ -22,11 +23,12 @@ export function routingHeaders(
   given: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const headers: Record<string, string> = { 'mcp-method': message.method }
-  const source = namedBy[message.method]
+  const source = namedBy.get(message.method)
   const name = source === undefined ? undefined : message.params?.[source]
   if (typeof name === 'string') headers['mcp-name'] = encodeHeaderValue(name)
   if (message.method !== 'tools/call') return headers
-  for (const [header, value] of Object.entries(given)) {
+  for (const header of Object.keys(given)) {
+    const value = given[header]!
     if (parameterName.test(header) && visible.test(value)) headers[header] = value
   }
   for (const { header, path } of listDeclared(inputSchema)) {
