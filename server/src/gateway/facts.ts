@@ -177,12 +177,15 @@ export class FactSource {
     const now = this.#clock.now()
     const known = catalogue?.tools.get(question.tool)?.tool
     const { tool, argumentsDigest, actor, at } = question
-    const held = view.entitlements.get(tool)
-    const holds = (one: Entitlement) => one.revokedAt === undefined && (one.endsAt === undefined || one.endsAt > now)
-    // Of several that hold, one whose demand of the login is met.
-    const met = (one: Entitlement) =>
-      one.login === undefined || findLack(grant?.login, one.login, at ?? now) === undefined
-    const entitlement = held?.find((one) => holds(one) && met(one)) ?? held?.find(holds)
+    let entitlement: Entitlement | undefined
+    for (const one of view.entitlements.get(tool) ?? []) {
+      if (one.revokedAt !== undefined || (one.endsAt !== undefined && one.endsAt <= now)) continue
+      entitlement ??= one
+      // Of several that hold, one whose demand of the login is met.
+      if (one.login !== undefined && findLack(grant?.login, one.login, at ?? now) !== undefined) continue
+      entitlement = one
+      break
+    }
     return {
       now,
       revision: view.revision,

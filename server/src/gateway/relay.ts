@@ -142,7 +142,8 @@ function passWhole(answer: UpstreamReply & { kind: 'json' }, { side, upstream }:
       const own = id === answer.message.id
       // Before the modern era an answer of JSON-RPC has no other status, and clients look no further where it has.
       const status = era === 'legacy' && upstream.learnt?.era === 'modern' ? 200 : answer.status
-      side.reply.json(status, own ? answer.text : side.readdressed(answer.text))
+      if (own) side.reply.pass(status, answer)
+      else side.reply.json(status, side.readdressed(answer.text))
     },
   }
 }

@@ -131,11 +131,29 @@ export class Reply {
       this.breakOff()
       return this.event(typeof body === 'string' ? body : Buffer.from(body).toString('utf8'), true)
     }
-    this.#head(status, typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength, headers)
-    // A small text goes out in one piece with the head.
-    if (typeof body !== 'string' || body.length <= atOnceMax) return void this.#response.end(body)
-    say(this.#response, body)
-    finish(this.#response)
+    if (typeof body === 'string') return this.#text(status, body, { bytes: Buffer.byteLength(body), headers })
+    this.#head(status, body.byteLength, headers)
+    this.#response.end(body)
+  }
+
+  /**
+   * Passes an answer on as it came.
+   *
+   * @param answer its text, and the bytes that it was read from.
+   */
+  pass(status: number, { text, bytes }: { text: string; bytes: Uint8Array }): void {
+    if (this.streams) this.json(status, text)
+    else this.#text(status, text, { bytes: bytes.byteLength })
+  }
+
+  #text(status: number, text: string, { bytes, headers }: { bytes: number; headers?: Record<string, string> }): void {
+    this.#head(status, bytes, headers)
+    if (text.length > atOnceMax) {
+      say(this.#response, text)
+      return finish(this.#response)
+    }
+    // In one piece with the head; of what is ASCII alone the engine need not look at each character.
+    this.#response.end(text, bytes === text.length ? 'latin1' : 'utf8')
   }
 
   #head(status: number, bytes: number, headers: Record<string, string> = {}): void {

@@ -297,7 +297,7 @@ async function forward(rooms: ServeRooms, routed: Routed): Promise<void> {
   const { catalogue } = await rooms.facts.view(caller, call.upstream)
   if (!isForwarded(envelope.method, catalogue)) throw unknownMethod(envelope.method)
   requireCapability(catalogue, { method: envelope.method, capability: capabilityFor(envelope.method) })
-  return callOrResume(rooms, call)
+  await callOrResume(rooms, call)
 }
 
 // Apart, so that who holds it holds nothing else of the request.

@@ -1,3 +1,4 @@
+import type { Appended } from './append.ts'
 import { entryVersion, type Outcome } from './entry.ts'
 import { Receipt } from './intent.ts'
 import type { LedgerParts } from './parts.ts'
@@ -23,10 +24,13 @@ export async function recordOutcome(
     callId: receipt.callId,
     intent: receipt.seq,
   } as const
-  const appended = await appender.append(entry, { withinMs: times.recordMs }).catch((error: unknown) => {
+  let appended: Appended | undefined
+  try {
+    appended = await appender.append(entry, { withinMs: times.recordMs })
+  } catch (error) {
     owed.push(entry)
     throw error
-  })
+  }
   underWay.delete(receipt.callId)
   if (appended === undefined) {
     log.warn({ callId: receipt.callId, outcome }, 'another replica took this one for dead and recorded the outcome')

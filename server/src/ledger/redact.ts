@@ -135,7 +135,7 @@ function redactString(value: string, place: Place): string {
   let text = value.slice(0, searchedMax)
   const word = /^[\w-]*$/.test(text)
   for (const { what, form, keep, inWord } of secretForms) {
-    if (word && inWord !== true) continue
+    if ((word && inWord !== true) || text.search(form) < 0) continue
     text = text.replaceAll(form, (_match, kept: unknown) => `${keep ? String(kept) : ''}«redacted ${what}»`)
   }
   if (!place.identifier || value.length > 128) {

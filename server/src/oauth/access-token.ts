@@ -182,13 +182,19 @@ export function openAccessTokens(parts: {
     remembered.set(digest, caller)
   }
 
-  async function callerOf(token: string, resource: string): Promise<Caller> {
+  function callerOf(token: string, resource: string): Caller | Promise<Caller> {
     // By its full digest: what an attacker sends cannot meet what somebody else's token left behind.
     const digest = hash('sha256', token, 'base64')
     const known = remembered.get(digest)
-    if (known !== undefined && known.expiresAt > clock.now() && resource === `${origin}/mcp/${known.upstream}`) {
-      return known
-    }
+    const good =
+      known !== undefined && known.expiresAt > clock.now() && resource === resourceFor(origin, known.upstream)
+    return good ? known : callerOfNew(token, { digest, resource })
+  }
+
+  async function callerOfNew(
+    token: string,
+    { digest, resource }: { digest: string; resource: string },
+  ): Promise<Caller> {
     for (;;) {
       const by = keySet
       const caller = await verifyNew(token, resource).catch((cause: unknown) => {
@@ -204,7 +210,8 @@ export function openAccessTokens(parts: {
   return {
     async verify(request, resource) {
       const { scheme, token } = readToken(request.headers.authorization)
-      const caller = await callerOf(token, resource)
+      const found = callerOf(token, resource)
+      const caller = found instanceof Promise ? await found : found
       if (scheme === 'bearer') {
         // Without its proof it may be in the hands of anybody.
         if (caller.boundTo !== undefined) throw missing()

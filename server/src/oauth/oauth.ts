@@ -178,8 +178,9 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     wantsProof: async (upstream) => (await inventory.findPlace(upstream))?.wantsProof === true,
     proofNonce: () => proofs.nonce(),
     async verifyAccessToken(request, resource) {
-      await tokenKeys.refresh()
-      return accessTokens.verify(request, resource)
+      const reading = tokenKeys.refresh()
+      if (reading !== undefined) await reading
+      return await accessTokens.verify(request, resource)
     },
     assertions: openAssertions({ origin, tokenKeys, clock }),
     findGrant: (id) => grants.find(id),
