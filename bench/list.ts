@@ -7,7 +7,7 @@ import { formatTable } from './report/table.ts'
 // What does a list of 98 tools cost, each of them decided for the one who asks? Beside it two upstreams that are asked
 // directly and serve the same list to everybody: `direct` does as little as one can, it has the bytes in memory and sends
 // them; `sdk-server` is what most upstreams are, written with the official SDK. In rounds that take turns; the first list,
-// which decides and writes, is in the warming up.
+// which decides and writes, is in the warming up, which is long enough for the engine to compile what every list runs.
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +31,7 @@ const stage = await openStage({
 const machine = describeMachine(stage.folder)
 const series = stage.ways.map((way) => ({ way, crowded: [] as Measured[], alone: [] as Measured[] }))
 try {
-  for (const { way } of series) await stage.measure(way, { message: list, clients: crowd, milliseconds: 4_000 })
+  for (const { way } of series) await stage.measure(way, { message: list, clients: crowd, milliseconds: 12_000 })
   for (let i = 0; i < Number(values.rounds); i++) {
     await stage.renew()
     for (const { way, crowded, alone } of [...series.slice(i % 4), ...series.slice(0, i % 4)]) {

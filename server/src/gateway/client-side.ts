@@ -67,7 +67,7 @@ export class ClientSide {
   /** Passes on what the upstream says before its answer; while the client is away nobody hears it. */
   event(event: ReplyEvent): void {
     const text = this.#retold(event)
-    if (text === undefined || this.#asking !== undefined) return
+    if (text === undefined || (this.#waiting?.size ?? 0) > 0) return
     this.reply.stream()
     this.reply.event(text)
   }

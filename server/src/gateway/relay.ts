@@ -66,9 +66,9 @@ export async function relay(rooms: RelayRooms, recorded: Recorded): Promise<Next
   const timer = streamWhenLong(recorded)
   const { outcome, failure, whole, tell } = await recordedEnd(rooms, made)
   clearTimeout(timer)
-  const there = side.settle()
-  if (there !== true && !(await there)) return undefined
   try {
+    const there = side.settle()
+    if (there !== true && !(await there)) return undefined
     if (failure !== undefined || signal.aborted) {
       // The reason may come after what it caused: asked last.
       tellFailure(rooms, made, { error: signal.aborted ? ended(recorded.exchange) : failure, outcome })
@@ -114,7 +114,8 @@ async function recordedEnd(rooms: RelayRooms, made: Made): Promise<End> {
     if (asks) request.ask = (question, signal) => side.ask(question, signal)
     const answer = await rooms.pool.get(upstream).send(receipt, request, exchange.signal)
     end = answer.kind === 'json' ? passWhole(answer, made) : await passLong(answer, made)
-  } catch (failure) {
+  } catch (error) {
+    const failure = error ?? new Error('it failed without a reason')
     end = { outcome: outcomeOfFailure(failure), failure, tell: () => undefined }
   }
   try {

@@ -32,7 +32,7 @@ export interface Tile {
 export class TileCutter {
   readonly #frontier = new Frontier()
   /** The unfinished tile of each level. */
-  readonly #rows: { index: number; hashes: Uint8Array[] }[] = []
+  readonly #rows: { index: number; hashes: Buffer; width: number }[] = []
   #done: Tile[] = []
 
   get size(): number {
@@ -50,12 +50,11 @@ export class TileCutter {
   }
 
   #push(level: number, hash: Uint8Array): void {
-    const row = (this.#rows[level] ??= { index: 0, hashes: [] })
-    row.hashes.push(hash)
-    if (row.hashes.length < tileWidth) return
-    this.#done.push({ level, index: row.index, hashes: Buffer.concat(row.hashes) })
-    row.index++
-    row.hashes = []
+    const row = (this.#rows[level] ??= { index: 0, hashes: emptyTile(), width: 0 })
+    row.hashes.set(hash, row.width * hashBytes)
+    if (++row.width < tileWidth) return
+    this.#done.push({ level, index: row.index, hashes: row.hashes })
+    this.#rows[level] = { index: row.index + 1, hashes: emptyTile(), width: 0 }
   }
 
   /** Takes the full tiles since the last time. */
@@ -67,10 +66,15 @@ export class TileCutter {
 
   /** The partial tiles of the present size, one at most for each level. */
   partial(): Tile[] {
-    return this.#rows.flatMap(({ index, hashes }, level) =>
-      hashes.length === 0 ? [] : [{ level, index, hashes: Buffer.concat(hashes) }],
+    return this.#rows.flatMap(({ index, hashes, width }, level) =>
+      width === 0 ? [] : [{ level, index, hashes: Buffer.from(hashes.subarray(0, width * hashBytes)) }],
     )
   }
+}
+
+// Hashes are copied into it: one that was kept for itself would keep the block of memory that it was cut from.
+function emptyTile(): Buffer {
+  return Buffer.alloc(tileWidth * hashBytes)
 }
 
 /** The number of hashes in a tile. */
