@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../test/patience.ts'
 import { makeSigner, sampleIntent } from '../../test/sample-ledger.ts'
 import { systemClock } from '../base/clock.ts'
@@ -197,6 +198,23 @@ test('an intent that was durable although the store said no has the outcome that
   assert.deepEqual(await kinds(store), ['change', 'intent', 'outcome'])
   const [last] = await ledger.listEntries({ limit: 1 })
   assert.equal(last?.entry.kind === 'outcome' && last.entry.status, 'failure')
+})
+
+test('what is given an outcome while the ledger closes gets it', async (t) => {
+  const errors: unknown[] = []
+  for (let waitMs = 0; waitMs < 12; waitMs++) {
+    const { options, store, end } = await openHouse(t)
+    const log = { ...quiet, error: (fields: { error?: Error }) => errors.push(fields.error?.message) }
+    const ledger = await openLedger({ ...options, log, times: { beatMs: 3 } })
+    const append = store.append.bind(store)
+    store.append = (entries) => append(entries).then(() => Promise.reject(new Error('the answer was lost')))
+    await assert.rejects(ledger.recordIntent(sampleIntent()), { code: 'ledger.unavailable' })
+    store.append = append
+    await sleep(waitMs % 4)
+    await ledger.close()
+    await end()
+  }
+  assert.deepEqual(errors, [])
 })
 
 test('an outcome that could not be recorded in time is recorded later, once', async (t) => {

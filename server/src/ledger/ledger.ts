@@ -177,6 +177,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     exportTo: (folder, { onProgress } = {}) => exportLedger({ store, head, key, folder, onProgress }),
     async close() {
       for (const timer of timers) clearInterval(timer)
+      // What it gives is taken until then.
+      await recovery.rest()
       await appender.close()
       await head.sign().catch((error: unknown) => log.error({ error }, 'cannot sign the ledger at its end'))
       await recovery.close()

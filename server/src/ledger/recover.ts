@@ -7,6 +7,8 @@ import type { LedgerParts } from './parts.ts'
 export interface Recovery {
   /** Gives a sign of life, looks for those of others, and recovers the calls of the dead. */
   sweep(): Promise<void>
+  /** Waits for the sweep that is under way. */
+  rest(): Promise<void>
   close(): Promise<void>
 }
 
@@ -74,6 +76,10 @@ export function openRecovery(parts: LedgerParts): Recovery {
     await Promise.all(paying)
   }
 
+  async function rest(): Promise<void> {
+    await sweeping?.catch(() => undefined)
+  }
+
   return {
     sweep() {
       sweeping ??= sweep().finally(() => {
@@ -81,8 +87,9 @@ export function openRecovery(parts: LedgerParts): Recovery {
       })
       return sweeping
     },
+    rest,
     async close() {
-      await sweeping?.catch(() => undefined)
+      await rest()
       if (store.kind === 'postgres') await deleteInstance(store, instance)
     },
   }
