@@ -45,8 +45,8 @@ function token({ header = {}, payload = {}, key = signing }: Knobs = {}): Promis
 function open(clock = { at: now }) {
   const proofs = { take: () => Promise.reject(new Error('no proof is asked for')) }
   const tokens = openAccessTokens({ origin, keys, proofs, clock: { now: () => clock.at, monotonic: () => clock.at } })
-  const verify = (authorization: string | undefined, at: string) =>
-    tokens.verify({ method: 'POST', headers: { authorization } }, at)
+  const verify = (authorization: string | undefined, at: string, socket?: object) =>
+    tokens.verify({ method: 'POST', headers: { authorization }, ...(socket && { socket }) }, at)
   return { ...tokens, verify, clock }
 }
 
@@ -152,6 +152,50 @@ test('a token that was remembered ends when it ends', async () => {
   assert.equal(await tokens.verify(bearer, resource), await tokens.verify(bearer, resource))
   tokens.clock.at = now + 300_000
   await assert.rejects(tokens.verify(bearer, resource), invalid)
+})
+
+test('a connection over which a token came remembers no more than that it came', async () => {
+  const { verify, useKeys, clock } = open()
+  const [first, second] = await Promise.all([token(), token({ payload: { sub: 'ben', exp: seconds + 60 } })])
+  const socket = {}
+  for (const [one, who] of [
+    [first, 'ana'],
+    [first, 'ana'],
+    [second, 'ben'],
+    [second, 'ben'],
+  ]) {
+    assert.equal((await verify(`Bearer ${one}`, resource, socket)).principalId, who)
+  }
+  await assert.rejects(verify(`Bearer ${second}`, `${origin}/mcp/other`, socket), invalid)
+  for (const forged of [`${second}A`, second.slice(0, -1), `${first.split('.')[0]}.${second.split('.')[1]}.x`]) {
+    await assert.rejects(verify(`Bearer ${forged}`, resource, socket), invalid)
+  }
+  await assert.rejects(verify(undefined, resource, socket), missing)
+  await assert.rejects(verify(`DPoP ${second}`, resource, socket), invalid)
+  assert.equal((await verify(`Bearer ${second}`, resource, socket)).principalId, 'ben')
+  clock.at = now + 60_000
+  await assert.rejects(verify(`Bearer ${second}`, resource, socket), invalid)
+  await verify(`Bearer ${first}`, resource, socket)
+  useKeys([])
+  await assert.rejects(verify(`Bearer ${first}`, resource, socket), invalid)
+})
+
+test('of a token that is bound to a key its connection remembers nothing: each request brings its proof', async () => {
+  let proofs = 0
+  const take = async () => void proofs++
+  const { verify } = openAccessTokens({
+    origin,
+    keys,
+    proofs: { take },
+    clock: { now: () => now, monotonic: () => now },
+  })
+  const bound = await token({ payload: { cnf: { jkt: 'thumbprint' } } })
+  const request = { method: 'POST', headers: { authorization: `DPoP ${bound}`, dpop: 'proof' }, socket: {} }
+  await verify(request, resource)
+  await verify(request, resource)
+  assert.equal(proofs, 2)
+  const plain = { ...request, headers: { authorization: `Bearer ${bound}` } }
+  for (let times = 0; times < 2; times++) await assert.rejects(verify(plain, resource), Fault)
 })
 
 test('a token is read for revocation even after its end, but only one of ours', async () => {

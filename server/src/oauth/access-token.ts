@@ -86,8 +86,8 @@ export class Caller {
   }
 }
 
-/** What a request shows for itself. */
-export type Presented = Pick<IncomingMessage, 'method' | 'headers'>
+/** What a request shows for itself, and the connection that it came by. */
+export type Presented = Pick<IncomingMessage, 'method' | 'headers'> & { socket?: object }
 
 /** Verifies access tokens. */
 export interface AccessTokens {
@@ -146,6 +146,8 @@ export function openAccessTokens(parts: {
   const { origin, clock, proofs } = parts
   let keySet = createLocalJWKSet({ keys: parts.keys.map(publicHalf) })
   const remembered = new Map<string, Caller>()
+  /** What came last by each connection: clients send the same again. */
+  let lately = new WeakMap<object, { authorization: string; caller: Caller }>()
 
   async function verifyNew(token: string, resource: string): Promise<Caller> {
     if (!isCompactJws(token)) throw new errors.JWTInvalid('not a compact JWS')
@@ -186,9 +188,11 @@ export function openAccessTokens(parts: {
     // By its full digest: what an attacker sends cannot meet what somebody else's token left behind.
     const digest = hash('sha256', token, 'base64')
     const known = remembered.get(digest)
-    const good =
-      known !== undefined && known.expiresAt > clock.now() && resource === resourceFor(origin, known.upstream)
-    return good ? known : callerOfNew(token, { digest, resource })
+    return known !== undefined && isGood(known, resource) ? known : callerOfNew(token, { digest, resource })
+  }
+
+  function isGood(known: Caller, resource: string): boolean {
+    return known.expiresAt > clock.now() && resource === resourceFor(origin, known.upstream)
   }
 
   async function callerOfNew(
@@ -209,12 +213,20 @@ export function openAccessTokens(parts: {
 
   return {
     async verify(request, resource) {
-      const { scheme, token } = readToken(request.headers.authorization)
+      const { headers, socket } = request
+      const last = socket && lately.get(socket)
+      // Compared whole, the scheme included: only a token that anybody may use is remembered so.
+      if (last !== undefined && last.authorization === headers.authorization && isGood(last.caller, resource)) {
+        return last.caller
+      }
+      const by = keySet
+      const { scheme, token } = readToken(headers.authorization)
       const found = callerOf(token, resource)
       const caller = found instanceof Promise ? await found : found
       if (scheme === 'bearer') {
         // Without its proof it may be in the hands of anybody.
         if (caller.boundTo !== undefined) throw missing()
+        if (socket && by === keySet) lately.set(socket, { authorization: headers.authorization!, caller })
         return caller
       }
       if (caller.boundTo === undefined) throw refused('bound to no key')
@@ -253,6 +265,7 @@ export function openAccessTokens(parts: {
     useKeys(keys) {
       keySet = createLocalJWKSet({ keys: keys.map(publicHalf) })
       remembered.clear()
+      lately = new WeakMap()
     },
   }
 }
