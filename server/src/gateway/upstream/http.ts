@@ -32,6 +32,7 @@ import {
 import type { HttpAnswer } from './http-exchange.ts'
 import { answers, HttpGreeting, judgeStatus, sessionHeaders, strangeAnswer } from './http-greeting.ts'
 import { listenLegacy, listenModern, type Heard } from './http-listening.ts'
+import { type Known, modernPassage, type Passage } from './http-passage.ts'
 import { resumedEvents } from './http-resume.ts'
 import { HttpWire } from './http-wire.ts'
 import { HttpSessions, type HttpSession } from './http-sessions.ts'
@@ -41,13 +42,11 @@ import {
   isNotification,
   isRequest,
   readMessage,
-  type RpcId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
   type RpcResponse,
 } from './message.ts'
-import { routingHeaders } from './routing-headers.ts'
 import {
   controlMethods,
   type ControlRequest,
@@ -82,30 +81,6 @@ const greetMsMax = 20_000
 const retryMs = { first: 1_000, most: 30_000 }
 /** Half of the connections to one upstream: calls always find one. */
 const listeningMax = upstreamConnectionsMax / 2
-
-type Known = Pick<Learnt, 'era' | 'protocolVersion'>
-
-interface Passage {
-  request: UpstreamRequest
-  known: Known
-  /** The id that the upstream sees. */
-  wireId: RpcId
-  headers: Record<string, string>
-  signal: AbortSignal
-}
-
-function modernPassage(
-  request: UpstreamRequest,
-  known: Known,
-  signal: AbortSignal,
-): { text: string; passage: Passage } {
-  const same = eraOf(request.protocolVersion) === 'modern'
-  const message = same ? request.message : requestToModern(request.message, request.client)
-  const headers = routingHeaders(message, request.inputSchema, request.parameterHeaders)
-  headers['mcp-protocol-version'] = modernVersion
-  const passage = { request, known, wireId: message.id, headers, signal }
-  return { text: same ? request.text : canonicalJson(message), passage }
-}
 
 class HttpConnection implements UpstreamConnection {
   readonly #spec: UpstreamSpec
