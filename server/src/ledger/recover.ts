@@ -9,6 +9,7 @@ export interface Recovery {
   sweep(): Promise<void>
   /** Waits for the sweep that is under way. */
   rest(): Promise<void>
+  /** Says that this process ended: once it rests, and nothing of its own is left to be written. */
   close(): Promise<void>
 }
 
@@ -76,10 +77,6 @@ export function openRecovery(parts: LedgerParts): Recovery {
     await Promise.all(paying)
   }
 
-  async function rest(): Promise<void> {
-    await sweeping?.catch(() => undefined)
-  }
-
   return {
     sweep() {
       sweeping ??= sweep().finally(() => {
@@ -87,9 +84,10 @@ export function openRecovery(parts: LedgerParts): Recovery {
       })
       return sweeping
     },
-    rest,
+    async rest() {
+      await sweeping?.catch(() => undefined)
+    },
     async close() {
-      await rest()
       if (store.kind === 'postgres') await deleteInstance(store, instance)
     },
   }

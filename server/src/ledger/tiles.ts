@@ -32,7 +32,7 @@ export interface Tile {
 export class TileCutter {
   readonly #frontier = new Frontier()
   /** The unfinished tile of each level. */
-  readonly #rows: { index: number; hashes: Buffer; width: number }[] = []
+  readonly #rows: Row[] = []
   #done: Tile[] = []
 
   get size(): number {
@@ -50,11 +50,11 @@ export class TileCutter {
   }
 
   #push(level: number, hash: Uint8Array): void {
-    const row = (this.#rows[level] ??= { index: 0, hashes: emptyTile(), width: 0 })
+    const row = (this.#rows[level] ??= emptyRow(0))
     row.hashes.set(hash, row.width * hashBytes)
     if (++row.width < tileWidth) return
     this.#done.push({ level, index: row.index, hashes: row.hashes })
-    this.#rows[level] = { index: row.index + 1, hashes: emptyTile(), width: 0 }
+    this.#rows[level] = emptyRow(row.index + 1)
   }
 
   /** Takes the full tiles since the last time. */
@@ -72,9 +72,16 @@ export class TileCutter {
   }
 }
 
-// Hashes are copied into it: one that was kept for itself would keep the block of memory that it was cut from.
-function emptyTile(): Buffer {
-  return Buffer.alloc(tileWidth * hashBytes)
+interface Row {
+  index: number
+  /** Room for a full tile. Hashes are copied into it: one that was kept would keep the memory that it was cut from. */
+  hashes: Buffer
+  /** Hashes so far. */
+  width: number
+}
+
+function emptyRow(index: number): Row {
+  return { index, hashes: Buffer.alloc(tileWidth * hashBytes), width: 0 }
 }
 
 /** The number of hashes in a tile. */

@@ -184,21 +184,15 @@ export function openAccessTokens(parts: {
     remembered.set(digest, caller)
   }
 
-  function callerOf(token: string, resource: string): Caller | Promise<Caller> {
-    // By its full digest: what an attacker sends cannot meet what somebody else's token left behind.
-    const digest = hash('sha256', token, 'base64')
-    const known = remembered.get(digest)
-    return known !== undefined && isGood(known, resource) ? known : callerOfNew(token, { digest, resource })
-  }
-
   function isGood(known: Caller, resource: string): boolean {
     return known.expiresAt > clock.now() && resource === resourceFor(origin, known.upstream)
   }
 
-  async function callerOfNew(
-    token: string,
-    { digest, resource }: { digest: string; resource: string },
-  ): Promise<Caller> {
+  async function callerOf(token: string, resource: string): Promise<Caller> {
+    // By its full digest: what an attacker sends cannot meet what somebody else's token left behind.
+    const digest = hash('sha256', token, 'base64')
+    const known = remembered.get(digest)
+    if (known !== undefined && isGood(known, resource)) return known
     for (;;) {
       const by = keySet
       const caller = await verifyNew(token, resource).catch((cause: unknown) => {
@@ -221,8 +215,7 @@ export function openAccessTokens(parts: {
       }
       const by = keySet
       const { scheme, token } = readToken(headers.authorization)
-      const found = callerOf(token, resource)
-      const caller = found instanceof Promise ? await found : found
+      const caller = await callerOf(token, resource)
       if (scheme === 'bearer') {
         // Without its proof it may be in the hands of anybody.
         if (caller.boundTo !== undefined) throw missing()

@@ -17,12 +17,6 @@ export interface WireParts {
   parting?: UpstreamNeeds['parting']
 }
 
-interface Message {
-  method: 'GET' | 'POST'
-  headers: Record<string, string>
-  body: string | null
-}
-
 const partingMsMax = 1_000
 
 export class HttpWire {
@@ -44,12 +38,12 @@ export class HttpWire {
   }
 
   // Once, and once more where the upstream refused and something can be done about it.
-  async #send(message: Message, signal: AbortSignal): Promise<HttpAnswer> {
+  async #send(request: Omit<HttpRequest, 'url'>, signal: AbortSignal): Promise<HttpAnswer> {
     const { url, credential } = this.#parts
-    const sending = { method: message.method, url }
+    const sending = { method: request.method, url }
     for (let first = true; ; first = false) {
       const sent = await credential(sending)
-      const answer = await this.#exchange({ ...message, url, headers: headersOf(sent, message.headers) }, signal)
+      const answer = await this.#exchange({ ...request, url, headers: headersOf(sent, request.headers) }, signal)
       if (answer.nonce !== undefined) await this.#tellNonce(answer.nonce)
       if (!first || (answer.status !== 401 && answer.status !== 403)) return answer
       if (!(await this.#maySendAgain(answer, sent))) return answer

@@ -27,8 +27,7 @@ export function routingHeaders(
   const name = source === undefined ? undefined : message.params?.[source]
   if (typeof name === 'string') headers['mcp-name'] = encodeHeaderValue(name)
   if (message.method !== 'tools/call') return headers
-  for (const header of Object.keys(given)) {
-    const value = given[header]!
+  for (const [header, value] of Object.entries(given)) {
     if (parameterName.test(header) && visible.test(value)) headers[header] = value
   }
   for (const { header, path } of listDeclared(inputSchema)) {
